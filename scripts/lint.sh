@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Format, lint, strict types, import directions.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+.venv/bin/ruff format --check src tests benchmarks
+.venv/bin/ruff check src tests benchmarks
+.venv/bin/mypy
+.venv/bin/lint-imports

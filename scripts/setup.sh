@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Prepares .venv with the yingqiao command from the locked dependencies. Needs Python 3.11+ and a package index;
+# on a bare Debian or Ubuntu it installs python3-venv first. Quick when nothing changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamp=.venv/.locked
+want=$(cat pyproject.toml requirements.lock | sha256sum | cut -d' ' -f1)
+[ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && [ -x .venv/bin/yingqiao ] && exit 0
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+find_python() {
+  for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+    [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 || continue
+    "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$candidate"; return; }
+  done
+  echo "需要 Python 3.11 或更新版本；可用 PYTHON=/path/to/python 指定。" >&2
+  return 1
+}
+
+python=$(find_python)
+
+find_uv() {
+  if command -v uv >/dev/null 2>&1; then command -v uv; return; fi
+  if [ ! -x .uv/bin/uv ]; then
+    if ! "$python" -m venv .uv >/dev/null 2>&1; then
+      rm -rf .uv
+      as_root apt-get update -qq >&2
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >&2
+      "$python" -m venv .uv
+    fi
+    .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.5' >&2
+  fi
+  echo .uv/bin/uv
+}
+
+uv=$(find_uv)
+# uv does not read pip's configuration; a hospital's internal mirror set up for pip is honoured here.
+if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
+  index=$("$python" -m pip config get global.index-url 2>/dev/null || true)
+  [ -n "$index" ] && export UV_DEFAULT_INDEX="$index"
+fi
+
+echo "准备 Python 环境 .venv …"
+[ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
+"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+"$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+echo "$want" > "$stamp"

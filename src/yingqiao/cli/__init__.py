@@ -1,0 +1,43 @@
+"""The `yingqiao` command. Commands are loaded when called, so that each starts fast.
+
+Exit codes: 0 done · 1 the answer is no (not found, refused, check failed) · 2 wrong use · 3 the store or a peer is unavailable.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "serve": "启动网关",
+    "spec": "标准数据：检查、解释、比较",
+    "hospitals": "医疗机构与密钥",
+    "submissions": "收到的每一次提交：查看、重放",
+    "exams": "检查：列表与时间线",
+    "studies": "影像：列表与详情",
+    "hospital": "医院侧：模拟医院",
+}
+
+
+class _LazyGroup(click.Group):
+    """Each command lives in the module of its name and is called `command` there."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"yingqiao.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("命令"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="yingqiao")
+def main() -> None:
+    """影桥 Yingqiao：医疗影像云前置机。"""

@@ -1,0 +1,1 @@
+"""The standard's protocol as its caller."""

@@ -1,0 +1,1 @@
+"""The DICOM edge: upper layer, storage SCP, instance index, character sets."""

@@ -1,0 +1,181 @@
+"""A folder becomes an edition. Loaded once, checked for shape while loading; `check` proves the rest."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+
+from yingqiao.spec.model import Code, CodeList, Condition, Edition, Field, Interface, Required, Table
+
+DEFAULT_EDITION = "shanxi/v2_1"
+
+
+class SpecError(Exception):
+    """An edition's folder cannot be read as one; the message names file and row."""
+
+
+def edition_ids() -> list[str]:
+    """Ids of the editions shipped with the package, sorted."""
+    folders = (f.name for f in _data().iterdir() if f.joinpath("manifest.toml").is_file())
+    return sorted(name.replace("_", "/", 1) for name in folders)
+
+
+@cache
+def load_edition(edition_id: str = DEFAULT_EDITION) -> Edition:
+    """The shipped edition `province/version`. Raises SpecError when there is none or its folder is broken."""
+    folder = _data().joinpath(edition_id.replace("/", "_", 1))
+    if not folder.joinpath("manifest.toml").is_file():
+        raise SpecError(f"no edition {edition_id!r}; shipped: {', '.join(edition_ids())}")
+    return read_edition(folder)
+
+
+def read_edition(folder: Traversable) -> Edition:
+    """The edition in `folder` (laid out as in spec/data/README.md). Raises SpecError."""
+    manifest = tomllib.loads(folder.joinpath("manifest.toml").read_text("utf-8"))
+    try:
+        return Edition(
+            id=manifest["id"],
+            title=manifest["title"],
+            issuer=manifest["issuer"],
+            issued=manifest["issued"],
+            in_force_from=manifest["in_force_from"],
+            supersedes=manifest.get("supersedes", ""),
+            tables=MappingProxyType(_tables(folder, manifest)),
+            code_lists=MappingProxyType(_code_lists(folder)),
+            conditions=tuple(_conditions(folder)),
+            interfaces=MappingProxyType(_interfaces(folder)),
+            messages=MappingProxyType({row["id"]: row["text"] for row in _rows(folder, "messages.csv")}),
+        )
+    except (KeyError, ValueError) as error:
+        raise SpecError(f"{folder}: {error!r}") from error
+
+
+def _data() -> Traversable:
+    return files("yingqiao.spec").joinpath("data")
+
+
+def _rows(folder: Traversable, name: str) -> Iterator[dict[str, str]]:
+    with folder.joinpath(name).open("r", encoding="utf-8", newline="") as stream:
+        yield from csv.DictReader(stream)
+
+
+def _csv_stems(folder: Traversable, sub: str) -> list[str]:
+    return sorted(f.name.removesuffix(".csv") for f in folder.joinpath(sub).iterdir() if f.name.endswith(".csv"))
+
+
+def _tables(folder: Traversable, manifest: dict[str, dict[str, dict[str, str]]]) -> dict[str, Table]:
+    titles = manifest["table_titles"]
+    aliases = manifest.get("aliases", {})
+    return {
+        stem: Table(
+            id=stem,
+            title=str(titles[stem]),
+            fields=tuple(_field(row) for row in _rows(folder, f"fields/{stem}.csv")),
+            aliases=MappingProxyType(dict(aliases.get(stem, {}))),
+        )
+        for stem in _csv_stems(folder, "fields")
+    }
+
+
+def _field(row: dict[str, str]) -> Field:
+    return Field(
+        seq=int(row["seq"]),
+        group=row["group"],
+        name=row["name"],
+        label=row["label"],
+        source=row["source"],
+        type=row["type"],
+        max_length=int(row["max_length"]) if row["max_length"] else None,
+        required=Required(row["required"]),
+        code_list=row["code_list"],
+        format=row["format"],
+        separator=row["separator"],
+        pattern=row["pattern"],
+        items=row["items"],
+        note=row["note"],
+        traps=tuple(row["traps"].split()),
+        format_note=row["format_note"],
+    )
+
+
+def _code_lists(folder: Traversable) -> dict[str, CodeList]:
+    lists = {row["list"]: _dictionary(folder, row) for row in _rows(folder, "dictionaries.csv")}
+    enums: dict[str, list[dict[str, str]]] = {}
+    for row in _rows(folder, "enums.csv"):
+        enums.setdefault(row["list"], []).append(row)
+    return lists | {name: _inline_enum(name, rows) for name, rows in enums.items()}
+
+
+def _dictionary(folder: Traversable, index: dict[str, str]) -> CodeList:
+    codes = {row["code"]: _code(row) for row in _rows(folder, f"dictionaries/{index['list']}.csv")}
+    if len(codes) != int(index["entries"]):
+        raise SpecError(f"{index['list']}: {len(codes)} distinct codes, {index['entries']} promised")
+    return CodeList(
+        id=index["list"],
+        title=index["title"],
+        section=index["section"],
+        standard=index["standard"],
+        open=False,
+        codes=MappingProxyType(codes),
+    )
+
+
+_CODE_COLUMNS = {"code", "name", "printed_code", "printed_name", "status", "note"}
+
+
+def _code(row: dict[str, str]) -> Code:
+    return Code(
+        code=row["code"],
+        name=row["name"],
+        printed_code=row["printed_code"],
+        printed_name=row["printed_name"],
+        status=row["status"],
+        note=row["note"],
+        extra=MappingProxyType({k: v for k, v in row.items() if k not in _CODE_COLUMNS}),
+    )
+
+
+def _inline_enum(name: str, rows: list[dict[str, str]]) -> CodeList:
+    codes = {
+        row["code"]: Code(row["code"], row["name"], row["code"], row["name"], "ok", row["note"], MappingProxyType({}))
+        for row in rows
+    }
+    return CodeList(
+        id=name,
+        title=name,
+        section="",
+        standard="",
+        open=rows[0]["open"] == "true",
+        codes=MappingProxyType(codes),
+    )
+
+
+def _conditions(folder: Traversable) -> Iterator[Condition]:
+    for row in _rows(folder, "conditions.csv"):
+        yield Condition(**{**row, "traps": tuple(row["traps"].split())})  # type: ignore[arg-type]
+
+
+def _interfaces(folder: Traversable) -> dict[str, Interface]:
+    entries = tomllib.loads(folder.joinpath("interfaces.toml").read_text("utf-8"))
+    return {
+        name: Interface(
+            id=name,
+            title=entry["title"],
+            method=entry.get("method", "POST"),
+            path=entry["path"],
+            served_by=entry["served_by"],
+            envelope=entry["envelope"],
+            request=entry.get("request", ""),
+            response=entry.get("response", ""),
+            clause=entry["clause"],
+            keys=tuple(entry.get("keys", ())),
+            aliases=tuple(entry.get("aliases", ())),
+            note=entry.get("note", ""),
+        )
+        for name, entry in entries.items()
+    }

@@ -1,0 +1,275 @@
+"""The tables. One schema on SQLite and PostgreSQL; `migrations/` brings a database here step by step.
+
+Times are Unix milliseconds (BigInteger) unless they are the standard's own text (`yyyy-MM-dd HH:mm:ss`, Beijing time).
+Comma lists of the standard are kept joined by ',' with a leading and trailing ',' so that LIKE '%,x,%' finds an item;
+look-ups on hot paths go through the `*_keys` tables instead.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_id = BigInteger().with_variant(Integer(), "sqlite")
+
+hospitals = Table(
+    "hospitals",
+    metadata,
+    Column("code", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("disabled", Boolean, nullable=False, default=False),
+    Column("profile", Text, nullable=False, default="{}"),  # JSON: see exchange/profile
+    Column("created_at", BigInteger, nullable=False),
+)
+
+hospital_keys = Table(
+    "hospital_keys",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", ForeignKey("hospitals.code"), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),  # the SM4 key under the master key, see gm/keystore
+    Column("check_value", String, nullable=False),  # first 6 hex digits of SM4(key, zeros): names a key, reveals none
+    Column("created_at", BigInteger, nullable=False),
+    Column("retires_at", BigInteger),  # NULL while current; accepted until then during a rotation
+)
+
+dicom_sources = Table(  # who may send images, and for which hospital
+    "dicom_sources",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", ForeignKey("hospitals.code"), nullable=False, index=True),
+    Column("ae_title", String, nullable=False),  # '*' = any
+    Column("network", String, nullable=False),  # CIDR, or '*' = any
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("ae_title", "network"),
+)
+
+submissions = Table(  # the ledger of what was received; never updated, never deleted by the program
+    "submissions",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", String, nullable=False),
+    Column("interface", String, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("peer", String, nullable=False),
+    Column("outcome", String, nullable=False),  # exchange.model.Outcome
+    Column("exam_key", String, nullable=False, default=""),  # risStudyId
+    Column("report_key", String, nullable=False, default=""),  # recordNum
+    Column("last_change_time", String, nullable=False, default=""),
+    Column("message", String, nullable=False),
+    Column("findings", Text),  # JSON array, NULL when none
+    Column("body_kind", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # zstd
+    Column("digest", LargeBinary, nullable=False),
+    Column("edition", String, nullable=False),
+    Column("replay_of", BigInteger),
+    Index("ix_submissions_exam", "hospital_code", "exam_key", "id"),
+    Index("ix_submissions_report", "hospital_code", "report_key", "id"),
+    Index("ix_submissions_outcome", "outcome", "id"),
+)
+
+exams = Table(
+    "exams",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", String, nullable=False),
+    Column("ris_study_id", String, nullable=False),
+    Column("submission_id", BigInteger, nullable=False),  # the version shown
+    Column("last_change_time", String, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("exam_status", Integer),
+    Column("patient_name", String, nullable=False),
+    Column("patient_id", String, nullable=False),
+    Column("his_patient_id", String, nullable=False),
+    Column("id_number", String, nullable=False),
+    Column("sex", String, nullable=False),
+    Column("age", String, nullable=False),
+    Column("lab_num", String, nullable=False),
+    Column("accession_numbers", String, nullable=False),
+    Column("study_uids", String, nullable=False),
+    Column("modality", String, nullable=False),
+    Column("img_exam_type", String, nullable=False),
+    Column("item_name", String, nullable=False),
+    Column("patient_from", String, nullable=False),
+    Column("is_emergency", Boolean, nullable=False),
+    Column("exam_time", String, nullable=False),
+    Column("first_received_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("link_due", Boolean, nullable=False),  # something changed since the linker looked
+    Column("state", String, nullable=False),  # exchange.timeline.ExamState
+    Column("waiting_for", String, nullable=False),  # comma list of: images, report, audit, exam …; '' = nothing
+    Column("waiting_on", String, nullable=False),  # who must act: hospital | gateway | ''
+    Column("waiting_since", BigInteger),
+    Column("image_count", Integer, nullable=False, default=0),
+    Column("report_count", Integer, nullable=False, default=0),
+    UniqueConstraint("hospital_code", "ris_study_id"),
+    Index("ix_exams_link_due", "link_due", "id"),
+    Index("ix_exams_time", "hospital_code", "exam_time"),
+    Index("ix_exams_state", "state", "id"),
+    Index("ix_exams_patient", "patient_id"),
+)
+
+exam_keys = Table(  # what an exam can be found by: one row per study UID and accession number
+    "exam_keys",
+    metadata,
+    Column("kind", String, primary_key=True),  # study_uid | accession
+    Column("value", String, primary_key=True),
+    Column("exam_id", ForeignKey("exams.id"), primary_key=True, index=True),
+    Column("hospital_code", String, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", String, nullable=False),
+    Column("record_num", String, nullable=False),
+    Column("submission_id", BigInteger, nullable=False),
+    Column("ris_study_ids", String, nullable=False),
+    Column("last_change_time", String, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("report_status", Integer),
+    Column("check_status", Integer),
+    Column("access_no", String, nullable=False),
+    Column("patient_id", String, nullable=False),
+    Column("his_patient_id", String, nullable=False),
+    Column("lab_num", String, nullable=False),
+    Column("modality", String, nullable=False),
+    Column("report_doctor", String, nullable=False),
+    Column("confirm_doctor", String, nullable=False),
+    Column("report_time", String, nullable=False),
+    Column("confirm_time", String, nullable=False),
+    Column("positive", String, nullable=False),
+    Column("pdf_object", String, nullable=False),
+    Column("pdf_path", String, nullable=False),
+    Column("signed", Boolean, nullable=False),
+    Column("first_received_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("link_due", Boolean, nullable=False),
+    Column("parked", Boolean, nullable=False),  # no exam of its risStudyIds is here yet (T75)
+    UniqueConstraint("hospital_code", "record_num"),
+    Index("ix_reports_link_due", "link_due", "id"),
+    Index("ix_reports_parked", "parked", "id"),
+)
+
+exam_reports = Table(  # 关联 by risStudyId; a report may name several exams, an exam have several reports
+    "exam_reports",
+    metadata,
+    Column("hospital_code", String, primary_key=True),
+    Column("ris_study_id", String, primary_key=True),
+    Column("report_id", ForeignKey("reports.id"), primary_key=True, index=True),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("study_uid", String, nullable=False, unique=True),
+    Column("hospital_code", String, nullable=False),  # by dicom_sources; '' when the sender is in no list
+    Column("patient_id", String, nullable=False, index=True),
+    Column("patient_name", String, nullable=False),
+    Column("patient_birth_date", String, nullable=False),
+    Column("patient_sex", String, nullable=False),
+    Column("other_patient_ids", String, nullable=False),
+    Column("accession_number", String, nullable=False, index=True),
+    Column("study_id", String, nullable=False),
+    Column("study_date", String, nullable=False, index=True),
+    Column("study_time", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("referring_physician", String, nullable=False),
+    Column("institution", String, nullable=False),
+    Column("modalities", String, nullable=False),  # comma list
+    Column("declared_charset", String, nullable=False),
+    Column("used_charset", String, nullable=False),
+    Column("oddities", String, nullable=False),  # comma list
+    Column("first_received_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("series_count", Integer, nullable=False),
+    Column("instance_count", Integer, nullable=False),
+    Column("byte_count", BigInteger, nullable=False),
+    Column("link_due", Boolean, nullable=False),
+    Index("ix_studies_link_due", "link_due", "id"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False, index=True),
+    Column("series_uid", String, nullable=False),
+    Column("modality", String, nullable=False),
+    Column("series_number", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("body_part", String, nullable=False),
+    Column("manufacturer", String, nullable=False),
+    Column("model_name", String, nullable=False),
+    Column("station_name", String, nullable=False),
+    Column("first_received_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("instance_count", Integer, nullable=False),
+    UniqueConstraint("study_id", "series_uid"),
+)
+
+instances = Table(  # one row per distinct (SOP instance UID, content); nothing received is ever deleted
+    "instances",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("sop_uid", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("series_id", ForeignKey("series.id"), nullable=False, index=True),
+    Column("sop_class_uid", String, nullable=False),
+    Column("transfer_syntax_uid", String, nullable=False),
+    Column("instance_number", String, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("columns", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("segment", String, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("dataset_offset", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("calling_aet", String, nullable=False),
+    Column("called_aet", String, nullable=False),
+    Column("peer", String, nullable=False),
+    Column("oddities", String, nullable=False),
+    Column("conflict", Boolean, nullable=False),  # another content came under the same UID
+    Column("shown", Boolean, nullable=False),  # the newest of its UID
+    UniqueConstraint("sop_uid", "digest"),
+)
+
+landing_progress = Table(  # how far the index has read each landing file
+    "landing_progress",
+    metadata,
+    Column("segment", String, primary_key=True),
+    Column("indexed_to", BigInteger, nullable=False),
+    Column("sealed", Boolean, nullable=False, default=False),
+)
+
+exam_studies = Table(  # 关联 exam ↔ DICOM study
+    "exam_studies",
+    metadata,
+    Column("exam_id", ForeignKey("exams.id"), primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), primary_key=True, index=True),
+    Column("rule", String, nullable=False),  # how it was found: study-uid | accession | patient …
+    Column("findings", String, nullable=False),  # comma list: patient-differs …
+)
