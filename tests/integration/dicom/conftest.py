@@ -1,4 +1,4 @@
-"""A receiving gateway for the DICOM tests: the real receiver, landing area, indexer and SQLite index in this process."""
+"""A receiving gateway for the DICOM tests: the real receiver, landing area, indexer and SQLite index."""
 
 from __future__ import annotations
 

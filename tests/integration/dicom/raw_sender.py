@@ -1,9 +1,10 @@
-"""A requestor that can do what real ones do not: any fragments, any order, several operations outstanding, half messages."""
+"""A requestor that does what real ones do not: any fragments, several operations outstanding, half messages."""
 
 from __future__ import annotations
 
 import socket
 import time
+from typing import Self
 
 from yingqiao.dicom.upper_layer import dimse, items, pdu
 
@@ -39,7 +40,7 @@ class RawSender:
         self.socket.sendall(pdu.encode(pdu.AssociateRequest(called, calling, proposed, user)))
         self.answer = self.receive()
 
-    def __enter__(self) -> RawSender:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -1,4 +1,4 @@
-"""Every readable file of pydicom's own data is accepted with its transfer syntax, and its dataset comes back byte for byte."""
+"""Every readable file of pydicom's own data is accepted with its transfer syntax and kept byte for byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _BIG_SET = importlib.util.find_spec("data_store")
 
 
 def folders() -> list[Path]:
-    assert _BIG_SET and _BIG_SET.submodule_search_locations, "pydicom-data is missing"
+    assert _BIG_SET, "pydicom-data is missing"
+    assert _BIG_SET.submodule_search_locations
     return [
         _PACKAGE / "test_files",
         _PACKAGE / "charset_files",
@@ -27,13 +28,13 @@ def folders() -> list[Path]:
 
 
 def split(path: Path) -> tuple[str, str, str, bytes] | None:
-    """SOP class, SOP instance, transfer syntax and the dataset as in the file; None when it is no readable DICOM."""
+    """SOP class, SOP instance, transfer syntax and the dataset as in the file; None when it is not DICOM."""
     raw = path.read_bytes()
     try:
         with path.open("rb") as stream:
             meta = read_partial(stream, stop_when=lambda tag, vr, length: True)
             start = stream.tell()
-    except Exception:
+    except Exception:  # noqa: BLE001 pydicom raises anything on a file that is none
         return None
     if "TransferSyntaxUID" not in meta.file_meta and raw[128:132] == b"DICM":
         return None

@@ -1,4 +1,4 @@
-"""The landing area: what was flushed is found again, byte for byte; torn and forged records are not (acknowledged = durable)."""
+"""The landing area: what was flushed is found again, byte for byte; torn and forged records are not."""
 
 import errno
 import hashlib
