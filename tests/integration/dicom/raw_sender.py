@@ -1,4 +1,4 @@
-"""A requestor that does what real ones do not: any fragments, several operations outstanding, half messages."""
+"""A requestor that does what real ones do not: any fragments, operations outstanding, half messages."""
 
 from __future__ import annotations
 
