@@ -46,6 +46,9 @@ class RawSender:
     def __exit__(self, *exc: object) -> None:
         self.socket.close()
 
+    def __del__(self) -> None:
+        self.socket.close()
+
     def receive(self) -> pdu.Pdu:
         """The next PDU. Raises EOFError at the end of the stream."""
         head = self._exactly(6)
