@@ -47,6 +47,7 @@ MESSAGES = {
     "bad-request": "不是合法的 HTTP 请求",
     "header-too-large": "请求头超过上限 {limit} 字节",
     "too-many-connections": "连接过多，请 {seconds} 秒后重试",
+    "store-unavailable": "平台暂时无法读取数据，请稍后重试",
     "token-required": "请在 Authorization: Bearer 中提供访问令牌",
 }
 """What HTTP itself makes us say, in no edition of the standard (T11)."""

@@ -82,7 +82,7 @@ class Intake:
                 _log.error("store-unavailable", interface=interface, reason=type(unavailable).__name__)
                 await self._turn_away(visit, scope, send, self._later(503, "store-unavailable"))
             except Exception as error:  # noqa: BLE001 a defect of ours must not cost the client its answer
-                await self._turn_away(visit, scope, send, _incident(error))
+                await self._turn_away(visit, scope, send, incident_of(error))
             finally:
                 self._end(visit)
 
@@ -235,7 +235,7 @@ def _length(scope: Scope) -> int | None:
     return int(value)
 
 
-def _incident(error: Exception) -> TurnedAwayError:
+def incident_of(error: Exception) -> TurnedAwayError:
     """Log where it happened, not what was in it: an exception's text may quote a record."""
     incident = uuid.uuid4().hex[:12]
     frames = [

@@ -81,7 +81,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         body = body_of(0, MESSAGES[message_id].format(**params))
-        head = [b"HTTP/1.1 %d %s" % (status, _REASONS[status]), b"content-type: application/json; charset=utf-8"]
+        head = [
+            b"HTTP/1.1 %d %s" % (status, _REASONS[status]),
+            b"content-type: application/json; charset=utf-8",
+        ]
         if retry_after:
             head.append(b"retry-after: %d" % retry_after)
         head += [b"content-length: %d" % len(body), b"connection: close", b"", b""]

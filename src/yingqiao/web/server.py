@@ -35,8 +35,12 @@ def bind(address: str, backlog: int, count: int = 1) -> list[socket.socket]:
     """
     host, port = parse_address(address)
     try:
-        family, *_, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        with _open(family, target, shared=False) as probe:  # a port someone else shares is in use all the same
+        family, *_, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        with _open(
+            family, target, shared=False
+        ) as probe:  # a port someone else shares is in use all the same
             target = (target[0], probe.getsockname()[1], *target[2:])
         sockets = [_open(family, target, shared=count > 1) for _ in range(count)]
     except OSError as error:
@@ -114,7 +118,9 @@ def make_server(app: App, settings: HttpSettings) -> GatewayServer:
 
 
 async def serve_until(
-    stopping: asyncio.Event, servers: Sequence[tuple[GatewayServer, list[socket.socket]]], ready: Callable[[], None]
+    stopping: asyncio.Event,
+    servers: Sequence[tuple[GatewayServer, list[socket.socket]]],
+    ready: Callable[[], None],
 ) -> None:
     """Run the servers until `stopping` is set and accepted requests are answered. `ready` is called once all listen."""
     running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
