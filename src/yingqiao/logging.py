@@ -1,8 +1,8 @@
 """Structured logs: one JSON object a line on standard error, without patient data.
 
-Events say what happened with codes, sizes, times and submission ids; a record's contents are never passed to a logger.
-The lines of requests are many and alike, so they are put together by hand and written by a thread of their own: a slow
-reader of standard error costs log lines, never requests.
+Events say what happened with codes, sizes, times and submission ids; a record's contents never reach a logger.
+The lines of requests are many and alike, so they are put together by hand and written by a thread of their own:
+a slow reader of standard error costs log lines, never requests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Send structlog's and the standard library's events to `stream` (default: standard error) as JSON lines."""
+    """Events of structlog and the standard library go to `stream` (default: standard error) as JSON lines."""
     target = stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

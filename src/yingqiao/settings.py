@@ -1,7 +1,8 @@
 """Every setting: typed, documented, read once. defaults < TOML file < environment YINGQIAO_* < flags.
 
-A setting is a member of a struct below; its Chinese description is its help, and `docs/reference/settings.md` is made from it.
-`http.max_body_bytes` is written `[http] max_body_bytes = …` in the file and YINGQIAO_HTTP_MAX_BODY_BYTES in the environment.
+A setting is a member of a struct below; its Chinese description is its help, and `docs/reference/settings.md` is
+made from it. `http.max_body_bytes` is `[http] max_body_bytes = …` in the file and YINGQIAO_HTTP_MAX_BODY_BYTES in
+the environment.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from msgspec import Meta
 
 _MIB = 1024 * 1024
 _ENV = "YINGQIAO_"
-_NOT_SETTINGS = ("YINGQIAO_CONFIG", "YINGQIAO_TEST_", "YINGQIAO_BENCH_")
-SECRET = "••••••"
+MASK = "••••••"
 
 
 class SettingsError(Exception):
@@ -34,7 +34,7 @@ def _help(text: str, *, secret: bool = False, **limits: Any) -> Meta:
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """HTTP 接收（[http]）"""
 
-    listen: Annotated[str, _help("监听地址 HOST:PORT；端口 0 表示任选空闲端口")] = "0.0.0.0:8080"  # noqa: S104
+    listen: Annotated[str, _help("监听地址 HOST:PORT；端口 0 表示任选空闲端口")] = "0.0.0.0:8080"
     admin_listen: Annotated[str, _help("/api 与 /metrics 另用的地址 HOST:PORT；空 = 与接收同一端口")] = ""
     workers: Annotated[int, _help("HTTP 进程数；大于 1 时须用 PostgreSQL", ge=1, le=64)] = 1
     max_body_bytes: Annotated[int, _help("请求体上限（字节），超过答 413", ge=1024)] = 64 * _MIB
@@ -86,6 +86,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """交换规则（[exchange]）"""
 
     edition: Annotated[str, _help("所用标准版本，见 `yingqiao spec`")] = "shanxi/v2_1"
+    keep_unknown: Annotated[bool, _help("也保存未登记机构的请求，登记后可重放（受 http.refusal_rate 限制）")] = True
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +135,7 @@ def read_settings(
 ) -> Settings:
     """The settings of this process. `flags` maps dotted keys to values; None values are left out.
 
-    Raises SettingsError: unknown key (with the nearest known one), unreadable file, wrong type or out of range.
+    Raises SettingsError: unknown key (with the nearest known one), unreadable file, wrong type, out of range.
     """
     flat: dict[str, Any] = {}
     if config is not None:
@@ -155,7 +156,7 @@ def describe() -> tuple[Setting, ...]:
 def show(settings: Settings) -> dict[str, Any]:
     """Dotted key -> value as in force; secrets are masked."""
     return {
-        s.key: SECRET if s.secret and value_of(settings, s.key) else value_of(settings, s.key)
+        s.key: MASK if s.secret and value_of(settings, s.key) else value_of(settings, s.key)
         for s in describe()
     }
 
@@ -190,14 +191,15 @@ def _flatten(tree: Mapping[str, Any], origin: str, prefix: str = "") -> Iterator
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The environment is shared: a YINGQIAO_ name is refused only when it looks like one of ours misspelt."""
     by_env = {s.env: s for s in describe()}
+    sections = tuple(f"{_ENV}{s.key.partition('.')[0].upper()}_" for s in describe() if "." in s.key)
     for name, value in environ.items():
-        if not name.startswith(_ENV) or name.startswith(_NOT_SETTINGS):
-            continue
-        if name not in by_env:
+        if name in by_env:
+            setting = by_env[name]
+            yield setting.key, _items(value) if setting.type.startswith("list") else value
+        elif name.startswith(sections) or difflib.get_close_matches(name, by_env, n=1, cutoff=0.9):
             raise SettingsError(f"没有环境变量 {name}{_suggest(name, set(by_env))}")
-        setting = by_env[name]
-        yield setting.key, _items(value) if setting.type.startswith("list") else value
 
 
 def _items(value: str) -> list[str]:

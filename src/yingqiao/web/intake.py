@@ -1,7 +1,8 @@
 """The intake interfaces as bare ASGI functions: limits, then the pure middle, then durable, then the answer.
 
-A request is answered with HTTP 200 and code 0 or 1 once it was judged (T11); other statuses say that it was not judged
-or not kept: 400 no JSON, 405, 408 too slow, 413 too large, 415 compressed, 429 and 503 later, 500 with an incident id.
+A request is answered with HTTP 200 and code 0 or 1 once it was judged (T11); other statuses say that it was not
+judged or not kept: 400 no JSON, 405, 408 too slow, 413 too large, 415 compressed, 429 and 503 later, 500 with an
+incident id.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class Intake:
         self._peers = TokenBuckets(settings.peer_rate)
         self._hospitals = TokenBuckets(settings.hospital_rate)
         self._refusals = TokenBuckets(settings.refusal_rate, _REFUSAL_BURST)
+        self.is_full = False
+        """No room left on the disk but the reserve: nothing is taken until that changes."""
         self._pool = ThreadPoolExecutor(settings.threads, "intake")
 
     def app(self, interface: str) -> App:
@@ -92,8 +95,8 @@ class Intake:
         self._pool.shutdown()
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        expected = self._admit(visit, scope)
-        raw = await self._read(visit, receive, expected)
+        self._admit(visit, scope)
+        raw = await self._read(visit, receive)
         visit.received = time.perf_counter()
         visit.stage = "open"
         taken = await self._judge(visit, scope, raw)
@@ -105,8 +108,8 @@ class Intake:
         visit.outcome = "accepted" if answer.code == 1 else "refused"
         await send_json(send, taken.http_status, body_of(answer.code, answer.message, answer.content))
 
-    def _admit(self, visit: Visit, scope: Scope) -> int | None:
-        """The length of the body the headers promise, if they do. Raises TurnedAwayError."""
+    def _admit(self, visit: Visit, scope: Scope) -> None:
+        """What can be decided before the body is read. Raises TurnedAwayError."""
         if scope["method"] != "POST":
             raise TurnedAwayError(405, "method-not-allowed", allowed="POST")
         encoding = header(scope, b"content-encoding")
@@ -115,15 +118,16 @@ class Intake:
         length = _length(scope)
         if length is not None and length > self._settings.max_body_bytes:
             raise TurnedAwayError(413, "too-large", limit=self._settings.max_body_bytes)
+        if self.is_full:
+            raise self._later(503, "store-unavailable")
         wait = self._peers.take(visit.peer)
         if wait:
             raise self._later(429, "too-many", wait)
         if not self.in_flight.enter(length or 0):
             raise self._later(503, "too-many")
         visit.entered = True
-        return length
 
-    async def _read(self, visit: Visit, receive: Receive, expected: int | None) -> bytes:
+    async def _read(self, visit: Visit, receive: Receive) -> bytes:
         """The whole body. A body must keep up `min_body_rate` after its first `body_seconds`."""
         settings = self._settings
         started = asyncio.get_running_loop().time()

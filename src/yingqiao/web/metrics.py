@@ -1,13 +1,13 @@
-"""What /metrics tells: counts by the stage where a record's walk ended, durations by stage, and how things stand.
+"""What /metrics tells: counts by the stage where a walk ended, durations by stage, and how things stand.
 
-With several processes prometheus_client keeps its values in files (PROMETHEUS_MULTIPROC_DIR); one process keeps them in
-memory. Either way a request touches four numbers, all looked up beforehand.
+With several processes prometheus_client keeps its values in files (PROMETHEUS_MULTIPROC_DIR); one process keeps
+them in memory. Either way a request touches a few numbers, all looked up beforehand.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -74,7 +74,7 @@ class Metrics:
                     f"yingqiao_{name}",
                     _GAUGE_HELP.get(name, name),
                     registry=self.registry,
-                    multiprocess_mode="livemostrecent",
+                    multiprocess_mode="livesum" if name.startswith("http_") else "livemostrecent",
                 )
             gauge.set(value)
 
@@ -96,8 +96,3 @@ _GAUGE_HELP = {
     "http_in_flight": "正在处理的 HTTP 请求数",
     "dicom_instances_received": "启动以来确认接收的影像实例数",
 }
-
-
-def known_gauges() -> Iterable[str]:
-    """Names of the gauges that have a description."""
-    return _GAUGE_HELP

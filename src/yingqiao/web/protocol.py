@@ -1,5 +1,8 @@
-"""uvicorn's httptools protocol with the limits a public port needs: time and size of a request's head, time to drain the
-rest of a refused body, time for a reader who does not read, number of connections."""
+"""uvicorn's httptools protocol with the limits a public port needs.
+
+Time and size of a request's head, time to drain the rest of a refused body, time for a reader who does not read,
+number of connections.
+"""
 
 from __future__ import annotations
 

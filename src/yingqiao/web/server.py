@@ -25,7 +25,7 @@ def parse_address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise AddressError(f"地址 {text!r} 应写作 HOST:PORT，如 0.0.0.0:8080")
-    return host.strip("[]") or "0.0.0.0", int(port)
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 what `:PORT` means
 
 
 def bind(address: str, backlog: int, count: int = 1) -> list[socket.socket]:
@@ -122,11 +122,11 @@ async def serve_until(
     servers: Sequence[tuple[GatewayServer, list[socket.socket]]],
     ready: Callable[[], None],
 ) -> None:
-    """Run the servers until `stopping` is set and accepted requests are answered. `ready` is called once all listen."""
+    """Run the servers until `stopping` is set and accepted requests are answered; `ready` is called once all listen."""
     running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
     stop = asyncio.ensure_future(stopping.wait())
     while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # noqa: ASYNC110 uvicorn tells by a flag only
     ready()
     await asyncio.wait([stop, *running], return_when=asyncio.FIRST_COMPLETED)
     for server, _ in servers:
