@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/train_dictionary.py OUT.zdict
 
-The same seed and zstd give the same dictionary. A shipped dictionary is never replaced: frames name it. Add the new
+The same seed and zstd give the same dictionary. A shipped dictionary is never replaced: frames name it.
+Add the new
 one to store/dictionaries under the next number and point `compression.CURRENT` at it.
 """
 

@@ -54,7 +54,8 @@ _UPSERTS = {
 def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> list[int]:
     """Insert within the connection's transaction; ids in the entries' order.
 
-    Rows are sorted by key, exams before reports: two processes with the same keys then wait, and do not deadlock.
+    Rows are sorted by key, exams before reports: two processes with the same keys then wait, and do not
+    deadlock.
     """
     ids = sorted(row[0] for row in connection.execute(_IDS, [len(entries)]))
     numbered = list(zip(ids, entries, strict=True))
