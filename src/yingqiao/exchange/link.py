@@ -72,6 +72,7 @@ _GROUPS = {
     **dict.fromkeys(("US", "IVUS"), "4"),
     **dict.fromkeys(("NM", "PT", "PET", "ECT", "SPECT"), "5"),
 }
+_PLACEHOLDER = re.compile(r"0*|[-/._*]+|null|none|n/?a|无|空|未知", re.IGNORECASE)
 _COMPANIONS = frozenset(("SR", "PR", "KO", "OT", "SEG", "DOC", "REG", "RTSTRUCT", "AU", "FID", ""))
 
 
@@ -168,6 +169,11 @@ def split_list(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.strip() for item in _LIST.split(text) if item.strip()))
 
 
+def is_number(text: str) -> bool:
+    """Whether an accession number or ACCESS_NO tells exams apart: '', zeros, '-', NULL, 无 … do not (T15)."""
+    return _PLACEHOLDER.fullmatch(text.strip()) is None
+
+
 def imaging_types(modality: str, img_exam_type: str = "") -> frozenset[str]:
     """Codes of 影像检查类型 (十二) that modality and imgExamType speak of (T37, T73); empty when neither
     says anything."""
@@ -181,15 +187,15 @@ def exam_keys(exam: ExamFacts, reports: Iterable[ReportFacts]) -> frozenset[tupl
     if exam.deleted:
         return frozenset()
     keys = {(KEY_STUDY_UID, uid) for uid in exam.study_uids}
-    keys |= {(KEY_ACCESSION, number) for number in exam.accession_numbers}
-    keys |= {(KEY_ACCESS_NO, r.access_no) for r in reports if r.access_no and not r.deleted}
+    keys |= {(KEY_ACCESSION, number) for number in exam.accession_numbers if is_number(number)}
+    keys |= {(KEY_ACCESS_NO, r.access_no) for r in reports if is_number(r.access_no) and not r.deleted}
     return frozenset(keys)
 
 
 def study_keys(study: StudyFacts) -> frozenset[tuple[str, str]]:
     """The keys of `exam_keys` under which this study's exams are found."""
     keys = {(KEY_STUDY_UID, study.study_uid)}
-    if study.accession_number:
+    if is_number(study.accession_number):
         keys |= {(KEY_ACCESSION, study.accession_number), (KEY_ACCESS_NO, study.accession_number)}
     return frozenset(keys)
 
@@ -213,9 +219,9 @@ def link_study(
     if named:
         own = [e for e in named if e.hospital_code == study.hospital_code] or named
         return Decision(tuple(_link(study, e, Rule.STUDY_UID) for e in own))
-    if not study.accession_number:
-        return Decision()
     number = study.accession_number
+    if not is_number(number):
+        return Decision()
     for rule, claimants in (
         (Rule.ACCESSION, [e for e in live if number in e.accession_numbers]),
         (Rule.REPORT_ACCESS_NO, [e for e in live if number in access_nos.get(e.id, ())]),
