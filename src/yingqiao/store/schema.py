@@ -48,7 +48,9 @@ hospital_keys = Table(
     Column("id", _id, primary_key=True, autoincrement=True),
     Column("hospital_code", ForeignKey("hospitals.code"), nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),  # the SM4 key under the master key, see gm/keystore
-    Column("check_value", String, nullable=False),  # first 6 hex digits of SM4(key, zeros): names a key, reveals none
+    Column(
+        "check_value", String, nullable=False
+    ),  # first 6 hex digits of SM4(key, zeros): names a key, reveals none
     Column("created_at", BigInteger, nullable=False),
     Column("retires_at", BigInteger),  # NULL while current; accepted until then during a rotation
 )
@@ -117,7 +119,9 @@ exams = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("link_due", Boolean, nullable=False),  # something changed since the linker looked
     Column("state", String, nullable=False),  # exchange.timeline.ExamState
-    Column("waiting_for", String, nullable=False),  # comma list of: images, report, audit, exam …; '' = nothing
+    Column(
+        "waiting_for", String, nullable=False
+    ),  # comma list of: images, report, audit, exam …; '' = nothing
     Column("waiting_on", String, nullable=False),  # who must act: hospital | gateway | ''
     Column("waiting_since", BigInteger),
     Column("image_count", Integer, nullable=False, default=0),
