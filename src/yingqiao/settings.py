@@ -80,6 +80,20 @@ class DicomSettings(msgspec.Struct, frozen=True, kw_only=True):
     """DICOM 接收（[dicom]）"""
 
     listen: Annotated[str, _help("AET@HOST:PORT；空 = 不接收 DICOM")] = "YINGQIAO@0.0.0.0:11112"
+    check_called_aet: Annotated[bool, _help("只接受呼叫本机 AE 标题的关联")] = False
+    max_associations: Annotated[int, _help("同时关联数上限", ge=1)] = 400
+    max_pdu: Annotated[int, _help("最大 PDU（字节）", ge=4096, le=16 * _MIB)] = 256 * 1024
+    async_window: Annotated[int, _help("异步操作窗口上限", ge=1)] = 64
+    max_instance_bytes: Annotated[int, _help("单个实例的上限（字节）", ge=1024)] = 32 * 1024 * _MIB
+    idle_seconds: Annotated[float, _help("两条消息之间的最长空闲（秒）", gt=0)] = 300.0
+    pdu_seconds: Annotated[float, _help("收齐一个 PDU 的时限（秒）", gt=0)] = 60.0
+    request_seconds: Annotated[float, _help("连接后发出关联请求的时限（秒）", gt=0)] = 30.0
+    association_seconds: Annotated[float, _help("一个关联的最长时间（秒）", gt=0)] = 43200.0
+    write_seconds: Annotated[float, _help("对方不读应答的最长等待（秒）", gt=0)] = 30.0
+    min_rate: Annotated[int, _help("消息的最低速率（字节/秒）", ge=0)] = 1024
+    tls_certificate: Annotated[str, _help("TLS 证书文件（PEM）；空 = 不用 TLS")] = ""
+    tls_key: Annotated[str, _help("TLS 私钥文件（PEM）")] = ""
+    tls_clients: Annotated[str, _help("只接受由这些 CA 签发的客户端证书（PEM）；空 = 不要求")] = ""
 
 
 class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,14 @@ from yingqiao.settings import Settings
 
 
 class StartError(Exception):
-    """The gateway cannot start, or a command cannot open its data; the message is Chinese and says what to do."""
+    """The gateway cannot start, or a command cannot open its data; the message is Chinese and says what to do.
+
+    `unavailable`: nothing is wrong with the call, something it needs does not answer.
+    """
+
+    def __init__(self, message: str, *, unavailable: bool = False) -> None:
+        super().__init__(message)
+        self.unavailable = unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +137,12 @@ def write_secret(path: Path, text: str) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def prepare_workers(settings: Settings) -> None:
+    """Set what must be set before the metrics module is loaded, for a gateway of several processes."""
+    if settings.http.workers > 1:
+        folder = open_folder(settings, create=True).run / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)

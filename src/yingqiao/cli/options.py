@@ -67,7 +67,7 @@ def stores(settings: Settings, *, create: bool = False) -> Iterator[Stores]:
         with open_stores(settings, create=create) as opened:
             yield opened
     except StartError as error:
-        fail(str(error), Exit.UNAVAILABLE if "不可用" in str(error) else Exit.USE)
+        fail(str(error), Exit.UNAVAILABLE if error.unavailable else Exit.USE)
     except StoreUnavailable as error:
         fail(f"数据库暂时不可用（{type(error).__name__}），请稍后重试", Exit.UNAVAILABLE)
     except StoreError as error:

@@ -44,7 +44,7 @@ def bind(address: str, backlog: int, count: int = 1) -> list[socket.socket]:
             target = (target[0], probe.getsockname()[1], *target[2:])
         sockets = [_open(family, target, shared=count > 1) for _ in range(count)]
     except OSError as error:
-        raise AddressError(_why(address, error)) from error
+        raise AddressError(why_not(address, error)) from error
     for listening in sockets:
         listening.listen(backlog)
     return sockets
@@ -64,7 +64,8 @@ def _open(family: int, target: tuple[object, ...], *, shared: bool) -> socket.so
     return opened
 
 
-def _why(address: str, error: OSError) -> str:
+def why_not(address: str, error: OSError) -> str:
+    """Why listening on `address` failed, in Chinese."""
     if error.errno == errno.EADDRINUSE:
         return f"端口已被占用：{address}。请停止占用它的程序，或换一个端口"
     if error.errno == errno.EACCES:
