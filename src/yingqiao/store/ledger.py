@@ -126,7 +126,7 @@ class Ledger:
                 raise
             except Exception as error:  # whatever a driver raises for values it cannot take
                 if poisoned:
-                    raise RecordRejected(str(error)) from error
+                    raise RecordRejected(type(error).__name__) from error
         raise AssertionError
 
     def _admit(self, size: int) -> None:
@@ -172,6 +172,7 @@ class Ledger:
                 self._fail(batch, meant)
                 await self._until_back(writer, meant)
             elif len(batch) > 1:
+                _log.warning("store.batch_refused", error=type(error).__name__, size=len(batch))
                 for waiting in batch:
                     await self._write(writer, [waiting])
             else:
@@ -184,7 +185,7 @@ class Ledger:
     async def _write_mended(self, writer: Writer, waiting: _Waiting, error: Exception) -> None:
         mended = without_poison(waiting.entry)
         if mended == waiting.entry:
-            self._fail([waiting], RecordRejected(str(error)))
+            self._fail([waiting], RecordRejected(type(error).__name__))
         else:
             await self._write(writer, [_Waiting(mended, waiting.done)])
 

@@ -110,8 +110,8 @@ class PostgresWriter:
         if self._pooled is None:
             self._pooled = self._database.engine.raw_connection()
             self._pooled.detach()
-            self._pooled.driver_connection.autocommit = True
-        connection: psycopg.Connection[Any] = self._pooled.driver_connection
+            self._pooled.dbapi_connection.autocommit = True
+        connection: psycopg.Connection[Any] = self._pooled.dbapi_connection
         return connection
 
     def _reconnected(self) -> bool:
