@@ -219,10 +219,12 @@ def claimants(connection: Connection, candidates: Iterable[StudyFacts]) -> set[i
     return ids
 
 
-def held_back(connection: Connection, exam: ExamFacts, reports_of: Iterable[ReportFacts]) -> list[Held]:
+def held_back(
+    connection: Connection, exam: ExamFacts, reports_of: Iterable[ReportFacts], judged: Collection[int] = ()
+) -> list[Held]:
     """Studies that match the exam and were not joined to it, with the reason; for an exam that lacks
     images."""
-    ids = matching_studies(connection, link.exam_keys(exam, reports_of))
+    ids = matching_studies(connection, link.exam_keys(exam, reports_of)) - set(judged)
     if not ids:
         return []
     seen = Situation(exams={exam.id: exam})

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,21 +65,32 @@ class Changes:
     standings: list[dict[str, Any]] = field(default_factory=list)
 
 
-def plan(seen: Situation, held: Callable[[link.ExamFacts, Sequence[link.ReportFacts]], bool]) -> Changes:
-    """What follows from a situation. `held` answers whether a study that matches an exam without images
-    is held back."""
+IsHeld = Callable[[link.ExamFacts, Sequence[link.ReportFacts]], bool]
+
+
+def plan(seen: Situation, is_held: IsHeld) -> Changes:
+    """What follows from a situation.
+
+    `is_held` answers whether a study that is not judged here matches an exam without images and is held back.
+    """
     changes = Changes()
     known = {(exam.hospital_code, exam.ris_study_id) for exam in seen.exams.values()}
     for exam_id in sorted(seen.core):
         _plan_keys(seen, changes, exam_id)
     for report_id in sorted(seen.reports):
         _plan_report(seen, changes, report_id, known)
-    links = _plan_links(seen, changes)
+    decisions = judge(seen)
+    links = _plan_links(seen, changes, decisions)
+    held = {back.exam_id for decision in decisions.values() for back in decision.held}
     by_exam: dict[int, list[Link]] = defaultdict(list)
     for (exam_id, _), made in links.items():
         by_exam[exam_id].append(made)
     for exam_id in sorted(seen.exams):
-        _plan_standing(seen, changes, exam_id, by_exam[exam_id], held)
+        exam = seen.exams[exam_id]
+        waits = exam_id in held or (
+            exam_id not in seen.core and not by_exam[exam_id] and is_held(exam, seen.reports_of(exam))
+        )
+        _plan_standing(seen, changes, exam_id, by_exam[exam_id], waits)
     return changes
 
 
@@ -106,10 +117,12 @@ def _plan_report(seen: Situation, changes: Changes, report_id: int, known: set[t
         changes.names_new.append({"hospital_code": code, "ris_study_id": ris_id, "report_id": report_id})
 
 
-def _plan_links(seen: Situation, changes: Changes) -> dict[tuple[int, int], Link]:
+def _plan_links(
+    seen: Situation, changes: Changes, decisions: Mapping[int, link.Decision]
+) -> dict[tuple[int, int], Link]:
     """The links as they will be."""
     links = {pair: made for pair, made in seen.links.items() if pair[1] not in seen.judged}
-    for decision in judge(seen).values():
+    for decision in decisions.values():
         links |= {(made.exam_id, made.study_id): made for made in decision.links}
     for pair, old in sorted(seen.links.items()):
         if links.get(pair) != old:
@@ -121,20 +134,11 @@ def _plan_links(seen: Situation, changes: Changes) -> dict[tuple[int, int], Link
     return links
 
 
-def _plan_standing(
-    seen: Situation,
-    changes: Changes,
-    exam_id: int,
-    links: list[Link],
-    held: Callable[[link.ExamFacts, Sequence[link.ReportFacts]], bool],
-) -> None:
+def _plan_standing(seen: Situation, changes: Changes, exam_id: int, links: list[Link], held: bool) -> None:
     exam = seen.exams[exam_id]
     own = seen.reports_of(exam)
     pictures = [seen.studies[made.study_id] for made in links]
-    rules = [made.rule for made in links]
-    standing = state_of(exam, own, pictures, rules)
-    if standing.waiting_on and not pictures and held(exam, own):
-        standing = state_of(exam, own, pictures, rules, held=True)
+    standing = state_of(exam, own, pictures, [made.rule for made in links], held)
     counted = sum(report_state(report) is not ReportState.VOID for report in own)
     images = sum(study.instance_count for study in pictures)
     wanted = (*_columns(standing), images, counted)
@@ -227,6 +231,10 @@ def _lock_rows(connection: Connection, seen: Situation) -> None:
             connection.execute(wanted.with_for_update(key_share=True)).all()
 
 
+def _held_in(connection: Connection, seen: Situation) -> IsHeld:
+    return lambda exam, own: bool(held_back(connection, exam, own, seen.judged))
+
+
 def link_batch(database: Database, batch: int = BATCH) -> int:
     """One pass. Returns the number of due rows taken; 0 when nothing is due or another process is linking.
 
@@ -237,7 +245,7 @@ def link_batch(database: Database, batch: int = BATCH) -> int:
             seen = read_situation(connection, batch)
             if not seen:
                 return 0
-            changes = plan(seen, lambda exam, own: bool(held_back(connection, exam, own)))
+            changes = plan(seen, _held_in(connection, seen))
         with database.write() as connection:
             _write(connection, seen, changes)
     else:
@@ -248,7 +256,7 @@ def link_batch(database: Database, batch: int = BATCH) -> int:
             seen = read_situation(connection, batch)
             if not seen:
                 return 0
-            changes = plan(seen, lambda exam, own: bool(held_back(connection, exam, own)))
+            changes = plan(seen, _held_in(connection, seen))
             _lock_rows(connection, seen)
             _write(connection, seen, changes)
     return len(seen.due_exams) + len(seen.due_reports) + len(seen.due_studies)
