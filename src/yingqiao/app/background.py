@@ -72,7 +72,9 @@ class Background:
         return self._port
 
     def checks(self) -> dict[str, Check]:
-        return dict(zip(PARTS, (self._landing_part, self._dicom_part, self._index_part, self._link_part), strict=True))
+        return dict(
+            zip(PARTS, (self._landing_part, self._dicom_part, self._index_part, self._link_part), strict=True)
+        )
 
     def gauges(self) -> dict[str, float]:
         counts = self._counts

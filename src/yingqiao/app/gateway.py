@@ -72,7 +72,11 @@ def _run(settings: Settings, stores: Stores, listening: list[Listening], announc
 
 
 def _run_alone(
-    settings: Settings, stores: Stores, listening: Listening, background: Background, ready: Callable[[], None]
+    settings: Settings,
+    stores: Stores,
+    listening: Listening,
+    background: Background,
+    ready: Callable[[], None],
 ) -> None:
     metrics, gauges = Metrics(), Gauges()
     pulse = Pulse(metrics, [background.gauges, gauges.read], {})
@@ -85,7 +89,11 @@ def _run_alone(
 
 
 def _run_workers(
-    settings: Settings, stores: Stores, listening: list[Listening], background: Background, ready: Callable[[], None]
+    settings: Settings,
+    stores: Stores,
+    listening: list[Listening],
+    background: Background,
+    ready: Callable[[], None],
 ) -> None:
     pulse = Pulse(Metrics(), [background.gauges], background.checks(), stores.folder.run / STATE_FILE)
     pulse.start()
@@ -106,7 +114,9 @@ def _run_workers(
 
 def _check_workers(settings: Settings, database: str) -> None:
     if settings.http.workers > 1 and not database.startswith("postgres"):
-        raise StartError("多个 HTTP 进程（http.workers 大于 1）须用 PostgreSQL：请设置 --database postgresql://…")
+        raise StartError(
+            "多个 HTTP 进程（http.workers 大于 1）须用 PostgreSQL：请设置 --database postgresql://…"
+        )
 
 
 def _bind(http: HttpSettings) -> list[Listening]:

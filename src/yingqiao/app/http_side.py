@@ -93,7 +93,11 @@ async def _serve(
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    on_stop(lambda: loop.call_soon_threadsafe(stopping.set))
+    
+    def stop() -> None:
+        loop.call_soon_threadsafe(stopping.set)
+
+    on_stop(stop)
     ledger = Ledger(stores.database)
     ledger.start()
     log = RequestLog()
@@ -147,7 +151,9 @@ def _servers(
     settings: Settings, listening: Listening, intake: Intake, site: Site
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
     if listening.admin is None:
-        return [(make_server(intake_app(intake, site.edition, whole_app(site)), settings.http), [listening.main])]
+        return [
+            (make_server(intake_app(intake, site.edition, whole_app(site)), settings.http), [listening.main])
+        ]
     main = make_server(intake_app(intake, site.edition, public_app(site)), settings.http)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 

@@ -26,7 +26,11 @@ class Pulse:
     """The thread. With `state` it writes how each of `checks` stands to that file."""
 
     def __init__(
-        self, metrics: Metrics, gauges: Sequence[Gauges], checks: Mapping[str, Check], state: Path | None = None
+        self,
+        metrics: Metrics,
+        gauges: Sequence[Gauges],
+        checks: Mapping[str, Check],
+        state: Path | None = None,
     ) -> None:
         self._metrics = metrics
         self._gauges = gauges

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from yingqiao import logging
 from yingqiao.app.folder import StartError
 from yingqiao.app.stores import Stores, open_stores
 from yingqiao.cli.output import Exit, fail
@@ -63,6 +64,7 @@ def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
 @contextmanager
 def stores(settings: Settings, *, create: bool = False) -> Iterator[Stores]:
     """The stores of the settings; errors of theirs become Chinese lines and exit codes."""
+    logging.configure("warning")
     try:
         with open_stores(settings, create=create) as opened:
             yield opened

@@ -15,9 +15,14 @@ from yingqiao.settings import Settings, describe, show
 @click.command()
 @click.option("--data", metavar="DIR", help="数据目录（或环境变量 YINGQIAO_DATA）")
 @click.option("--http", "http", metavar="HOST:PORT", help="HTTP 监听地址 [默认 0.0.0.0:8080]")
-@click.option("--dicom", metavar="AET@HOST:PORT", help="DICOM 监听 [默认 YINGQIAO@0.0.0.0:11112]；写 off 则不接收")
 @click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), envvar="YINGQIAO_CONFIG", help="配置文件（TOML）"
+    "--dicom", metavar="AET@HOST:PORT", help="DICOM 监听 [默认 YINGQIAO@0.0.0.0:11112]；写 off 则不接收"
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="YINGQIAO_CONFIG",
+    help="配置文件（TOML）",
 )
 @click.option("--database", metavar="URL", help="postgresql://… ；不写 = 数据目录中的 SQLite")
 @click.option("--workers", type=int, help="HTTP 进程数（大于 1 须用 PostgreSQL）")

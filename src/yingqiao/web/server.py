@@ -79,7 +79,7 @@ class GatewayServer(uvicorn.Server):
     """Leaves signals to the program and throws out clients that are too slow, once a second."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
     async def on_tick(self, counter: int) -> bool:
@@ -100,7 +100,7 @@ class GatewayServer(uvicorn.Server):
 def make_server(app: App, settings: HttpSettings) -> GatewayServer:
     """A server for `app`; `serve(sockets=…)` runs it until `should_exit`, then finishes accepted requests."""
     config = uvicorn.Config(
-        cast("Callable[..., object]", app),  # type: ignore[arg-type]
+        cast("Callable[..., object]", app),
         http=bounded(settings),
         ws="none",
         lifespan="off",
@@ -127,7 +127,7 @@ async def serve_until(
     running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
     stop = asyncio.ensure_future(stopping.wait())
     while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 uvicorn tells by a flag only
+        await asyncio.sleep(0.01)
     ready()
     await asyncio.wait([stop, *running], return_when=asyncio.FIRST_COMPLETED)
     for server, _ in servers:

@@ -113,7 +113,7 @@ def _reading_routes(site: Site) -> list[BaseRoute]:
     exposition = _starlette([Route("/metrics", endpoint=metrics)])
     if site.metrics_token:
         exposition = site.guard.around(exposition)
-    api = cast("App", _starlette(list(site.api_routes)))
+    api = _starlette(list(site.api_routes))
     return [
         Route("/metrics", endpoint=_Endpoint(exposition)),
         Mount("/api", app=_Endpoint(site.guard.around(api))),
