@@ -103,7 +103,8 @@ def _text(value: object) -> str:
 
 def _summary(value: object) -> str:
     """The word that says what an added or removed thing is."""
-    for name in ("label", "title", "text", "name"):
-        if getattr(value, name, ""):
-            return str(getattr(value, name))
-    return "" if is_dataclass(value) else str(value)
+    if not is_dataclass(value):
+        return str(value)
+    return next(
+        (str(getattr(value, n)) for n in ("label", "title", "text", "name") if getattr(value, n, "")), ""
+    )
