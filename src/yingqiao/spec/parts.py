@@ -1,4 +1,4 @@
-"""The objects a table describes: one for most tables; request, response and nested ones for interface tables."""
+"""The objects a table describes: one for most; request, response and nested ones for interface tables."""
 
 from __future__ import annotations
 

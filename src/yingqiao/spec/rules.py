@@ -65,11 +65,11 @@ CONDITIONS: Final[Mapping[str, ConditionRule]] = MappingProxyType(
         "mutual-item": ConditionRule(
             "检查属于互认项目（DR、CT、MR 共 320 项）时", reads=("examItemCode", "examItemName")
         ),
-        "present": ConditionRule("填写 {parameter} 时", "field"),
-        "without": ConditionRule("没有填写 {parameter} 时", "field"),
-        "true": ConditionRule("{parameter} 为 true 时", "field"),
+        "present": ConditionRule("填写{parameter}时", "field"),
+        "without": ConditionRule("没有填写{parameter}时", "field"),
+        "true": ConditionRule("{parameter}为 true 时", "field"),
         "final-without": ConditionRule(
-            "最终报告没有填写 {parameter} 时", "field", ("reportStatus", "checkStatus")
+            "最终报告没有填写{parameter}时", "field", ("reportStatus", "checkStatus")
         ),
     }
 )
