@@ -35,7 +35,7 @@ def _reason(raw: bytes, error: orjson.JSONDecodeError) -> str:
         raw.decode()
     except UnicodeDecodeError as decoding:
         return f"第 {decoding.start + 1} 字节起不是 UTF-8 编码（是否用了 GBK？）"
-    if "ecursion" in error.msg:
+    if "depth" in error.msg or "ecursion" in error.msg:
         return f"嵌套超过 {MAX_DEPTH} 层"
     return f"第 {error.lineno} 行第 {error.colno} 列附近有语法错误"
 
