@@ -1,4 +1,6 @@
-"""JSON from outside, bounded: whatever the bytes, the answer is a value of limited depth and size, or a reason."""
+"""JSON from outside, bounded: whatever the bytes, the answer is a value of limited depth
+and size, or a reason.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class JsonError(ValueError):
 def load(raw: bytes) -> Any:
     """The value of UTF-8 JSON, a byte order mark tolerated (T06). Raises JsonError."""
     try:
-        value = orjson.loads(raw[len(BOM) :] if raw.startswith(BOM) else raw)
+        value = orjson.loads(raw.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise JsonError(_reason(raw, error)) from error
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or raw.count(b",") > MAX_NODES:

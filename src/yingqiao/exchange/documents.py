@@ -1,4 +1,6 @@
-"""Embedded documents: decoded, proven to be a PDF, and taken out of the record they came in (T24, T25, T74)."""
+"""Embedded documents: decoded, proven to be a PDF, and taken out of the record they came
+in (T24, T25, T74).
+"""
 
 from __future__ import annotations
 

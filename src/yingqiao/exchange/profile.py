@@ -1,6 +1,7 @@
 """How strictly one hospital's records are judged: data, kept with the hospital, changed without a release.
 
-A grade is refuse, warn, note or off. The most specific one wins: `table.field:rule`, `table.field`, `table:rule`,
+A grade is refuse, warn, note or off. The most specific one wins: `table.field:rule`,
+`table.field`, `table:rule`,
 `rule`. In JSON: `{"grades": {"length": "note", "exam.mtuRecMark": "off", "report.CAData:ca": "refuse"},
 "ca_required": true, "group": ["…"], "window_seconds": 600, "window": "warn"}`.
 """

@@ -111,7 +111,9 @@ class Receiver:
         received_at: int,
         encryption_type: str | None = None,
     ) -> Taken:
-        """A request body -> what to keep and what to answer. `received_at` in Unix ms. Never raises on any bytes."""
+        """A request body -> what to keep and what to answer. `received_at` in Unix ms.
+        Never raises on any bytes.
+        """
         request = _Request(interface_id, peer, received_at, "", BodyKind.ENVELOPE, raw, b"")
         try:
             envelope = parse(raw)

@@ -1,6 +1,7 @@
 """A table of the standard, compiled to one Python function per edition, table and profile.
 
-A value already in canonical form costs one comparison; every other value goes to its field's plan (reading.py),
+A value already in canonical form costs one comparison; every other value goes to its
+field's plan (reading.py),
 which normalises it and says what is wrong. All findings of a record come at once.
 """
 
@@ -15,8 +16,9 @@ from yingqiao.exchange.crosschecks import checks_of
 from yingqiao.exchange.findings import Collector
 from yingqiao.exchange.model import Validated
 from yingqiao.exchange.names import Names, unknown_text
+from yingqiao.exchange.plans import Plan, make_plan
 from yingqiao.exchange.profile import Profile
-from yingqiao.exchange.reading import Plan, make_plan
+from yingqiao.exchange.reading import settle
 from yingqiao.spec import Condition, Edition, Field, Required, Table
 
 Sift = Callable[[dict[str, Any]], tuple[dict[str, Any], list[tuple[Plan, Any]]]]
@@ -41,7 +43,9 @@ class Validator:
         self._sift = _compile(self._plans)
 
     def __call__(self, record: dict[str, Any]) -> Validated:
-        """`record` as JSON gave it -> printed names, canonical values, every finding. Never raises on any JSON."""
+        """`record` as JSON gave it -> printed names, canonical values, every finding.
+        Never raises on any JSON.
+        """
         return self.run(*self.names.settle(record))
 
     def run(
@@ -51,7 +55,7 @@ class Validator:
         values, odd = self._sift(members)
         found = Collector(self.table.id, self._profile)
         for plan, value in odd:
-            plan.settle(value, values, found)
+            settle(plan, value, values, found)
         self._check(values, found)
         for field, rule, why, otherwise, traps in self._conditions:
             if field.name not in values:

@@ -1,4 +1,6 @@
-"""How values are written, and the other ways hospitals write them. Pure text in, canonical text out; no findings."""
+"""How values are written, and the other ways hospitals write them. Pure text in, canonical
+text out; no findings.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,8 @@ def is_interval(text: str) -> bool:
 def read_moment(text: str) -> tuple[datetime, bool] | None:
     """A date or date-time in any tolerated form (T55–T57), as Beijing time, and whether it had a time of day.
 
-    Tolerated: `-`, `/`, `.` or 年月日; `T`; missing seconds; date only; 8, 12 or 14 digits; a zone. None otherwise.
+    Tolerated: `-`, `/`, `.` or 年月日; `T`; missing seconds; date only; 8, 12 or 14 digits; a
+    zone. None otherwise.
     """
     plain = unicodedata.normalize("NFKC", text).strip()
     match = _SEPARATED.fullmatch(plain) or _COMPACT.fullmatch(plain)
@@ -191,5 +194,7 @@ def fold_name(name: str) -> str:
 
 
 def fold_term(text: str) -> str:
-    """A printed term as it is compared: without white space, 膈 as 隔, full width as half width (T41, B-06, B-16)."""
+    """A printed term as it is compared: without white space, 膈 as 隔, full width as half
+    width (T41, B-06, B-16).
+    """
     return "".join(unicodedata.normalize("NFKC", text).split()).replace("膈", "隔").upper()

@@ -26,14 +26,18 @@ def parse_key(hex_key: str) -> bytes:
 
 
 def encrypt_ecb(key: bytes, plain: bytes) -> bytes:
-    """Cipher text of `plain`, padded to whole blocks of 16 bytes. Raises Sm4Error on a key that is not 16 bytes."""
+    """Cipher text of `plain`, padded to whole blocks of 16 bytes. Raises Sm4Error on a key
+    that is not 16 bytes.
+    """
     encryptor = _cipher(key).encryptor()
     padding = _PADDING[BLOCK - len(plain) % BLOCK]
     return encryptor.update(plain + padding) + encryptor.finalize()
 
 
 def decrypt_ecb(key: bytes, cipher: bytes) -> bytes:
-    """The plain bytes without padding. Raises Sm4Error when length or padding is wrong (mostly: the wrong key)."""
+    """The plain bytes without padding. Raises Sm4Error when length or padding is wrong
+    (mostly: the wrong key).
+    """
     if not cipher or len(cipher) % BLOCK:
         raise Sm4Error(f"{len(cipher)} bytes are not whole blocks of {BLOCK}")
     plain = _cipher(key).decryptor().update(cipher)

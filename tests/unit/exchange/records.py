@@ -1,4 +1,6 @@
-"""Whole records as a careful hospital sends them: all 113 exam fields, all 70 report fields; persons are invented."""
+"""Whole records as a careful hospital sends them: all 113 exam fields, all 70 report
+fields; persons are invented.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def exam(**changes: Any) -> dict[str, Any]:
 def report(**changes: Any) -> dict[str, Any]:
     """An audited report with signature and embedded PDF, without findings."""
     record = {f.name: f"{f.label}文本" for f in EDITION.tables["report"].fields}
-    record |= {f.name: "2025-12-31 10:30:00" for f in EDITION.tables["report"].fields if f.format == "datetime"}
+    record |= {
+        f.name: "2025-12-31 10:30:00" for f in EDITION.tables["report"].fields if f.format == "datetime"
+    }
     record |= _REPORT
     return _changed(record, changes)
 
@@ -54,7 +58,9 @@ class Register:
         return self._entries.get(code)
 
 
-def hospital(profile: Profile | None = None, keys: tuple[bytes, ...] = (KEY,), disabled: bool = False) -> HospitalEntry:
+def hospital(
+    profile: Profile | None = None, keys: tuple[bytes, ...] = (KEY,), disabled: bool = False
+) -> HospitalEntry:
     return HospitalEntry(CODE, "太原市测试医院", disabled, keys, profile or Profile())
 
 
@@ -68,7 +74,9 @@ def body(record: Any, key: bytes = KEY, code: str = CODE, now_s: int = NOW_S) ->
 
 
 def take(record: Any, interface: str = "exam-sync", entry: HospitalEntry | None = None) -> Taken:
-    return receiver(entry).take(interface, body(record), peer="10.0.0.8", received_at=NOW_MS, encryption_type="SM4")
+    return receiver(entry).take(
+        interface, body(record), peer="10.0.0.8", received_at=NOW_MS, encryption_type="SM4"
+    )
 
 
 _EXAM: dict[str, Any] = {

@@ -9,7 +9,6 @@ import pybase64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.exchange.records import (
     CODE,
     EDITION,
@@ -26,6 +25,7 @@ from tests.unit.exchange.records import (
     report,
     take,
 )
+
 from yingqiao.exchange.model import BodyKind, Level, Outcome, Submission
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.receive import Kept, Taken
@@ -58,15 +58,25 @@ def test_a_whole_exam_is_accepted():
     submission = only(taken)
     assert (taken.http_status, taken.answer.code, taken.answer.message) == (200, 1, "上传成功")
     assert taken.answer.content == {"risStudyId": "RIS-2025-000001", "digest": submission.digest.hex()}
-    assert (submission.outcome, submission.body_kind, submission.body) == (Outcome.ACCEPTED, BodyKind.RECORD, plaintext)
+    assert (submission.outcome, submission.body_kind, submission.body) == (
+        Outcome.ACCEPTED,
+        BodyKind.RECORD,
+        plaintext,
+    )
     assert submission.digest == hashlib.sha256(plaintext).digest()
-    assert (submission.interface, submission.hospital_code, submission.peer) == ("exam-sync", CODE, "10.0.0.8")
+    assert (submission.interface, submission.hospital_code, submission.peer) == (
+        "exam-sync",
+        CODE,
+        "10.0.0.8",
+    )
     assert submission.edition == EDITION.id
     assert submission.report is None
 
 
 def test_the_columns_of_an_exam():
-    row = only(take(exam(studyUid="1.2.3,1.2.4", accessionNumber="A1，A2", lastChangeTime="20251231103000"))).exam
+    row = only(
+        take(exam(studyUid="1.2.3,1.2.4", accessionNumber="A1，A2", lastChangeTime="20251231103000"))
+    ).exam
     assert row is not None
     assert (row.hospital_code, row.ris_study_id) == (CODE, "RIS-2025-000001")
     assert row.last_change_time == "2025-12-31 10:30:00"
@@ -105,7 +115,9 @@ def test_a_report_with_its_pdf():
 
 def test_t25_the_alias_of_the_pdf():
     """T25."""
-    submission = only(take(report(reportPdfBase64=None) | {"pdfBase64": PDF_TEXT, "uploadAgain": 0}, "report-sync"))
+    submission = only(
+        take(report(reportPdfBase64=None) | {"pdfBase64": PDF_TEXT, "uploadAgain": 0}, "report-sync")
+    )
     assert submission.outcome is Outcome.ACCEPTED
     assert submission.documents[0].digest == PDF_DIGEST
     assert orjson.loads(submission.body)["pdfBase64"] == f"object:{PDF_DIGEST}"
@@ -122,7 +134,9 @@ def test_t74_escaped_base64_is_taken_out_too():
     assert orjson.loads(submission.body) == report(reportPdfBase64=f"object:{submission.documents[0].digest}")
 
 
-@pytest.mark.parametrize("text", [PDF_TEXT[:40] + "\r\n" + PDF_TEXT[40:], "data:application/pdf;base64," + PDF_TEXT])
+@pytest.mark.parametrize(
+    "text", [PDF_TEXT[:40] + "\r\n" + PDF_TEXT[40:], "data:application/pdf;base64," + PDF_TEXT]
+)
 def test_t74_line_breaks_and_a_data_uri_are_tolerated(text: str):
     """T74."""
     assert only(take(report(reportPdfBase64=text), "report-sync")).documents[0].digest == PDF_DIGEST
@@ -132,7 +146,9 @@ def test_t74_line_breaks_and_a_data_uri_are_tolerated(text: str):
     "text", ["这不是", "aGVsbG8=", pybase64.b64encode(PDF[:-8]).decode(), f"object:{PDF_DIGEST}", "QUJD"]
 )
 def test_t74_what_is_no_pdf_is_refused(text: str):
-    """T74: a reference of ours is no PDF either; the body stays as sent, to be replayed under another profile."""
+    """T74: a reference of ours is no PDF either; the body stays as sent, to be replayed
+    under another profile.
+    """
     plaintext = orjson.dumps(report(reportPdfBase64=text))
     taken = take(plaintext, "report-sync")
     assert ("reportPdfBase64", "pdf") in rules(taken)
@@ -153,7 +169,11 @@ def test_a_refusal_lists_all_findings():
     }
     assert set(taken.answer.content[0]) == {"field", "label", "rule", "level", "problem", "mend"}
     submission = only(taken)
-    assert (submission.outcome, submission.exam, submission.body_kind) == (Outcome.REFUSED, None, BodyKind.RECORD)
+    assert (submission.outcome, submission.exam, submission.body_kind) == (
+        Outcome.REFUSED,
+        None,
+        BodyKind.RECORD,
+    )
 
 
 def test_warnings_come_with_the_success():
@@ -182,14 +202,22 @@ def test_t11_refusals_are_http_200_malformed_bodies_400():
 def test_unknown_hospitals_are_kept_only_when_the_policy_says_so():
     raw = body(exam(), code=OTHER_CODE)
     submission = only(receiver(keep_unknown=True).take("exam-sync", raw, peer="p", received_at=NOW_MS))
-    assert (submission.hospital_code, submission.body_kind, submission.body) == (OTHER_CODE, BodyKind.ENVELOPE, raw)
+    assert (submission.hospital_code, submission.body_kind, submission.body) == (
+        OTHER_CODE,
+        BodyKind.ENVELOPE,
+        raw,
+    )
     assert submission.digest == hashlib.sha256(raw).digest()
 
 
 def test_what_cannot_be_opened_is_kept_as_it_came():
     raw = body(exam(), NEXT_KEY)
     taken = receiver().take("exam-sync", raw, peer="p", received_at=NOW_MS)
-    assert (only(taken).body_kind, only(taken).body, only(taken).hospital_code) == (BodyKind.ENVELOPE, raw, CODE)
+    assert (only(taken).body_kind, only(taken).body, only(taken).hospital_code) == (
+        BodyKind.ENVELOPE,
+        raw,
+        CODE,
+    )
     assert "SM4" in taken.answer.message
 
 
@@ -308,7 +336,11 @@ def test_replay_after_the_key_was_mended():
     mended = receiver(hospital(keys=(NEXT_KEY, KEY)))
     again = mended.retake(kept(first), NOW_MS + 86_400_000, load)
     submission = only(again)
-    assert (submission.outcome, submission.replay_of, submission.received_at) == (Outcome.ACCEPTED, 7, NOW_MS + 86_400_000)
+    assert (submission.outcome, submission.replay_of, submission.received_at) == (
+        Outcome.ACCEPTED,
+        7,
+        NOW_MS + 86_400_000,
+    )
     assert submission.findings == ()
 
 

@@ -1,12 +1,14 @@
-"""Validation of exams and reports, trap by trap. `rules_at` shows what a changed record is told about a field."""
+"""Validation of exams and reports, trap by trap. `rules_at` shows what a changed record is
+told about a field.
+"""
 
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.exchange.records import CODE, EDITION, OTHER_CODE, exam, report
+
 from yingqiao.exchange.model import Level, Validated
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.validate import compile_validator
@@ -60,7 +62,11 @@ def test_t16_numbers_and_texts_are_the_same(value: Any):
     """T16, T33, T28: 数字 fields and codes."""
     validated = of_exam(patientFrom=value, sex=value, patientId=value)
     assert validated.findings == ()
-    assert (validated.values["patientFrom"], validated.values["sex"], validated.values["patientId"]) == (1, "1", "1")
+    assert (validated.values["patientFrom"], validated.values["sex"], validated.values["patientId"]) == (
+        1,
+        "1",
+        "1",
+    )
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1, [2]], [[]]])
@@ -82,7 +88,9 @@ CHECKED_LATER = ("checkFinishTime", "examDeptName", "examDoctorIndustryCode", "s
 
 
 @pytest.mark.parametrize("name", CHECKED_LATER)
-@pytest.mark.parametrize(("status", "rule"), [(1, "suggested"), (3, "suggested"), (4, "conditional"), (5, "conditional")])
+@pytest.mark.parametrize(
+    ("status", "rule"), [(1, "suggested"), (3, "suggested"), (4, "conditional"), (5, "conditional")]
+)
 def test_t20_what_an_examination_brings_is_required_from_checked_on(name: str, status: int, rule: str):
     """T20: examStatus >= 4; before that a warning."""
     level = "refuse" if rule == "conditional" else "warn"
@@ -99,7 +107,9 @@ def test_t20_without_a_status_the_finish_time_says_it():
 def test_t21_an_unfinished_report_needs_no_result(report_status: int, check_status: int):
     """T21: unwritten, returned, not to come, abandoned."""
     bare = dict.fromkeys(("findings", "inspectExamResult", "confirmDoctorName", "confirmDate", "CAData"))
-    validated = validate("report", report(reportStatus=report_status, checkStatus=check_status, **bare, reportPdfBase64=None))
+    validated = validate(
+        "report", report(reportStatus=report_status, checkStatus=check_status, **bare, reportPdfBase64=None)
+    )
     assert not validated.refused
 
 
@@ -213,7 +223,9 @@ def test_t35_what_is_no_division(code: str):
     assert told(of_exam(currentDivisionCode=code)) == {("currentDivisionCode", "code_list", "warn")}
 
 
-@pytest.mark.parametrize(("sent", "rule"), [("1", "coded"), (1, "coded"), ("HA", "code_list"), ("汉族", "code_list")])
+@pytest.mark.parametrize(
+    ("sent", "rule"), [("1", "coded"), (1, "coded"), ("HA", "code_list"), ("汉族", "code_list")]
+)
 def test_t36_two_digit_codes_in_other_spellings(sent: Any, rule: str):
     """T36: padded; letters with a warning."""
     validated = of_exam(ethnic=sent)
@@ -260,7 +272,9 @@ def test_t42_recognition_marks_have_no_enforced_length(mark: Any):
     assert of_exam(mtuRecMark=mark).findings == ()
 
 
-@pytest.mark.parametrize("sent", ["B020ZYZZZ,B02010ZZZ", "B020ZYZZZ，B02010ZZZ", "B020ZYZZZ;B02010ZZZ", "B020ZYZZZ|B02010ZZZ"])
+@pytest.mark.parametrize(
+    "sent", ["B020ZYZZZ,B02010ZZZ", "B020ZYZZZ，B02010ZZZ", "B020ZYZZZ;B02010ZZZ", "B020ZYZZZ|B02010ZZZ"]
+)
 def test_t43_body_codes_in_a_list(sent: str):
     """T43."""
     validated = of_exam(bodyCode=sent)
@@ -345,7 +359,9 @@ def test_t59_settlements():
     assert of_exam(setInfoList=row).findings == ()
     assert told(of_exam(setInfoList=[])) == {("setInfoList", "required", "warn")}
     assert told(of_exam(setInfoList=None)) == {("setInfoList", "required", "warn")}
-    assert told(of_exam(setInfoList=[row, row | {"medListCode": ""}])) == {("setInfoList[1].medListCode", "required", "warn")}
+    assert told(of_exam(setInfoList=[row, row | {"medListCode": ""}])) == {
+        ("setInfoList[1].medListCode", "required", "warn")
+    }
     assert ("setInfoList", "type", "warn") in told(of_exam(setInfoList="无"))
 
 
@@ -380,10 +396,16 @@ def test_t63_names_without_case_and_underscore():
     assert validated.values["ACCESS_NO"] == "REP-2025-000001"
     assert validated.values["CAData"] == "原文"
     assert validated.unknown == {"SELF_DEFINED": {"a": 1}}
-    assert told(validated) == {("ACCESS_NO", "name", "note"), ("CAData", "name", "note"), ("", "unknown", "note")}
+    assert told(validated) == {
+        ("ACCESS_NO", "name", "note"),
+        ("CAData", "name", "note"),
+        ("", "unknown", "note"),
+    }
 
 
-@pytest.mark.parametrize(("name", "length"), [("ClientCert", 1044), ("SignValue", 1160), ("Timestampvalue", 2248)])
+@pytest.mark.parametrize(
+    ("name", "length"), [("ClientCert", 1044), ("SignValue", 1160), ("Timestampvalue", 2248)]
+)
 def test_t64_the_standards_own_samples_are_longer_than_it_allows(name: str, length: int):
     """T64: warn, keep."""
     validated = of_report(**{name: "A" * length})
@@ -394,7 +416,9 @@ def test_t64_the_standards_own_samples_are_longer_than_it_allows(name: str, leng
 def test_t65_ca_fields_are_required_when_the_hospital_has_joined():
     """T65."""
     assert told(of_report(SignValue=None)) == {("SignValue", "ca", "warn")}
-    assert told(of_report(Profile(ca_required=True), SignValue=None)) == {("SignValue", "conditional", "refuse")}
+    assert told(of_report(Profile(ca_required=True), SignValue=None)) == {
+        ("SignValue", "conditional", "refuse")
+    }
 
 
 def test_t69_no_insurance_code():
@@ -408,7 +432,10 @@ def test_t70_the_list_decides_not_the_length():
     assert told(of_exam(chargeType="99999")) == {("chargeType", "code_list", "warn")}
 
 
-@pytest.mark.parametrize(("modality", "kind"), [("CR", "1"), ("DX", "1"), ("MG", "1"), ("MR", "3"), ("US", "4"), ("PT", "5"), ("ES", "9")])
+@pytest.mark.parametrize(
+    ("modality", "kind"),
+    [("CR", "1"), ("DX", "1"), ("MG", "1"), ("MR", "3"), ("US", "4"), ("PT", "5"), ("ES", "9")],
+)
 def test_t73_modality_and_imaging_type(modality: str, kind: str):
     """T73."""
     assert of_exam(modality=modality, imgExamType=kind).findings == ()
@@ -426,7 +453,9 @@ def test_a_key_that_is_too_long_is_no_key():
 
 def test_a_profile_changes_the_grade_by_rule_and_by_field():
     """The most specific grade wins; off keeps silent."""
-    assert told(of_exam(Profile(grades={"required": Level.WARN}), patName=None)) == {("patName", "required", "warn")}
+    assert told(of_exam(Profile(grades={"required": Level.WARN}), patName=None)) == {
+        ("patName", "required", "warn")
+    }
     strict = Profile(grades={"exam.sex": Level.REFUSE})
     assert told(of_exam(strict, sex="7")) == {("sex", "code_list", "refuse")}
     silent = Profile(grades={"exam.sex:code_list": None, "exam.sex": Level.REFUSE})
@@ -449,7 +478,10 @@ json_values = st.recursive(
 names = st.sampled_from([f.name for t in ("exam", "report", "settlement") for f in EDITION.tables[t].fields])
 
 
-@given(st.sampled_from(["exam", "report", "settlement", "images_list"]), st.dictionaries(names | st.text(max_size=8), json_values, max_size=20))
+@given(
+    st.sampled_from(["exam", "report", "settlement", "images_list"]),
+    st.dictionaries(names | st.text(max_size=8), json_values, max_size=20),
+)
 def test_any_json_is_validated(table: str, record: dict[str, Any]):
     """Never raises on arbitrary JSON."""
     validate(table, record)

@@ -1,5 +1,7 @@
 """SM4/ECB/PKCS5 and its known answers (三(六), 三(八))."""
 
+import contextlib
+
 import pybase64
 import pytest
 from hypothesis import given
@@ -34,10 +36,8 @@ def test_what_is_encrypted_is_decrypted(plain: bytes, key: bytes):
 
 @given(st.binary(max_size=64))
 def test_any_bytes_are_decrypted_or_refused(cipher: bytes):
-    try:
+    with contextlib.suppress(sm4.Sm4Error):
         sm4.decrypt_ecb(KEY, cipher)
-    except sm4.Sm4Error:
-        pass
 
 
 @pytest.mark.parametrize("text", ["", "2a77", "zz" * 16, "2a" * 17])
