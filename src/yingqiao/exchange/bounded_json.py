@@ -25,7 +25,9 @@ def load(raw: bytes) -> Any:
         value = orjson.loads(raw.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise JsonError(_reason(raw, error)) from error
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or raw.count(b",") > MAX_NODES:
+    # A node takes two bytes at least, a level one bracket: mostly these two counts settle it.
+    many = len(raw) > 2 * MAX_NODES and raw.count(b",") > MAX_NODES // 2
+    if many or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _measure(value)
     return value
 

@@ -44,10 +44,6 @@ def _decode_loosely(body: str) -> bytes:
         raise NotPdfError("不是合法的 Base64") from error
 
 
-def without_bom(plaintext: bytes) -> bytes:
-    return plaintext.removeprefix(b"\xef\xbb\xbf")
-
-
 def document(field: str, content: bytes) -> Document:
     return Document(field, f"sha256:{hashlib.sha256(content).hexdigest()}", content)
 

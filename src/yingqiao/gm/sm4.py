@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
@@ -52,6 +54,7 @@ def check_value(key: bytes) -> str:
     return _cipher(key).encryptor().update(bytes(BLOCK))[:3].hex().upper()
 
 
+@lru_cache(maxsize=4096)
 def _cipher(key: bytes) -> Cipher[modes.ECB]:
     if len(key) != KEY_LENGTH:
         raise Sm4Error(f"an SM4 key has {KEY_LENGTH} bytes, not {len(key)}")
