@@ -51,8 +51,8 @@ class Load:
             words = line.split()
             if words[0] == "error":
                 self.errors.append(words[1])
-            else:
-                self.acknowledged.append((int(words[0]), words[1], int(words[2])))
+            elif words[0] == "kept":
+                self.acknowledged.append((int(words[1]), words[2], int(words[3])))
 
     def until(self, condition: Callable[[], Any], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
@@ -129,7 +129,9 @@ def test_two_processes_write_the_same_keys(postgres_url: str) -> None:
 
 @pytest.mark.peer
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_the_database_goes_away_and_comes_back(postgres: PostgresServer, postgres_url: str, mode: str) -> None:
+def test_the_database_goes_away_and_comes_back(
+    postgres: PostgresServer, postgres_url: str, mode: str
+) -> None:
     load = Load.begin(postgres_url)
     try:
         load.until(lambda: len(load.acknowledged) > 50)
