@@ -97,9 +97,12 @@ def _run(program: str, *arguments: str) -> None:
     command = [str(postgres_binaries() / program), *arguments]
     if os.geteuid() == 0:
         command = ["runuser", "-u", _OWNER, "--", *command]
-    # pg_ctl's server inherits the pipes: a file lets us read what it said without waiting for the server's end.
+    # pg_ctl's server inherits the pipes: a file lets us read what it said without waiting for the server's
+    # end.
     with tempfile.TemporaryFile() as said:
-        result = subprocess.run(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, cwd="/", check=False)
+        result = subprocess.run(
+            command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, cwd="/", check=False
+        )
         said.seek(0)
         if result.returncode:
             raise RuntimeError(f"{program} failed: {said.read().decode(errors='replace')[-2000:]}")
@@ -108,7 +111,8 @@ def _run(program: str, *arguments: str) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """The session's cluster (one for each xdist worker). Stop it only if you start it again."""
-    # Not pytest's tmp_path: its parents are closed to the user the server runs as; socket paths must be short.
+    # Not pytest's tmp_path: its parents are closed to the user the server runs as; socket paths must be
+    # short.
     folder = Path(tempfile.mkdtemp(prefix="yq-pg-"))
     server = start_postgres(folder)
     try:

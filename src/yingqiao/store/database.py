@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,6 @@ BUSY_TIMEOUT_MS = 15_000
 
 _SQLITE_SETTINGS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
@@ -137,6 +137,14 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
 def _configure_sqlite(connection: sqlite3.Connection) -> None:
     for statement in _SQLITE_SETTINGS:
         connection.execute(statement).close()
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:  # SQLite does not wait by itself for this one, when two processes make the file at once
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _postgres_engine(url: URL, pool_size: int) -> Engine:

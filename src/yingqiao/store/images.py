@@ -123,7 +123,7 @@ def _studies(
     for part in _parts(sorted(first)):
         wanted = select(studies).where(studies.c.study_uid.in_(part)).order_by(studies.c.study_uid)
         for row in connection.execute(wanted.with_for_update()).mappings():
-            found[row["study_uid"]] = StudyState(row)
+            found[row["study_uid"]] = StudyState({str(column): value for column, value in row.items()})
     return found
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import select
-
 from tests.store_makers import NOW, exam_row, report_row, submission
+
 from yingqiao.exchange.model import Finding, Level, Outcome, Submission
 from yingqiao.store.compression import decompress
 from yingqiao.store.database import Database
@@ -81,7 +81,8 @@ def test_first_and_second_version_of_an_exam(database: Database) -> None:
 def test_stale_never_overwrites_newer(
     database: Database, stored: str, comes: str, wins: bool, together: bool
 ) -> None:
-    """lastChangeTime orders versions; '' is older than all, equal ones go by arrival. Each version is kept."""
+    """lastChangeTime orders versions; '' is older than all, equal ones go by arrival. Each version is
+    kept."""
     items = [
         submission(exam_row("E1", stored, lab_num="old"), report_row("R1", stored, lab_num="old")),
         submission(exam_row("E1", comes, lab_num="new"), report_row("R1", comes, lab_num="new")),
@@ -96,7 +97,9 @@ def test_stale_never_overwrites_newer(
 
 def test_the_same_key_many_times_in_a_batch(database: Database) -> None:
     changed = ["10", "12", "11", "12", "", "09"]
-    ids = record(database, *(submission(exam_row("E1", c, age=str(n)), at=NOW + n) for n, c in enumerate(changed)))
+    ids = record(
+        database, *(submission(exam_row("E1", c, age=str(n)), at=NOW + n) for n, c in enumerate(changed))
+    )
     (exam,) = rows(database, exams)
     assert (exam.submission_id, exam.age) == (ids[3], "3")
     assert (exam.first_received_at, exam.updated_at) == (NOW, NOW + 3)
@@ -104,8 +107,15 @@ def test_the_same_key_many_times_in_a_batch(database: Database) -> None:
 
 def test_the_same_key_of_two_hospitals(database: Database) -> None:
     """T48: risStudyId identifies within its hospital only."""
-    record(database, submission(exam_row("E1")), submission(exam_row("E1", hospital_code="H2"), hospital_code="H2"))
-    assert [(row.hospital_code, row.ris_study_id) for row in rows(database, exams)] == [("H1", "E1"), ("H2", "E1")]
+    record(
+        database,
+        submission(exam_row("E1")),
+        submission(exam_row("E1", hospital_code="H2"), hospital_code="H2"),
+    )
+    assert [(row.hospital_code, row.ris_study_id) for row in rows(database, exams)] == [
+        ("H1", "E1"),
+        ("H2", "E1"),
+    ]
 
 
 def test_a_new_version_leaves_what_the_linker_decided(database: Database) -> None:
