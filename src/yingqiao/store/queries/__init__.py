@@ -6,6 +6,7 @@ and means the same on both databases. Lists answer a `Page`; a thing that is not
 
 from yingqiao.store.queries.common import COUNT_AT_MOST, Page, Range
 from yingqiao.store.queries.exams import (
+    ORDERS,
     Candidate,
     ExamDetail,
     ExamFilter,
@@ -43,6 +44,7 @@ from yingqiao.store.queries.summary import HospitalSummary, Reason, summarize
 
 __all__ = [
     "COUNT_AT_MOST",
+    "ORDERS",
     "Candidate",
     "ExamDetail",
     "ExamFilter",
