@@ -3,4 +3,14 @@
 from yingqiao.spec.load import load_edition
 from yingqiao.spec.model import Code, CodeList, Condition, Edition, Field, Interface, Required, Table
 
-__all__ = ["Code", "CodeList", "Condition", "Edition", "Field", "Interface", "Required", "Table", "load_edition"]
+__all__ = [
+    "Code",
+    "CodeList",
+    "Condition",
+    "Edition",
+    "Field",
+    "Interface",
+    "Required",
+    "Table",
+    "load_edition",
+]

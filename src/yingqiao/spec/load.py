@@ -65,7 +65,9 @@ def _rows(folder: Traversable, name: str) -> Iterator[dict[str, str]]:
 
 
 def _csv_stems(folder: Traversable, sub: str) -> list[str]:
-    return sorted(f.name.removesuffix(".csv") for f in folder.joinpath(sub).iterdir() if f.name.endswith(".csv"))
+    return sorted(
+        f.name.removesuffix(".csv") for f in folder.joinpath(sub).iterdir() if f.name.endswith(".csv")
+    )
 
 
 def _tables(folder: Traversable, manifest: dict[str, dict[str, dict[str, str]]]) -> dict[str, Table]:
@@ -142,7 +144,9 @@ def _code(row: dict[str, str]) -> Code:
 
 def _inline_enum(name: str, rows: list[dict[str, str]]) -> CodeList:
     codes = {
-        row["code"]: Code(row["code"], row["name"], row["code"], row["name"], "ok", row["note"], MappingProxyType({}))
+        row["code"]: Code(
+            row["code"], row["name"], row["code"], row["name"], "ok", row["note"], MappingProxyType({})
+        )
         for row in rows
     }
     return CodeList(

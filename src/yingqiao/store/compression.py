@@ -1,6 +1,7 @@
 """Bodies of submissions at rest: zstd level 3 with a dictionary trained on records of the standard.
 
-The dictionary's id is in every frame. A dictionary once shipped stays for ever; a better one is added beside it
+The dictionary's id is in every frame. A dictionary once shipped stays for ever; a better one is added
+beside it
 (`scripts/train_dictionary.py`) and used for new frames.
 """
 
@@ -34,7 +35,8 @@ def compress(raw: bytes) -> bytes:
 
 
 def decompress(frame: bytes, limit: int = MAX_BODY) -> bytes:
-    """The bytes of a frame made by `compress`. Raises StoredBodyBroken, also when they would exceed `limit` bytes."""
+    """The bytes of a frame made by `compress`. Raises StoredBodyBroken, also when they would exceed
+    `limit` bytes."""
     try:
         header = zstandard.get_frame_parameters(frame)
         if header.content_size > limit:

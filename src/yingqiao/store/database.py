@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -21,7 +22,6 @@ BUSY_TIMEOUT_MS = 15_000
 
 _SQLITE_SETTINGS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
@@ -33,9 +33,11 @@ _SQLITE_SETTINGS = (
 
 
 class Database:
-    """Connections to one database. Reads never wait for writes; SQLite's writers take turns under `write_lock`.
+    """Connections to one database. Reads never wait for writes; SQLite's writers take turns under
+    `write_lock`.
 
-    A process opens one Database per database: the lock is what keeps its own writers from meeting SQLITE_BUSY.
+    A process opens one Database per database: the lock is what keeps its own writers from meeting
+    SQLITE_BUSY.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -64,7 +66,8 @@ class Database:
                 yield connection
             return
         with self.write_lock, _translated(), self.engine.connect() as connection:
-            with connection.execution_options(immediate=True).begin():
+            connection.execution_options(immediate=True)
+            with connection.begin():
                 yield connection
 
     def sqlite_connection(self) -> sqlite3.Connection:
@@ -91,7 +94,8 @@ class Database:
 def open_database(where: str | Path, *, pool_size: int = 8) -> Database:
     """The database of a data folder (SQLite file in it), or of a `postgresql://` or `sqlite:///` URL.
 
-    Nothing is connected yet, and no table made: see `Database.migrate`. Raises ValueError for another kind of URL.
+    Nothing is connected yet, and no table made: see `Database.migrate`. Raises ValueError for another kind
+    of URL.
     """
     url = _url(where)
     if url.get_backend_name() == "sqlite":
@@ -118,7 +122,7 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
     engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size)
 
     @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not guessed by the driver
         _configure_sqlite(connection)
 
@@ -133,6 +137,14 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
 def _configure_sqlite(connection: sqlite3.Connection) -> None:
     for statement in _SQLITE_SETTINGS:
         connection.execute(statement).close()
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:  # SQLite does not wait by itself for this one, when two processes make the file at once
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _postgres_engine(url: URL, pool_size: int) -> Engine:
@@ -145,8 +157,9 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        # A server set to acknowledge before its disk does would break our promise; a stricter one is left alone.
+    def connected(connection: psycopg.Connection, _record: object) -> None:
+        # A server set to acknowledge before its disk does would break our promise; a stricter one is left
+        # alone.
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false)"
             " WHERE current_setting('synchronous_commit') = 'off'"

@@ -1,5 +1,7 @@
 """What can go wrong with the stores, in the words the edges answer with."""
 
+# ruff: noqa: N818 -- named for what happened, as the edges speak of it
+
 from __future__ import annotations
 
 import sqlite3
@@ -26,6 +28,10 @@ class StoreFull(StoreUnavailable):
 
 class RecordRejected(StoreError):
     """This one record cannot be stored; others are not concerned."""
+
+
+class HospitalError(StoreError):
+    """What was asked of the registry cannot be; the text is Chinese, for the operator."""
 
 
 class StoredBodyBroken(StoreError):

@@ -1,6 +1,7 @@
 """The ledger of submissions: durable before it returns, many together in one commit.
 
-Whoever waits in `record` gets the submission's id after the commit that holds the submission and its exam and report,
+Whoever waits in `record` gets the submission's id after the commit that holds the submission and its exam
+and report,
 or an error and nothing is kept. Cancelling a waiter does not cancel what it submitted.
 """
 
@@ -57,7 +58,8 @@ class Writer(Protocol):
 
 
 class Ledger:
-    """One per process and database. `start` and `record` belong to one event loop; `record_now` to any thread."""
+    """One per process and database. `start` and `record` belong to one event loop; `record_now` to any
+    thread."""
 
     def __init__(self, database: Database, bounds: Bounds | None = None, postgres_lanes: int = 2) -> None:
         self._database = database
@@ -96,7 +98,8 @@ class Ledger:
     async def record(self, submission: Submission) -> int:
         """The submission's id, once it and the exam and report it carries are committed durably.
 
-        Raises StoreUnavailable, StoreBusy, StoreFull: nothing is kept. RecordRejected: this one cannot be kept.
+        Raises StoreUnavailable, StoreBusy, StoreFull: nothing is kept. RecordRejected: this one cannot be
+        kept.
         """
         self._admit(0)
         if len(submission.body) > INLINE_BODY:
@@ -123,7 +126,7 @@ class Ledger:
                 raise
             except Exception as error:  # whatever a driver raises for values it cannot take
                 if poisoned:
-                    raise RecordRejected(str(error)) from error
+                    raise RecordRejected(type(error).__name__) from error
         raise AssertionError
 
     def _admit(self, size: int) -> None:
@@ -163,12 +166,13 @@ class Ledger:
     async def _write(self, writer: Writer, batch: list[_Waiting]) -> None:
         try:
             ids = await writer.write([waiting.entry for waiting in batch])
-        except Exception as error:  # sorted below: the store's, or one record's
+        except Exception as error:  # noqa: BLE001 -- sorted below: the store's, or one record's
             meant = store_error(error)
             if meant is not None:
                 self._fail(batch, meant)
                 await self._until_back(writer, meant)
             elif len(batch) > 1:
+                _log.warning("store.batch_refused", error=type(error).__name__, size=len(batch))
                 for waiting in batch:
                     await self._write(writer, [waiting])
             else:
@@ -181,7 +185,7 @@ class Ledger:
     async def _write_mended(self, writer: Writer, waiting: _Waiting, error: Exception) -> None:
         mended = without_poison(waiting.entry)
         if mended == waiting.entry:
-            self._fail([waiting], RecordRejected(str(error)))
+            self._fail([waiting], RecordRejected(type(error).__name__))
         else:
             await self._write(writer, [_Waiting(mended, waiting.done)])
 

@@ -54,7 +54,8 @@ _UPSERTS = {
 def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> list[int]:
     """Insert within the connection's transaction; ids in the entries' order.
 
-    Rows are sorted by key, exams before reports: two processes with the same keys then wait, and do not deadlock.
+    Rows are sorted by key, exams before reports: two processes with the same keys then wait, and do not
+    deadlock.
     """
     ids = sorted(row[0] for row in connection.execute(_IDS, [len(entries)]))
     numbered = list(zip(ids, entries, strict=True))
@@ -109,8 +110,8 @@ class PostgresWriter:
         if self._pooled is None:
             self._pooled = self._database.engine.raw_connection()
             self._pooled.detach()
-            self._pooled.driver_connection.autocommit = True
-        connection: psycopg.Connection[Any] = self._pooled.driver_connection
+            self._pooled.dbapi_connection.autocommit = True
+        connection: psycopg.Connection[Any] = self._pooled.dbapi_connection
         return connection
 
     def _reconnected(self) -> bool:

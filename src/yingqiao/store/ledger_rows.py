@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +12,49 @@ from sqlalchemy import Table
 from yingqiao.exchange.model import ExamRow, ReportRow, Submission
 from yingqiao.store import schema
 from yingqiao.store.compression import compress
+from yingqiao.store.text import comma_list, storable
 
+MAX_INDEXED = 500
 UNJUDGED = ""
 """State of an exam the linker has not looked at yet."""
 
 Row = tuple[Any, ...]
 
-SUBMISSION_COLUMNS = ["hospital_code", "interface", "received_at", "peer", "outcome", "exam_key", "report_key", "last_change_time", "message", "findings", "body_kind", "body", "digest", "edition", "replay_of"]
 
-EXAM_COLUMNS = ["hospital_code", "ris_study_id", "last_change_time", "deleted", "exam_status", "patient_name", "patient_id", "his_patient_id", "id_number", "sex", "age", "lab_num", "accession_numbers", "study_uids", "modality", "img_exam_type", "item_name", "patient_from", "is_emergency", "exam_time", "first_received_at", "updated_at", "link_due", "state", "waiting_for", "waiting_on", "image_count", "report_count"]
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
-REPORT_COLUMNS = ["hospital_code", "record_num", "ris_study_ids", "last_change_time", "deleted", "report_status", "check_status", "access_no", "patient_id", "his_patient_id", "lab_num", "modality", "report_doctor", "confirm_doctor", "report_time", "confirm_time", "positive", "pdf_object", "pdf_path", "signed", "first_received_at", "updated_at", "link_due", "parked"]
+
+SUBMISSION_COLUMNS = _names(
+    """
+    hospital_code interface received_at peer outcome exam_key report_key last_change_time message
+    findings body_kind body digest edition replay_of
+    """
+)
+
+EXAM_COLUMNS = _names(
+    """
+    hospital_code ris_study_id last_change_time deleted exam_status patient_name patient_id
+    his_patient_id id_number sex age lab_num accession_numbers study_uids modality img_exam_type
+    item_name patient_from is_emergency exam_time first_received_at updated_at link_due state waiting_for
+    waiting_on image_count report_count
+    """
+)
+
+REPORT_COLUMNS = _names(
+    """
+    hospital_code record_num ris_study_ids last_change_time deleted report_status check_status access_no
+    patient_id his_patient_id lab_num modality report_doctor confirm_doctor report_time confirm_time
+    positive pdf_object pdf_path signed first_received_at updated_at link_due parked
+    """
+)
 
 # What a newer version leaves alone: the identity, and what the linker decides (it runs again: link_due).
 _EXAM_KEPT = {
     *("hospital_code", "ris_study_id", "first_received_at"),
     *("state", "waiting_for", "waiting_on", "image_count", "report_count"),
 }
+_PATIENT_ID = EXAM_COLUMNS.index("patient_id")
 _REPORT_KEPT = {"hospital_code", "record_num", "first_received_at", "parked"}
 
 
@@ -106,8 +132,8 @@ def entry_of(submission: Submission) -> Entry:
     )
     return Entry(
         row,
-        exam and _exam(exam, submission.received_at),
-        report and _report(report, submission.received_at),
+        _exam(exam, submission.received_at) if exam else None,
+        _report(report, submission.received_at) if report else None,
         len(body) + len(findings or "") + 1024,
     )
 
@@ -174,13 +200,9 @@ def _report(report: ReportRow, now: int) -> Row:
     )
 
 
-def comma_list(items: Sequence[str]) -> str:
-    """',a,b,' so that LIKE '%,a,%' finds an item; '' when empty."""
-    return f",{','.join(items)}," if items else ""
-
-
 def newest_of_each(rows: Iterable[Row], upsert: Upsert) -> list[Row]:
-    """One row a key, the newest by the rule of `Upsert.sql`, sorted by key; first_received_at of the earliest."""
+    """One row a key, the newest by the rule of `Upsert.sql`, sorted by key; first_received_at of the
+    earliest."""
     first = upsert.columns.index("first_received_at")
     changed = upsert.columns.index("last_change_time")
     chosen: dict[tuple[str, str], Row] = {}
@@ -195,18 +217,22 @@ def newest_of_each(rows: Iterable[Row], upsert: Upsert) -> list[Row]:
 def without_poison(entry: Entry) -> Entry:
     """The entry with what a database cannot take in a column made harmless; the kept body still has it.
 
-    NUL characters (PostgreSQL), halves of surrogate pairs, status numbers beyond 32 bits.
+    NUL characters (PostgreSQL), halves of surrogate pairs, numbers beyond reason, a patient id longer than an
+    index takes. A key is never cut: it would become another's.
     """
-    return Entry(_clean(entry.submission), _clean(entry.exam), _clean(entry.report), entry.size)
+    exam, report = entry.exam, entry.report
+    if exam:
+        exam = (*exam[:_PATIENT_ID], exam[_PATIENT_ID][:MAX_INDEXED], *exam[_PATIENT_ID + 1 :])
+    return Entry(_clean(entry.submission), exam and _clean(exam), report and _clean(report), entry.size)
 
 
-def _clean(row: Row | None) -> Any:
-    return row and tuple(_clean_value(value) for value in row)
+def _clean(row: Row) -> Row:
+    return tuple(_clean_value(value) for value in row)
 
 
 def _clean_value(value: object) -> object:
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        return storable(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
         return None
     return value

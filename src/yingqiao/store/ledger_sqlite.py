@@ -23,8 +23,7 @@ def _values(columns: Sequence[str]) -> str:
 
 
 _SUBMISSION = (
-    f"INSERT INTO submissions (id, {', '.join(SUBMISSION_COLUMNS)})"
-    f" {_values(('id', *SUBMISSION_COLUMNS))}"
+    f"INSERT INTO submissions (id, {', '.join(SUBMISSION_COLUMNS)}) {_values(('id', *SUBMISSION_COLUMNS))}"
 )
 _EXAM = EXAM_UPSERT.sql(_values(EXAM_UPSERT.columns))
 _REPORT = REPORT_UPSERT.sql(_values(REPORT_UPSERT.columns))
@@ -48,7 +47,8 @@ def insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[int
 class SqliteWriter:
     """Statements in the event loop's thread, the commit (the fsync) in a helper thread.
 
-    The loop collects the next batch meanwhile; a writer thread that also ran the statements would fight the loop
+    The loop collects the next batch meanwhile; a writer thread that also ran the statements would fight
+    the loop
     for the interpreter lock.
     """
 

@@ -21,7 +21,7 @@ HEAD = "0001"
 _ADVISORY_LOCK = 0x59696E67  # "Ying"
 
 
-class SchemaTooNew(StoreError):
+class SchemaTooNew(StoreError):  # noqa: N818 -- as in store.errors
     """The database was made by a newer program."""
 
 
