@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
-
 from tests.peers.postgres import PostgresServer, wait_until_ready
 from tests.store_makers import exam_row, submission
+
 from yingqiao.store.compression import decompress
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable
@@ -100,7 +100,7 @@ def assert_no_half_ones(kept: dict[int, Any], shown: dict[str, Any], filed: dict
 def test_kill_minus_nine_under_load(url: str, database: Database) -> None:
     chance = random.Random(9)
     acknowledged: list[tuple[int, str, int]] = []
-    for _ in range(6):
+    for _ in range(4):
         load = Load.begin(url)
         load.until(lambda load=load: len(load.acknowledged) > 20)
         time.sleep(chance.random() / 3)
