@@ -129,7 +129,9 @@ def test_two_processes_write_the_same_keys(postgres_url: str) -> None:
 
 @pytest.mark.peer
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_the_database_goes_away_and_comes_back(postgres: PostgresServer, postgres_url: str, mode: str) -> None:
+def test_the_database_goes_away_and_comes_back(
+    postgres: PostgresServer, postgres_url: str, mode: str
+) -> None:
     load = Load.begin(postgres_url)
     try:
         load.until(lambda: len(load.acknowledged) > 50)
