@@ -3,8 +3,8 @@
 from datetime import date
 
 import pytest
-from yingqiao.exchange.timeline import ExamState
 
+from yingqiao.exchange.timeline import ExamState
 from yingqiao.exchange.values import is_credit_code, is_id_number
 from yingqiao.hospital.simulate.catalogue import ITEMS, mutual_name
 from yingqiao.hospital.simulate.day import make_day
