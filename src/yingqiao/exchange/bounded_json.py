@@ -1,4 +1,6 @@
-"""JSON from outside, bounded: whatever the bytes, the answer is a value of limited depth and size, or a reason."""
+"""JSON from outside, bounded: whatever the bytes, the answer is a value of limited depth
+and size, or a reason.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ class JsonError(ValueError):
 def load(raw: bytes) -> Any:
     """The value of UTF-8 JSON, a byte order mark tolerated (T06). Raises JsonError."""
     try:
-        value = orjson.loads(raw[len(BOM) :] if raw.startswith(BOM) else raw)
+        value = orjson.loads(raw.removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise JsonError(_reason(raw, error)) from error
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or raw.count(b",") > MAX_NODES:
+    # A node takes two bytes at least, a level one bracket: mostly these two counts settle it.
+    many = len(raw) > 2 * MAX_NODES and raw.count(b",") > MAX_NODES // 2
+    if many or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _measure(value)
     return value
 
@@ -35,7 +39,7 @@ def _reason(raw: bytes, error: orjson.JSONDecodeError) -> str:
         raw.decode()
     except UnicodeDecodeError as decoding:
         return f"第 {decoding.start + 1} 字节起不是 UTF-8 编码（是否用了 GBK？）"
-    if "ecursion" in error.msg:
+    if "depth" in error.msg or "ecursion" in error.msg:
         return f"嵌套超过 {MAX_DEPTH} 层"
     return f"第 {error.lineno} 行第 {error.colno} 列附近有语法错误"
 

@@ -1,4 +1,6 @@
-"""Embedded documents: decoded, proven to be a PDF, and taken out of the record they came in (T24, T25, T74)."""
+"""Embedded documents: decoded, proven to be a PDF, and taken out of the record they came
+in (T24, T25, T74).
+"""
 
 from __future__ import annotations
 
@@ -40,10 +42,6 @@ def _decode_loosely(body: str) -> bytes:
         return pybase64.b64decode("".join(body.split()), validate=True)
     except ValueError as error:
         raise NotPdfError("不是合法的 Base64") from error
-
-
-def without_bom(plaintext: bytes) -> bytes:
-    return plaintext.removeprefix(b"\xef\xbb\xbf")
 
 
 def document(field: str, content: bytes) -> Document:

@@ -1,7 +1,7 @@
 """Run as a program: records without end and says on stdout what was acknowledged, until it is killed.
 
 Arguments: URL, a prefix of keys, how many distinct keys (0 = no end), FSIZE limit in bytes (0 = none).
-A line `id key number` follows each acknowledgement; `error NAME` each failure.
+A line `kept ID KEY NUMBER` follows each acknowledgement; `error NAME` each failure; other lines are logs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def load(url: str, prefix: str, keys: int, limit: int) -> None:
             changed = f"2026-01-01 00:00:00 {number:09d}"
             item = submission(exam_row(key, changed), report_row(key, changed, ris_study_ids=(key,)))
             try:
-                said = f"{await ledger.record(item)} {key} {number}"
+                said = f"kept {await ledger.record(item)} {key} {number}"
             except StoreError as error:
                 said = f"error {type(error).__name__}"
                 await asyncio.sleep(0.01)
