@@ -7,8 +7,7 @@ import io
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -36,7 +35,7 @@ def load_edition(edition_id: str = DEFAULT_EDITION) -> Edition:
     return read_edition(folder)
 
 
-def read_edition(folder: Traversable) -> Edition:
+def read_edition(folder: Path) -> Edition:
     """The edition in `folder` (laid out as in spec/data/README.md). Raises SpecError."""
     try:
         manifest = read_manifest(folder)
@@ -58,21 +57,22 @@ def read_edition(folder: Traversable) -> Edition:
         raise SpecError(f"{folder}: {error!r}") from error
 
 
-def read_manifest(folder: Traversable) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """manifest.toml of an edition's folder. Raises OSError, tomllib.TOMLDecodeError."""
     return tomllib.loads(folder.joinpath("manifest.toml").read_text("utf-8"))
 
 
-def read_rows(folder: Traversable, name: str) -> list[dict[str, str]]:
+def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
     """The rows of a CSV file of an edition's folder. Raises OSError, csv.Error."""
     return list(csv.DictReader(io.StringIO(folder.joinpath(name).read_text("utf-8"), newline="")))
 
 
-def _data() -> Traversable:
-    return files("yingqiao.spec").joinpath("data")
+def _data() -> Path:
+    # importlib.resources would cost every command 20 ms, and a wheel is always unpacked
+    return Path(__file__).parent / "data"
 
 
-def _tables(folder: Traversable, manifest: dict[str, Any]) -> dict[str, Table]:
+def _tables(folder: Path, manifest: dict[str, Any]) -> dict[str, Table]:
     return {
         name: Table(
             id=name,
@@ -107,7 +107,7 @@ def _field(row: dict[str, str]) -> Field:
     )
 
 
-def _code_lists(folder: Traversable) -> dict[str, CodeList]:
+def _code_lists(folder: Path) -> dict[str, CodeList]:
     lists = {row["list"]: _dictionary(folder, row) for row in read_rows(folder, "dictionaries.csv")}
     enums: dict[str, list[dict[str, str]]] = {}
     for row in read_rows(folder, "enums.csv"):
@@ -117,7 +117,7 @@ def _code_lists(folder: Traversable) -> dict[str, CodeList]:
     }
 
 
-def _dictionary(folder: Traversable, index: dict[str, str]) -> CodeList:
+def _dictionary(folder: Path, index: dict[str, str]) -> CodeList:
     codes = {row["code"]: _code(row) for row in read_rows(folder, f"dictionaries/{index['list']}.csv")}
     return CodeList(
         id=index["list"],
@@ -171,12 +171,12 @@ def _inline_list(index: dict[str, str], rows: list[dict[str, str]]) -> CodeList:
     )
 
 
-def _conditions(folder: Traversable) -> Iterator[Condition]:
+def _conditions(folder: Path) -> Iterator[Condition]:
     for row in read_rows(folder, "conditions.csv"):
         yield Condition(**{**row, "traps": tuple(row["traps"].split())})  # type: ignore[arg-type]
 
 
-def _interfaces(folder: Traversable) -> dict[str, Interface]:
+def _interfaces(folder: Path) -> dict[str, Interface]:
     entries = tomllib.loads(folder.joinpath("interfaces.toml").read_text("utf-8"))
     return {
         name: Interface(

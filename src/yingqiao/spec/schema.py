@@ -1,8 +1,8 @@
 """JSON Schema 2020-12 of the tables, in the strict form: what a sender should send.
 
-The gateway accepts far more: numbers as strings, other date forms, overlong values, aliases, other letter case
-(the T rows of the edition's README). A schema cannot say "accepted with a warning", so it says what never earns
-one. Conditions are told in `x-yingqiao-conditions`; `exchange` evaluates them.
+The gateway accepts far more: numbers as strings, other date forms, overlong values, aliases, other letter
+case (the T rows of the edition's README). A schema cannot say "accepted with a warning", so it says what
+never earns one. Conditions are told in `x-yingqiao-conditions`; `exchange` evaluates them.
 """
 
 from __future__ import annotations
