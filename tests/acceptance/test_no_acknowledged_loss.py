@@ -24,7 +24,7 @@ from threading import Event
 import orjson
 import pytest
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
-from yingqiao.store.landing import LandingArea
+from yingqiao.store.landing import LandingReader
 
 from yingqiao.store.compression import decompress
 
@@ -130,7 +130,7 @@ def check_everything(data: Path, pushed: Pushed) -> None:
         rows = connection.execute(
             'SELECT sop_uid, digest, segment, "offset", length, dataset_offset FROM instances'
         ).fetchall()
-    landing = LandingArea(data / "landing")
+    landing = LandingReader(data / "landing")
     indexed = {}
     for sop_uid, digest, segment, offset, length, dataset_offset in rows:
         dataset = landing.read(segment, offset, length)[dataset_offset:]
