@@ -24,9 +24,9 @@ from threading import Event
 import orjson
 import pytest
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
-from yingqiao.store.landing import LandingReader
 
 from yingqiao.store.compression import decompress
+from yingqiao.store.landing import LandingArea
 
 KILLS = int(os.environ.get("YINGQIAO_KILLS", "12"))
 YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
@@ -130,7 +130,7 @@ def check_everything(data: Path, pushed: Pushed) -> None:
         rows = connection.execute(
             'SELECT sop_uid, digest, segment, "offset", length, dataset_offset FROM instances'
         ).fetchall()
-    landing = LandingReader(data / "landing")
+    landing = LandingArea(data / "landing")
     indexed = {}
     for sop_uid, digest, segment, offset, length, dataset_offset in rows:
         dataset = landing.read(segment, offset, length)[dataset_offset:]
