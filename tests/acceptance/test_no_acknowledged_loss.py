@@ -24,6 +24,8 @@ from threading import Event
 import orjson
 import pytest
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
+
+from yingqiao.store.compression import decompress
 from yingqiao.store.landing import LandingArea
 
 from yingqiao.store.compression import decompress
