@@ -28,8 +28,6 @@ from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, p
 from yingqiao.store.compression import decompress
 from yingqiao.store.landing import LandingArea
 
-from yingqiao.store.compression import decompress
-
 KILLS = int(os.environ.get("YINGQIAO_KILLS", "12"))
 YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
 
