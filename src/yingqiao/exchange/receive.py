@@ -1,0 +1,266 @@
+"""A request body becomes a submission and an answer. The walk, in order:
+
+1. parse the envelope; 2. find the hospital; 3. encryption type, signature, timestamp; 4. open with its keys;
+5. one record; 6. take documents out; 7. validate everything; 8. columns. The first step that fails refuses.
+Nothing here touches disk or network: the caller makes the submission durable and only then sends the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from yingqiao.exchange import bounded_json, documents
+from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
+from yingqiao.exchange.errors import Refusal
+from yingqiao.exchange.judge import Judged, Load, judge
+from yingqiao.exchange.model import (
+    BodyKind,
+    Document,
+    ExamRow,
+    Finding,
+    Level,
+    Outcome,
+    ReportRow,
+    Submission,
+)
+from yingqiao.exchange.profile import Profile
+from yingqiao.spec import Edition
+
+MAX_CODE = 64
+"""Characters kept of a claimed hospitalCode; a credit code has 18."""
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalEntry:
+    code: str
+    name: str
+    disabled: bool
+    keys: tuple[bytes, ...]
+    """SM4 keys of 16 bytes that may still be used, the current one first."""
+    profile: Profile
+
+
+class Hospitals(Protocol):
+    def get(self, code: str) -> HospitalEntry | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the installation decides for all hospitals."""
+
+    keep_unknown: bool = False
+    """Keep refused bodies that claim no registered hospital; the caller bounds how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`{"code", "message", "content"}`; code 1 = success, 0 = failure, an integer (T08)."""
+
+    code: int
+    message: str
+    content: Any
+
+    def to_json(self) -> bytes:
+        return orjson.dumps({"code": self.code, "message": self.message, "content": self.content})
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    submissions: tuple[Submission, ...]
+    """To be made durable before `answer` is sent; empty when nothing is to be kept."""
+    answer: Answer
+    http_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A submission as the ledger gives it back for replay."""
+
+    id: int
+    interface: str
+    hospital_code: str
+    peer: str
+    received_at: int
+    body_kind: BodyKind
+    body: bytes
+    digest: bytes
+
+
+@dataclass(slots=True)
+class _Request:
+    """What is known so far of the request under way; each step of the walk adds to it."""
+
+    interface: str
+    peer: str
+    received_at: int
+    body: bytes
+    body_kind: BodyKind = BodyKind.ENVELOPE
+    hospital_code: str = ""
+    digest: bytes = b""
+    findings: tuple[Finding, ...] = ()
+    replay_of: int | None = None
+
+
+class Receiver:
+    """Takes requests of the interfaces whose request is a record. Thread-safe."""
+
+    def __init__(self, edition: Edition, hospitals: Hospitals, policy: Policy | None = None) -> None:
+        self._edition = edition
+        self._hospitals = hospitals
+        self._policy = policy or Policy()
+
+    def take(
+        self,
+        interface_id: str,
+        raw: bytes,
+        *,
+        peer: str,
+        received_at: int,
+        encryption_type: str | None = None,
+    ) -> Taken:
+        """A request body -> what to keep and what to answer. `received_at` in Unix ms.
+        Never raises on any bytes.
+        """
+        return self._take(_Request(interface_id, peer, received_at, raw), encryption_type, received_at)
+
+    def retake(self, kept: Kept, received_at: int, load: Load) -> Taken:
+        """Decides a kept submission anew with today's keys and profile; `load` gives documents by digest.
+
+        The timestamp is judged as of when the request first came, the header as SM4.
+        """
+        request = _Request(
+            kept.interface, kept.peer, received_at, kept.body, kept.body_kind, replay_of=kept.id
+        )
+        if kept.body_kind is BodyKind.ENVELOPE:
+            return self._take(request, None, kept.received_at)
+        request.hospital_code, request.digest = kept.hospital_code, kept.digest
+        try:
+            entry = self._entry(kept.hospital_code)
+            return self._judge(request, entry, bounded_json.load(kept.body), load)
+        except bounded_json.JsonError as error:
+            return self._refuse(request, Refusal("inner-not-json", detail=str(error)))
+        except Refusal as refusal:
+            return self._refuse(request, refusal)
+
+    def _take(self, request: _Request, encryption_type: str | None, now_ms: int) -> Taken:
+        try:
+            envelope = parse(request.body)
+            request.hospital_code = _clip(envelope.hospital_code)
+            entry = self._entry(envelope.hospital_code)
+            verify_encryption_type(encryption_type)
+            opened = self._open(envelope, entry, now_ms)
+            request.body, request.body_kind = opened.plaintext, BodyKind.RECORD
+            request.digest, request.findings = _sha256(opened.plaintext), opened.findings
+            return self._judge(request, entry, opened.value, None)
+        except Refusal as refusal:
+            request.hospital_code = request.hospital_code or _clip(refusal.hospital_code)
+            return self._refuse(request, refusal)
+
+    def _entry(self, code: str) -> HospitalEntry:
+        entry = self._hospitals.get(code)
+        if entry is None:
+            raise Refusal("unknown-hospital", code=_clip(code))
+        if entry.disabled:
+            raise Refusal("disabled-hospital", code=entry.code)
+        return entry
+
+    def _open(self, envelope: Envelope, entry: HospitalEntry, now_ms: int) -> Opened:
+        def grade(rule: str) -> Level | None:
+            return entry.profile.grade("main_envelope", "", rule)
+
+        return open_envelope(envelope, entry.keys, now_ms, Window.of(entry.profile), grade)
+
+    def _judge(self, request: _Request, entry: HospitalEntry, value: Any, load: Load | None) -> Taken:
+        table = self._edition.interfaces[request.interface].request
+        judged = judge(self._edition, entry.profile, entry.code, table, value, load)
+        request.body = documents.take_out(request.body, value, judged.taken)
+        request.findings += judged.findings
+        refused = [f for f in request.findings if f.level is Level.REFUSE]
+        return self._refuse_record(request, judged, refused) if refused else self._accept(request, judged)
+
+    def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
+        first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
+        message = self._edition.messages["validation-failed"].format(first=first, count=len(refused))
+        submission = self._submission(request, Outcome.REFUSED, message, judged.documents)
+        return Taken((submission,), Answer(0, message, [_shown(f) for f in request.findings]), 200)
+
+    def _accept(self, request: _Request, judged: Judged) -> Taken:
+        warned = sum(f.level is Level.WARN for f in request.findings)
+        message_id = "accepted-with-warnings" if warned else "accepted"
+        message = self._edition.messages[message_id].format(count=warned)
+        receipt: dict[str, Any] = {part.key: part.identity for part in judged.parts if part.key}
+        receipt["digest"] = request.digest.hex()
+        if request.findings:
+            receipt["findings"] = [_shown(f) for f in request.findings]
+        submission = self._submission(
+            request, Outcome.ACCEPTED, message, judged.documents, judged.exam, judged.report
+        )
+        return Taken((submission,), Answer(1, message, receipt), 200)
+
+    def _refuse(self, request: _Request, refusal: Refusal) -> Taken:
+        message = refusal.message(self._edition.messages)
+        finding = Finding("", "", refusal.message_id, Level.REFUSE, message, _MEND)
+        answer = Answer(0, message, [_shown(finding)])
+        known = self._hospitals.get(request.hospital_code) is not None
+        if not known and not self._policy.keep_unknown:
+            return Taken((), answer, refusal.http_status)
+        request.findings += (finding,)
+        request.digest = request.digest or _sha256(request.body)
+        submission = self._submission(request, Outcome.REFUSED, message, ())
+        return Taken((submission,), answer, refusal.http_status)
+
+    def _submission(
+        self,
+        request: _Request,
+        outcome: Outcome,
+        message: str,
+        papers: tuple[Document, ...],
+        exam: ExamRow | None = None,
+        report: ReportRow | None = None,
+    ) -> Submission:
+        return Submission(
+            interface=request.interface,
+            hospital_code=request.hospital_code,
+            received_at=request.received_at,
+            peer=request.peer,
+            outcome=outcome,
+            message=message,
+            findings=request.findings,
+            body_kind=request.body_kind,
+            body=request.body,
+            digest=request.digest,
+            edition=self._edition.id,
+            exam=exam,
+            report=report,
+            documents=papers,
+            replay_of=request.replay_of,
+        )
+
+
+_MEND = "请按提示修正请求后重新发送"
+
+
+def _shown(finding: Finding) -> dict[str, str]:
+    return {
+        "field": finding.field,
+        "label": finding.label,
+        "rule": finding.rule,
+        "level": finding.level.value,
+        "problem": finding.problem,
+        "mend": finding.mend,
+    }
+
+
+def _sha256(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
+
+
+def _clip(code: str) -> str:
+    return code.replace("\0", "")[:MAX_CODE]
+
+
+__all__ = ["Answer", "HospitalEntry", "Hospitals", "Kept", "Policy", "Receiver", "Taken"]
