@@ -64,7 +64,7 @@ class Window:
 def parse(raw: bytes) -> Envelope:
     """The four members of a request body (T01). Raises Refusal: not-json, not-object, missing-member."""
     try:
-        said = bounded_json.load(raw)
+        said = bounded_json.load_outer(raw)
     except bounded_json.JsonError as error:
         raise Refusal("not-json", detail=str(error)) from error
     if not isinstance(said, dict):
