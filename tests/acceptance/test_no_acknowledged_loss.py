@@ -24,8 +24,6 @@ from threading import Event
 import orjson
 import pytest
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
-
-from yingqiao.store.compression import decompress
 from yingqiao.store.landing import LandingArea
 
 KILLS = int(os.environ.get("YINGQIAO_KILLS", "12"))
