@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from yingqiao.exchange.timeline import NEED_NAMES, STATE_NAMES, WAITING_ON_NAMES
+from yingqiao.exchange.timeline import STATE_NAMES, WAITING_ON_NAMES
 from yingqiao.hospital.demo import Account, Compared, Running
-from yingqiao.hospital.simulate.plan import FLAW_NAMES, Day, Kind
+from yingqiao.hospital.simulate.plan import FLAW_NAMES, Day, Flaw, Kind
 from yingqiao.hospital.simulate.push import Sent, unplanned
 
 _KINDS = {Kind.EXAM: "检查", Kind.REPORT: "报告", Kind.MERGED: "合并上传", Kind.IMAGES: "影像（关联）"}
 _INTERFACES = {"exam-sync": "检查", "report-sync": "报告", "examMergeReport-sync": "合并上传"}
+_HOSPITAL = WAITING_ON_NAMES["hospital"]
 _SHOWN_AT_MOST = 25
 
 
@@ -25,6 +25,11 @@ def _table(title: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def flaws(day: Day) -> str:
+    """What goes wrong in the day, in words."""
+    return "；".join(FLAW_NAMES[case.flaw] for case in day.cases if case.flaw is not Flaw.NONE)
 
 
 def sent_table(sent: Sequence[Sent]) -> Table:
@@ -59,7 +64,7 @@ def result_tables(account: Account) -> list[Table]:
         _refused(account),
         _states(account),
         _missing(account),
-        _orphans(account),
+        _charsets(account),
     ]
 
 
@@ -80,8 +85,8 @@ def _refused(account: Account) -> Table:
     table = _table("拒收及原因", "提交编号", "接口", "检查/报告", "原因")
     for row in account.submissions:
         if row["outcome"] == "refused":
-            key = row["examKey"] or row["reportKey"] or "（未能解开）"
-            table.add_row(str(row["id"]), _INTERFACES.get(row["interface"], ""), key, row["message"])
+            kind = _INTERFACES.get(row["interface"], row["interface"])
+            table.add_row(str(row["id"]), kind, row["examKey"] or row["reportKey"], row["message"])
     return table
 
 
@@ -95,37 +100,29 @@ def _states(account: Account) -> Table:
 
 
 def _missing(account: Account) -> Table:
-    table = _table("仍然缺少", "检查", "姓名", "项目", "缺少", "应由谁处理")
-    waiting = [row for row in account.exams if row["waitingFor"]]
-    for row in waiting[:_SHOWN_AT_MOST]:
-        table.add_row(
-            row["risStudyId"],
-            row["patientName"],
-            row["itemName"],
-            _words(row["waitingFor"], {str(need): name for need, name in NEED_NAMES.items()}),
-            WAITING_ON_NAMES.get(row["waitingOn"], row["waitingOn"]),
-        )
-    return table
-
-
-def _words(values: Any, names: dict[str, str]) -> str:
-    listed = values.split(",") if isinstance(values, str) else values
-    return "、".join(names.get(value, value) for value in listed if value)
-
-
-def _orphans(account: Account) -> Table:
-    table = _table("有影像而没有检查", "Study UID", "姓名", "检查号", "实例", "字符集")
+    """Exams without something, reports and images without exam, and who must act."""
+    table = _table("仍然缺少", "来自", "标识", "姓名", "缺少", "应由谁处理")
+    for row in [row for row in account.exams if row["waitingFor"]][:_SHOWN_AT_MOST]:
+        cells = (row["risStudyId"], row["patientName"], row["waitingForName"], row["waitingOnName"])
+        table.add_row("检查", *cells)
+    for row in account.parked[:_SHOWN_AT_MOST]:
+        table.add_row("报告", row["recordNum"], "", f"检查 {'、'.join(row['risStudyIds'])}", _HOSPITAL)
     for row in account.orphans[:_SHOWN_AT_MOST]:
-        charset = row["usedCharset"] or "ASCII"
-        cells = (
-            row["studyUid"],
-            row["patientName"],
-            row["accessionNumber"],
-            str(row["instanceCount"]),
-            charset,
-        )
-        table.add_row(*cells)
+        table.add_row("影像", row["accessionNumber"], row["patientName"], "检查记录", _HOSPITAL)
     return table
+
+
+def _charsets(account: Account) -> Table:
+    """Studies whose device declared a character set it does not use."""
+    table = _table("声明的字符集与实际不符（已按实际解码）", "姓名", "检查号", "声明", "实际")
+    for row in [row for row in account.studies if _lied(row["oddities"])][:_SHOWN_AT_MOST]:
+        declared = row["declaredCharset"] or "（未声明）"
+        table.add_row(row["patientName"], row["accessionNumber"], declared, row["usedCharset"])
+    return table
+
+
+def _lied(oddities: Sequence[str]) -> bool:
+    return "charset-lied" in oddities or "charset-missing" in oddities
 
 
 def print_comparison(console: Console, compared: Sequence[Compared]) -> bool:

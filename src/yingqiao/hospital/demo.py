@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class Account:
     submissions: list[dict[str, Any]]
     exams: list[dict[str, Any]]
     studies: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
 
     def outcomes(self) -> Mapping[str, int]:
         return Counter(row["outcome"] for row in self.submissions)
@@ -67,6 +69,10 @@ class Account:
     @property
     def orphans(self) -> list[dict[str, Any]]:
         return [row for row in self.studies if row["orphan"]]
+
+    @property
+    def parked(self) -> list[dict[str, Any]]:
+        return [row for row in self.reports if row["parked"]]
 
     @property
     def instances(self) -> int:
@@ -190,28 +196,42 @@ def register(running: Running, day: Day, key: str) -> None:
     ask(running.data, "hospitals", "dicom", "add", day.hospital_code, "--aet", CALLING_AET)
 
 
-def settle(
-    running: Running, day: Day, account: Callable[[Path], Account] | None = None
-) -> tuple[Account, list[Compared]]:
+def settle(running: Running, day: Day) -> tuple[Account, list[Compared]]:
     """The gateway's account once linking has caught up, or after SETTLE_SECONDS whatever it then says."""
-    read = account or read_account
     until = time.monotonic() + SETTLE_SECONDS
     while True:
-        shown = read(running.data)
+        shown = read_account(running)
         compared = compare(day.expected(), shown)
         if all(one.agrees for one in compared) or time.monotonic() > until:
             return shown, compared
         time.sleep(0.5)
 
 
-def read_account(data: Path) -> Account:
-    """From `submissions list`, `exams list` and `studies list`. Raises DemoError."""
-    limit = ("--limit", str(LIST_LIMIT), "--json")
-    return Account(
-        submissions=orjson.loads(ask(data, "submissions", "list", *limit)),
-        exams=orjson.loads(ask(data, "exams", "list", "--deleted", "all", *limit)),
-        studies=orjson.loads(ask(data, "studies", "list", *limit)),
-    )
+def read_account(running: Running) -> Account:
+    """From the commands `submissions list`, `exams list`, `studies list` and from /api/reports. Raises
+    DemoError."""
+
+    def listed(*words: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = orjson.loads(
+            ask(running.data, *words, "--limit", str(LIST_LIMIT), "--json")
+        )
+        return rows
+
+    with ThreadPoolExecutor() as pool:
+        submissions = pool.submit(listed, "submissions", "list")
+        exams = pool.submit(listed, "exams", "list", "--deleted", "all")
+        studies = pool.submit(listed, "studies", "list")
+        return Account(submissions.result(), exams.result(), studies.result(), _reports(running))
+
+
+def _reports(running: Running) -> list[dict[str, Any]]:
+    token = (running.data / "api.token").read_text("ascii").strip()
+    url = f"{running.url}/api/reports?limit={LIST_LIMIT}"
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    if answer.status_code != httpx.codes.OK:
+        raise DemoError(f"{url} 的应答为 HTTP {answer.status_code}：{answer.text[:200]}")
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
 
 
 def compare(expected: Expected, shown: Account) -> list[Compared]:
@@ -227,6 +247,8 @@ def compare(expected: Expected, shown: Account) -> list[Compared]:
     linked = len(shown.studies) - len(shown.orphans)
     return [
         *rows,
+        Compared("报告：份数", expected.reports, len(shown.reports)),
+        Compared("报告：等待检查", expected.parked_reports, len(shown.parked)),
         Compared("影像：检查数", expected.studies, len(shown.studies)),
         Compared("影像：已关联", expected.linked_studies, linked),
         Compared("影像：实例数", expected.instances, shown.instances),
