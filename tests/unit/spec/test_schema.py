@@ -134,6 +134,29 @@ def test_nested_parts_resolve(edition: Edition) -> None:
     assert errors(edition, "reconciliation", {**day, "examInfo": [{}]}) == ["$.examInfo[0]"] * 3
 
 
+def test_image_addresses_name_a_known_scheme(edition: Edition) -> None:
+    """T94."""
+    series = dict.fromkeys(
+        (
+            "PATIENT_ID",
+            "MODALITY",
+            "ACCESS_NO",
+            "PATIENTNAME",
+            "PATIENTAGE",
+            "STUDYIUID",
+            "SERIESIUID",
+            "SERIESNO",
+        ),
+        "1",
+    )
+    series["STUDYDATE"] = "2026-01-05"
+    assert (
+        errors(edition, "images_list", {**series, "FILEPATH": ["http://a/1.dcm", "s3://b/1", "ftp://c/1"]})
+        == []
+    )
+    assert errors(edition, "images_list", {**series, "FILEPATH": ["file:///etc/passwd"]}) == ["$.FILEPATH[0]"]
+
+
 def test_openapi_is_valid(edition: Edition) -> None:
     document = openapi(edition)
     OpenAPIV31SpecValidator(document).validate()
