@@ -92,6 +92,10 @@ def _present(parameter: str) -> Rule:
     return lambda values: parameter in values
 
 
+def _true(parameter: str) -> Rule:
+    return lambda values: values.get(parameter) in (True, "true")
+
+
 _PLAIN: Mapping[str, Rule] = {
     "source-physical": _source_physical,
     "exam-finished": _exam_finished,
@@ -107,4 +111,5 @@ _WITH_PARAMETER: Mapping[str, Callable[[str], Rule]] = {
     "final-without": _final_without,
     "without": _without,
     "present": _present,
+    "true": _true,
 }
