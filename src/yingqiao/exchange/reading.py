@@ -86,6 +86,8 @@ def _check_length(plan: Plan, text: str, found: Collector) -> None:
 
 def _plain(plan: Plan, text: str, found: Collector) -> Any:
     _check_length(plan, text, found)
+    if plan.key and not text.isprintable():
+        found.add(plan.spec, "key", f"标识“{v.shorten(text)}”含有不可见字符", "请去掉换行、制表等控制字符")
     if plan.pattern is not None and not plan.pattern.fullmatch(text):
         found.add(plan.spec, "pattern", f"“{v.shorten(text)}”不符合格式 {plan.spec.pattern}", "请核对该编码")
     if plan.is_integer:

@@ -37,7 +37,7 @@ class Validator:
         keys = {key for i in edition.interfaces.values() if i.request == table.id for key in i.keys}
         self._keys = frozenset(keys)
         self._plans = tuple(_plan(edition, table, f, profile, self._keys) for f in table.fields)
-        self._conditions = tuple(_conditional(c, table, profile) for c in _asked(edition, table))
+        self._conditions = tuple(_conditional(edition, c, table, profile) for c in _asked(edition, table))
         self._check = checks_of(table)
         self.documents = tuple(f for f in table.fields if f.format == "pdf-base64")
         self._sift = _compile(self._plans)
@@ -102,21 +102,27 @@ def _printed_yes(condition: Condition) -> bool:
     return condition.printed_required.startswith("是")
 
 
-def _conditional(condition: Condition, table: Table, profile: Profile) -> Conditional:
+def _conditional(edition: Edition, condition: Condition, table: Table, profile: Profile) -> Conditional:
     firm = _printed_yes(condition) or (condition.basis == "printed" and condition.when != "source-physical")
     rule = "conditional" if firm else "suggested"
     if condition.when == "report-signed" and not profile.ca_required:
         rule = "ca"
     otherwise = f"suggested:{condition.text}" if condition.when in _WAITING else ""
     field = table.field(condition.field)
-    return field, compile_condition(condition.when), f"{rule}:{condition.text}", otherwise, condition.traps
+    rule_of = compile_condition(condition.when, _items(edition, field))
+    return field, rule_of, f"{rule}:{condition.text}", otherwise, condition.traps
+
+
+def _items(edition: Edition, field: Field) -> frozenset[str]:
+    codes = edition.code_lists[field.code_list].codes if field.code_list else {}
+    return frozenset(codes) | {code.name for code in codes.values()}
 
 
 def _plan(edition: Edition, table: Table, spec: Field, profile: Profile, keys: frozenset[str]) -> Plan:
     required = spec.required is Required.YES and not edition.conditions_of(table.id, spec.name)
     wanted = spec.required is Required.IF_KNOWN and profile.grade(table.id, spec.name, "if_known") is not None
     nested = None
-    if spec.format == "objects" and spec.items:
+    if spec.format == "objects" and spec.items in edition.tables:
         nested = compile_validator(edition, spec.items, profile)
     code_list = edition.code_lists.get(spec.code_list)
     return make_plan(spec, code_list, key=spec.name in keys, required=required, wanted=wanted, nested=nested)
@@ -186,6 +192,8 @@ def _plain_test(plan: Plan) -> str:
     limit = plan.max_length
     size = f"0 < len(v) <= {limit}" if limit is not None else "v"
     test = f"v.__class__ is str and {size} and v.strip() is v"
+    if plan.key:
+        test += " and v.isprintable()"
     if plan.kind == "list":
         test += "".join(
             f" and {s!r} not in v" for s in (*plan.separators, ", ", "， ") if s != plan.spec.separator

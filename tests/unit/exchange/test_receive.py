@@ -251,7 +251,8 @@ def test_t03_the_profile_decides_on_the_timestamp():
 
 def test_t17_another_hospital_inside_is_refused_unless_of_the_group():
     """T17."""
-    refused = take(exam(hospitalCode=OTHER_CODE))
+    refused = take(exam(hospitalCode=OTHER_CODE, patName=None))
+    assert rules(refused) == {("hospitalCode", "hospital"), ("patName", "required")}
     assert (refused.answer.code, only(refused).body_kind) == (0, BodyKind.RECORD)
     assert OTHER_CODE in refused.answer.message
     grouped = take(exam(hospitalCode=OTHER_CODE), entry=hospital(Profile(group=frozenset({OTHER_CODE}))))
