@@ -363,6 +363,14 @@ def test_replay_tells_a_lost_document():
     assert ("reportPdfBase64", "pdf") in rules(again)
 
 
+def test_replay_opens_no_document_the_sender_named_himself():
+    """A forged reference stays what it was when it came: no PDF."""
+    first = take(report(reportPdfBase64=f"object:{PDF_DIGEST}"), "report-sync")
+    again = receiver().retake(kept(first), NOW_MS, load)
+    assert ("reportPdfBase64", "pdf") in rules(again)
+    assert only(again).report is None
+
+
 def test_replay_of_a_hospital_that_is_gone():
     first = take(exam(patName=None))
     gone = receiver(replace(hospital(), code=OTHER_CODE))
