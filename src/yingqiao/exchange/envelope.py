@@ -87,7 +87,7 @@ def open_envelope(
 ) -> Opened:
     """Verified and decrypted with the first of `keys` (16 bytes each, the current one first) that fits.
 
-    `grade` maps the rules signature, timestamp, old-key, encoding to levels. Raises Refusal: bad-signature,
+    `grade` maps the rules timestamp, old-key, encoding to levels. Raises Refusal: bad-signature,
     bad-timestamp, outside-window, bad-base64, cannot-decrypt, inner-not-json.
     """
     notes = _Notes(grade or _default_grade)

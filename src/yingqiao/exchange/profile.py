@@ -40,11 +40,9 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "age": Level.WARN,  # T30
         "url": Level.WARN,
         "conflict": Level.WARN,  # two fields that contradict each other (T39, T40, T52, T61, T73)
-        "settlement": Level.WARN,  # T59
         "ca": Level.WARN,  # CA fields while the hospital has no CA yet (T65)
         "single": Level.WARN,  # a list of one record (T18)
         "timestamp": Level.WARN,  # T03
-        "signature": Level.NOTE,
         "old-key": Level.NOTE,
         "encoding": Level.NOTE,  # a byte order mark (T06)
         "coded": Level.NOTE,  # a code written in another way: padded, by letters, by name (T31, T36)

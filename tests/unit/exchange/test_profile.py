@@ -1,9 +1,11 @@
 """Profiles are data."""
 
+from pathlib import Path
+
 import pytest
 
 from yingqiao.exchange.model import Level
-from yingqiao.exchange.profile import Profile, ProfileError
+from yingqiao.exchange.profile import RULES, Profile, ProfileError
 
 
 @pytest.mark.parametrize("text", ["", "{}", b"{}", " "])
@@ -55,3 +57,11 @@ def test_the_most_specific_grade_wins():
     assert profile.grade("exam", "patName", "length") is Level.REFUSE
     assert profile.grade("exam", "mtuRecMark", "length") is Level.WARN
     assert Profile().grade("exam", "mtuRecMark", "length") is None
+
+
+def test_every_rule_is_documented_with_its_default():
+    page = (Path(__file__).parents[3] / "docs/reference/profile.md").read_text("utf-8")
+    for rule, grade in RULES.items():
+        assert f"| `{rule}` | {'off' if grade is None else grade.value} |" in page
+    example = page.split("```json")[1].split("```")[0]
+    assert Profile.from_json(example).ca_required
