@@ -279,8 +279,9 @@ def _read_objects(plan: Plan, value: Any, found: Collector) -> Any:
     settled = []
     for index, row in enumerate(rows[:MAX_ITEMS]):
         validated = plan.nested(row)
-        found.extend(validated.findings, f"{plan.spec.name}[{index}]")
-        settled.append({**validated.values})
+        if validated.findings:
+            found.extend(validated.findings, f"{plan.spec.name}[{index}]")
+        settled.append(validated.values)
     if len(rows) > MAX_ITEMS:
         found.add(plan.spec, "length", f"共 {len(rows)} 项，只校验了前 {MAX_ITEMS} 项", "请核对是否重复发送")
     return settled

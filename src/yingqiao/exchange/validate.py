@@ -38,6 +38,7 @@ class Validator:
         self._keys = frozenset(keys)
         self._plans = tuple(_plan(edition, table, f, profile, self._keys) for f in table.fields)
         self._conditions = tuple(_conditional(edition, c, table, profile) for c in _asked(edition, table))
+        self._conditional = frozenset(field.name for field, *_ in self._conditions)
         self._check = checks_of(table)
         self.documents = tuple(f for f in table.fields if f.format == "pdf-base64")
         self._sift = _compile(self._plans)
@@ -57,9 +58,8 @@ class Validator:
         for plan, value in odd:
             settle(plan, value, values, found)
         self._check(values, found)
-        for field, rule, why, otherwise, traps in self._conditions:
-            if field.name not in values:
-                self._miss(field, why if rule(values) else otherwise, traps, found)
+        if not self._conditional <= values.keys():
+            self._ask_conditions(values, found)
         if renamed:
             _say_renamed(self.table, renamed, found)
         if is_deleted(values):
@@ -71,10 +71,12 @@ class Validator:
         wanted = (p.spec.name for p in self._plans if p.spec.required is Required.IF_KNOWN)
         return tuple(name for name in wanted if name not in values)
 
-    def _miss(self, field: Field, why: str, traps: tuple[str, ...], found: Collector) -> None:
-        if why:
-            rule, _, text = why.partition(":")
-            found.missing(field, rule, text, traps)
+    def _ask_conditions(self, values: dict[str, Any], found: Collector) -> None:
+        for field, holds, why, otherwise, traps in self._conditions:
+            verdict = "" if field.name in values else why if holds(values) else otherwise
+            if verdict:
+                rule, _, text = verdict.partition(":")
+                found.missing(field, rule, text, traps)
 
 
 _made: dict[tuple[str, str, str], tuple[Edition, Validator]] = {}
@@ -158,7 +160,7 @@ _SHAPES = {
     "date": "is_date(v)",
     "moment": "(is_date(v) or is_datetime(v))",
     "interval": "is_interval(v)",
-    "division": "len(v) == 6 and v[:2] in c{index} and v.isascii() and v.isdigit()",
+    "division": "len(v) in (6, 9, 12) and v[:2] in c{index} and v.isascii() and v.isdigit()",
 }
 
 
