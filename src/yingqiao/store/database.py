@@ -78,7 +78,11 @@ class Database:
         path = str(self.engine.url.database)
         with _translated():
             connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            _configure_sqlite(connection)
+            try:
+                _configure_sqlite(connection)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def migrate(self) -> None:

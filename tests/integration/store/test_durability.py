@@ -1,4 +1,5 @@
-"""An acknowledgement means durable: what `record` returned is there after kill -9, a lost database, a full disk."""
+"""An acknowledgement means durable: what `record` returned is there after kill -9, a lost database, a full
+disk."""
 
 from __future__ import annotations
 
