@@ -1,4 +1,6 @@
-"""When a conditional field is required: the rules the edition's conditions name, evaluated over normalised values."""
+"""When a conditional field is required: the rules the edition's conditions name, evaluated
+over normalised values.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ def is_audited(values: Values) -> bool:
 
 def is_deleted(values: Values) -> bool:
     """Marked as deleted by the hospital (T60)."""
-    return values.get("disableFlag") == 1 or values.get("checkStatus") == 5  # noqa: PLR2004
+    return values.get("disableFlag") == 1 or values.get("checkStatus") == 5
 
 
 def _by_status(values: Values, by_report: frozenset[int], by_check: frozenset[int]) -> bool:

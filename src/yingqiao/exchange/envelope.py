@@ -64,7 +64,7 @@ class Window:
 def parse(raw: bytes) -> Envelope:
     """The four members of a request body (T01). Raises Refusal: not-json, not-object, missing-member."""
     try:
-        said = bounded_json.load(raw)
+        said = bounded_json.load_outer(raw)
     except bounded_json.JsonError as error:
         raise Refusal("not-json", detail=str(error)) from error
     if not isinstance(said, dict):
@@ -114,7 +114,9 @@ def sign(data: str, hospital_code: str, timestamp: str) -> str:
 
 
 def seal(payload: Mapping[str, Any] | bytes, hospital_code: str, key: bytes, now_s: int) -> dict[str, str]:
-    """The request body for `payload` (a record, or its JSON in UTF-8), as strict as the standard prints it."""
+    """The request body for `payload` (a record, or its JSON in UTF-8), as strict as the
+    standard prints it.
+    """
     plain = payload if isinstance(payload, bytes) else orjson.dumps(payload)
     data = pybase64.b64encode(sm4.encrypt_ecb(key, plain)).decode("ascii")
     timestamp = str(now_s)

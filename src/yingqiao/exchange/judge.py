@@ -1,4 +1,6 @@
-"""The opened content of a request, judged: one record or the pair of a merged upload, all findings together."""
+"""The opened content of a request, judged: one record or the pair of a merged upload, all
+findings together.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ class Judged:
 def judge(
     edition: Edition, profile: Profile, hospital_code: str, table: str, value: Any, load: Load | None = None
 ) -> Judged:
-    """`value` (opened JSON) of `table` from the hospital. `load` is given on replay only, to find taken documents.
+    """`value` (opened JSON) of `table` from the hospital. `load` is given on replay only,
+    to find taken documents.
 
     Raises Refusal: not-object, single-record, hospital-mismatch.
     """
@@ -179,7 +182,9 @@ class _Judge:
         return tuple(papers), taken, tuple(found.all()), members
 
     def _reference(self, text: str, member: Field, papers: list[Document]) -> str:
-        """Only a replay may name a document that was taken out before: nobody reaches another record's PDF."""
+        """Only a replay may name a document that was taken out before: nobody reaches
+        another record's PDF.
+        """
         if self._load is not None and text.startswith(documents.REFERENCE):
             if self._load(text.removeprefix(documents.REFERENCE)) is None:
                 raise documents.NotPdfError("此前取出的文件已不在对象库中")

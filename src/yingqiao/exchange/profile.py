@@ -1,14 +1,16 @@
 """How strictly one hospital's records are judged: data, kept with the hospital, changed without a release.
 
-A grade is refuse, warn, note or off. The most specific one wins: field and rule, field, rule, the default of the rule.
-In JSON: `{"grades": {"length": "note", "exam.mtuRecMark": "off", "report.CAData:required": "refuse"},
-"ca_required": true, "group": ["…"], "if_known": "note", "window_seconds": 600, "window": "warn"}`.
+A grade is refuse, warn, note or off. The most specific one wins: `table.field:rule`,
+`table.field`, `table:rule`,
+`rule`. In JSON: `{"grades": {"length": "note", "exam.mtuRecMark": "off", "report.CAData:ca": "refuse"},
+"ca_required": true, "group": ["…"], "window_seconds": 600, "window": "warn"}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -93,8 +95,8 @@ class Profile:
                 return FIELDS[key]
         return self.grades.get(rule, RULES.get(rule, Level.WARN))
 
-    def to_json(self) -> str:
-        """What `from_json` reads; only what differs from the default profile."""
+    @cached_property
+    def _json(self) -> str:
         shown: dict[str, Any] = {}
         if self.grades:
             shown["grades"] = {k: OFF if v is None else v.value for k, v in sorted(self.grades.items())}
@@ -104,6 +106,10 @@ class Profile:
             if getattr(self, name) != getattr(DEFAULT, name):
                 shown[name] = getattr(self, name)
         return orjson.dumps(shown).decode()
+
+    def to_json(self) -> str:
+        """What `from_json` reads; only what differs from the default profile."""
+        return self._json
 
     @staticmethod
     def from_json(text: str | bytes) -> Profile:
@@ -117,7 +123,8 @@ class Profile:
         unknown = said.keys() - _READERS.keys()
         if unknown:
             raise ProfileError(f"不认识的成员：{'、'.join(sorted(unknown))}")
-        return Profile(**{name: _READERS[name](value) for name, value in said.items()})
+        given: dict[str, Any] = {name: _READERS[name](value) for name, value in said.items()}
+        return Profile(**given)
 
 
 def _grades(value: Any) -> Mapping[str, Grade]:
@@ -159,7 +166,7 @@ def _window(value: Any) -> str:
     return str(value)
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Any], Any]] = {
     "grades": _grades,
     "ca_required": _flag,
     "group": _group,

@@ -1,13 +1,13 @@
 """A table of the standard, compiled to one Python function per edition, table and profile.
 
-A value already in canonical form costs one comparison; every other value goes to its field's plan (reading.py),
+A value already in canonical form costs one comparison; every other value goes to its
+field's plan (reading.py),
 which normalises it and says what is wrong. All findings of a record come at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from yingqiao.exchange import values as v
@@ -16,8 +16,9 @@ from yingqiao.exchange.crosschecks import checks_of
 from yingqiao.exchange.findings import Collector
 from yingqiao.exchange.model import Validated
 from yingqiao.exchange.names import Names, unknown_text
+from yingqiao.exchange.plans import Plan, make_plan
 from yingqiao.exchange.profile import Profile
-from yingqiao.exchange.reading import Plan, make_plan
+from yingqiao.exchange.reading import settle
 from yingqiao.spec import Condition, Edition, Field, Required, Table
 
 Sift = Callable[[dict[str, Any]], tuple[dict[str, Any], list[tuple[Plan, Any]]]]
@@ -42,7 +43,9 @@ class Validator:
         self._sift = _compile(self._plans)
 
     def __call__(self, record: dict[str, Any]) -> Validated:
-        """`record` as JSON gave it -> printed names, canonical values, every finding. Never raises on any JSON."""
+        """`record` as JSON gave it -> printed names, canonical values, every finding.
+        Never raises on any JSON.
+        """
         return self.run(*self.names.settle(record))
 
     def run(
@@ -52,7 +55,7 @@ class Validator:
         values, odd = self._sift(members)
         found = Collector(self.table.id, self._profile)
         for plan, value in odd:
-            plan.settle(value, values, found)
+            settle(plan, value, values, found)
         self._check(values, found)
         for field, rule, why, otherwise, traps in self._conditions:
             if field.name not in values:
@@ -74,27 +77,19 @@ class Validator:
             found.missing(field, rule, text, traps)
 
 
-@lru_cache(maxsize=1024)
-def _cached(edition_id: str, table_id: str, profile_json: str, holder: _Holder) -> Validator:
-    return Validator(holder.edition, holder.edition.tables[table_id], Profile.from_json(profile_json))
-
-
-class _Holder:
-    """Carries the edition through the cache, identified by its id."""
-
-    def __init__(self, edition: Edition) -> None:
-        self.edition = edition
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Holder) and other.edition is self.edition
-
-    def __hash__(self) -> int:
-        return id(self.edition)
+_made: dict[tuple[str, str, str], tuple[Edition, Validator]] = {}
+_MAX_MADE = 4096
 
 
 def compile_validator(edition: Edition, table_id: str, profile: Profile) -> Validator:
     """The validator of a table; the same one for the same arguments. Raises KeyError for an unknown table."""
-    return _cached(edition.id, table_id, profile.to_json(), _Holder(edition))
+    key = (edition.id, table_id, profile.to_json())
+    made = _made.get(key)
+    if made is None or made[0] is not edition:
+        if len(_made) >= _MAX_MADE:
+            _made.clear()
+        made = _made[key] = (edition, Validator(edition, edition.tables[table_id], profile))
+    return made[1]
 
 
 def _asked(edition: Edition, table: Table) -> list[Condition]:
@@ -141,7 +136,7 @@ def _say_renamed(table: Table, renamed: list[tuple[str, str]], found: Collector)
 
 def _compile(plans: tuple[Plan, ...]) -> Sift:
     """Generates `sift(record) -> (canonical values, [(plan, value still to be settled)])`."""
-    scope: dict[str, Any] = {"is_datetime": v.is_datetime, "is_date": v.is_date}
+    scope: dict[str, Any] = {f.__name__: f for f in (v.is_datetime, v.is_date, v.is_interval)}
     lines = ["def sift(record):", " get = record.get", " out = {}", " odd = []"]
     for index, plan in enumerate(plans):
         scope[f"p{index}"], scope[f"c{index}"] = plan, plan.codes
@@ -149,6 +144,16 @@ def _compile(plans: tuple[Plan, ...]) -> Sift:
     source = "\n".join([*lines, " return out, odd"])
     exec(compile(source, "<validator>", "exec"), scope)  # noqa: S102 -- our own table, no outside text but field names
     return scope["sift"]  # type: ignore[no-any-return]
+
+
+_SHAPES = {
+    "age": "v.isdigit() and v.isascii() and len(v) < 4",
+    "datetime": "is_datetime(v)",
+    "date": "is_date(v)",
+    "moment": "(is_date(v) or is_datetime(v))",
+    "interval": "is_interval(v)",
+    "division": "len(v) == 6 and v[:2] in c{index} and v.isascii() and v.isdigit()",
+}
 
 
 def _lines(plan: Plan, index: int) -> list[str]:
@@ -170,9 +175,9 @@ def _test(plan: Plan, index: int) -> tuple[str, str]:
     if plan.kind in ("codes", "names", "list") and plan.codes:
         kinds = "(v.__class__ is int or v.__class__ is str)" if plan.is_integer else "v.__class__ is str"
         return f"{kinds} and v in c{index}", f"c{index}[v]"
-    if plan.kind in ("datetime", "date"):
-        return f"v.__class__ is str and is_{plan.kind}(v)", "v"
-    if plan.kind in ("plain", "age", "list", "document") and not plan.is_integer and plan.pattern is None:
+    if plan.kind in _SHAPES:
+        return f"v.__class__ is str and {_SHAPES[plan.kind].format(index=index)}", "v"
+    if plan.kind in ("plain", "list", "document") and not plan.is_integer and plan.pattern is None:
         return _plain_test(plan), "v"
     return "False", "v"
 
