@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import orjson
 import pybase64
+
 from tests.fuzz import instrumented
 from tests.unit.exchange.records import CODE, EDITION, KEY, NEXT_KEY, NOW_MS, NOW_S, Register, hospital
-
 from yingqiao.exchange.envelope import seal, sign
 from yingqiao.exchange.model import BodyKind, Outcome
 from yingqiao.exchange.receive import Policy, Receiver, Taken
