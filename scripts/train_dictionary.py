@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -132,7 +133,7 @@ class Maker:
                 return make()
         return str(number.randint(1, 10 ** number.randint(1, 9)))
 
-    def makers(self):  # type: ignore[no-untyped-def]
+    def makers(self) -> list[tuple[tuple[str, ...], Callable[[], str]]]:
         n = self.random
         return [
             (("所见", "描述"), lambda: self.prose(FINDINGS, n.randint(2, 6))),
@@ -198,9 +199,8 @@ def main(out: Path) -> None:
     probe = bodies(load_edition(), 200, seed=2)
     squeezed = zstandard.ZstdCompressor(level=3, dict_data=dictionary)
     ratio = sum(map(len, probe)) / sum(len(squeezed.compress(body)) for body in probe)
-    print(
-        f"{out}: id {dictionary.dict_id()}, {len(dictionary)} bytes, unseen records {ratio:.2f} times smaller"
-    )
+    report = f"id {dictionary.dict_id()}, {len(dictionary.as_bytes())} bytes"
+    sys.stdout.write(f"{out}: {report}; unseen records become {ratio:.2f} times smaller\n")
 
 
 if __name__ == "__main__":

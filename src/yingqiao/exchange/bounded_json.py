@@ -1,4 +1,6 @@
-"""JSON from outside, bounded: whatever the bytes, the answer is a value of limited depth and size, or a reason."""
+"""JSON from outside, bounded: whatever the bytes, the answer is a value of limited depth
+and size, or a reason.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ MAX_DEPTH = 64
 """Levels of nesting; the standard's records have three."""
 MAX_NODES = 100_000
 """Members and list items in one document; the standard's largest record has a few hundred."""
+_LARGE = 64 * 1024
 BOM = b"\xef\xbb\xbf"
 
 
@@ -18,14 +21,23 @@ class JsonError(ValueError):
 
 
 def load(raw: bytes) -> Any:
-    """The value of UTF-8 JSON, a byte order mark tolerated (T06). Raises JsonError."""
-    try:
-        value = orjson.loads(raw[len(BOM) :] if raw.startswith(BOM) else raw)
-    except orjson.JSONDecodeError as error:
-        raise JsonError(_reason(raw, error)) from error
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or raw.count(b",") > MAX_NODES:
+    """The value of UTF-8 JSON, a byte order mark tolerated (T06), bounded in depth and size.
+
+    Raises JsonError.
+    """
+    value = load_outer(raw)
+    # Counting bytes is cheaper than walking a small document, walking cheaper than counting a large one.
+    if len(raw) > _LARGE or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _measure(value)
     return value
+
+
+def load_outer(raw: bytes) -> Any:
+    """As `load`, for who looks at the topmost members only: nesting is left to the parser's bound of 1024."""
+    try:
+        return orjson.loads(raw.removeprefix(BOM))
+    except orjson.JSONDecodeError as error:
+        raise JsonError(_reason(raw, error)) from error
 
 
 def _reason(raw: bytes, error: orjson.JSONDecodeError) -> str:
@@ -35,7 +47,7 @@ def _reason(raw: bytes, error: orjson.JSONDecodeError) -> str:
         raw.decode()
     except UnicodeDecodeError as decoding:
         return f"第 {decoding.start + 1} 字节起不是 UTF-8 编码（是否用了 GBK？）"
-    if "ecursion" in error.msg:
+    if "depth" in error.msg or "ecursion" in error.msg:
         return f"嵌套超过 {MAX_DEPTH} 层"
     return f"第 {error.lineno} 行第 {error.colno} 列附近有语法错误"
 

@@ -147,7 +147,7 @@ def _states(fields: Mapping[str, Field], values: dict[str, Any], found: Collecto
     check, report = values.get("checkStatus"), values.get("reportStatus")
     if not isinstance(check, int) or not isinstance(report, int):
         return
-    if (check == 4) != is_audited(values) and check != 5:  # noqa: PLR2004 -- the codes of the list
+    if (check == 4) != is_audited(values) and check != 5:
         problem = f"检查状态 {check} 与报告状态 {report} 不一致"
         found.add(
             fields["checkStatus"],

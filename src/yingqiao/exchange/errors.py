@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MALFORMED = frozenset({"not-json", "not-object"})
-"""Refusals of a body that is not even the outer JSON object: answered with HTTP 400, the rest with 200 (T11)."""
+"""Refusals of a body that is not even the outer JSON object: answered with HTTP 400, the
+rest with 200 (T11).
+"""
 
 
 class Refusal(Exception):  # noqa: N818 -- the word of the glossary (拒收)

@@ -1,14 +1,16 @@
 """How strictly one hospital's records are judged: data, kept with the hospital, changed without a release.
 
-A grade is refuse, warn, note or off. The most specific one wins: field and rule, field, rule, the default of the rule.
-In JSON: `{"grades": {"length": "note", "exam.mtuRecMark": "off", "report.CAData:required": "refuse"},
-"ca_required": true, "group": ["…"], "if_known": "note", "window_seconds": 600, "window": "warn"}`.
+A grade is refuse, warn, note or off. The most specific one wins: `table.field:rule`,
+`table.field`, `table:rule`,
+`rule`. In JSON: `{"grades": {"length": "note", "exam.mtuRecMark": "off", "report.CAData:ca": "refuse"},
+"ca_required": true, "group": ["…"], "window_seconds": 600, "window": "warn"}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +24,8 @@ Grade = Level | None
 
 RULES: Mapping[str, Grade] = MappingProxyType(
     {
-        "key": Level.REFUSE,  # the record could not be identified or ordered without it
+        "key": Level.REFUSE,  # the record could not be identified without it
+        "hospital": Level.REFUSE,  # the record says it is another hospital's (T17)
         "required": Level.REFUSE,  # 是, in the state the record is in (三(六)6, T20, T21)
         "conditional": Level.REFUSE,  # the remark's condition holds
         "suggested": Level.WARN,  # should be there by our reading of the standard, not by its letter
@@ -37,11 +40,9 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "age": Level.WARN,  # T30
         "url": Level.WARN,
         "conflict": Level.WARN,  # two fields that contradict each other (T39, T40, T52, T61, T73)
-        "settlement": Level.WARN,  # T59
         "ca": Level.WARN,  # CA fields while the hospital has no CA yet (T65)
         "single": Level.WARN,  # a list of one record (T18)
         "timestamp": Level.WARN,  # T03
-        "signature": Level.NOTE,
         "old-key": Level.NOTE,
         "encoding": Level.NOTE,  # a byte order mark (T06)
         "coded": Level.NOTE,  # a code written in another way: padded, by letters, by name (T31, T36)
@@ -51,6 +52,9 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "more": Level.NOTE,  # findings beyond the number reported
     }
 )
+
+FIRM = frozenset({"key", "hospital"})
+"""Rules no profile can soften; `group` is the way to allow other hospitals' codes."""
 
 FIELDS: Mapping[str, Grade] = MappingProxyType(
     {
@@ -93,8 +97,8 @@ class Profile:
                 return FIELDS[key]
         return self.grades.get(rule, RULES.get(rule, Level.WARN))
 
-    def to_json(self) -> str:
-        """What `from_json` reads; only what differs from the default profile."""
+    @cached_property
+    def _json(self) -> str:
         shown: dict[str, Any] = {}
         if self.grades:
             shown["grades"] = {k: OFF if v is None else v.value for k, v in sorted(self.grades.items())}
@@ -104,6 +108,10 @@ class Profile:
             if getattr(self, name) != getattr(DEFAULT, name):
                 shown[name] = getattr(self, name)
         return orjson.dumps(shown).decode()
+
+    def to_json(self) -> str:
+        """What `from_json` reads; only what differs from the default profile."""
+        return self._json
 
     @staticmethod
     def from_json(text: str | bytes) -> Profile:
@@ -117,7 +125,8 @@ class Profile:
         unknown = said.keys() - _READERS.keys()
         if unknown:
             raise ProfileError(f"不认识的成员：{'、'.join(sorted(unknown))}")
-        return Profile(**{name: _READERS[name](value) for name, value in said.items()})
+        given: dict[str, Any] = {name: _READERS[name](value) for name, value in said.items()}
+        return Profile(**given)
 
 
 def _grades(value: Any) -> Mapping[str, Grade]:
@@ -127,6 +136,11 @@ def _grades(value: Any) -> Mapping[str, Grade]:
 
 
 def _grade(name: str, value: Any) -> Grade:
+    rule = name.partition(":")[2] or ("" if "." in name else name)
+    if rule and rule not in RULES:
+        raise ProfileError(f"grades.{name}：没有规则 {rule}")
+    if rule in FIRM:
+        raise ProfileError(f"grades.{name}：规则 {rule} 不可调整")
     if value == OFF:
         return None
     try:
@@ -159,7 +173,7 @@ def _window(value: Any) -> str:
     return str(value)
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Any], Any]] = {
     "grades": _grades,
     "ca_required": _flag,
     "group": _group,

@@ -1,4 +1,4 @@
-"""One field's plan: how its value is read when it is not already in canonical form.
+"""How a value is read that is not already in canonical form.
 
 The compiled validator (validate.py) settles canonical values itself; whatever else arrives comes here.
 """
@@ -7,147 +7,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from yingqiao.exchange import values as v
 from yingqiao.exchange.findings import Collector
-from yingqiao.exchange.model import Validated
-from yingqiao.spec import CodeList, Field
+from yingqiao.exchange.plans import Plan
 
 MAX_ITEMS = 500
 """Items of a list or rows of a nested table that are looked at."""
-_CODE_LIST_SEPARATORS = "|，,、;； "
-_TERM_SEPARATORS = "，,"
-_BODY_SEPARATORS = ",，;；|"
-_FREE_DATES = frozenset({"sympBegdate", "sympEnddate", "reportPubDate", "STUDYDATE"})
-_STUDY_UIDS = frozenset({"studyUid"})
 _MAX_DIGITS = 10
 """An integer of the standard is a code or a count; longer ones do not fit a database column."""
-_PATIENT_NAMES = {"体检": "9"}
+_SHOWN_CODES = 15
 _PROVINCE = re.compile(r"\d{6}(\d{3}){0,2}", re.ASCII)
-Reader = Callable[["Plan", str, Collector], Any]
-Nested = Callable[[dict[str, Any]], Validated]
+Reader = Callable[[Plan, str, Collector], Any]
 
 
-@dataclass(eq=False)
-class Plan:
-    """What is known of a field before any record comes."""
-
-    spec: Field
-    kind: str
-    """plain | codes | names | list | datetime | date | moment | interval | age | division | url | objects | document"""
-    key: bool
-    required: bool
-    wanted: bool
-    """A finding is wanted when a 否 field is absent (T12)."""
-    codes: Mapping[str, Any] = field(default_factory=dict)
-    """Canonical and harmless spellings -> canonical value."""
-    open: bool = True
-    spellings: Mapping[str, str] = field(default_factory=dict)
-    """Other ways to write a code (letters, names, the printed code) -> code."""
-    separators: str = ""
-    nested: Nested | None = None
-    pattern: re.Pattern[str] | None = None
-
-    @property
-    def is_integer(self) -> bool:
-        return self.spec.type == "integer"
-
-    @property
-    def max_length(self) -> int | None:
-        """None where the length is generic and the list decides (T38, T70), and in list fields of codes."""
-        return None if self.codes else self.spec.max_length
-
-    def settle(self, value: Any, out: dict[str, Any], found: Collector) -> None:
-        """Read `value` (None = absent) into `out` under the printed name, reporting what is wrong with it."""
-        if self.kind == "objects":
-            text: Any = _read_objects(self, value, found)
-        elif isinstance(value, list) and self.separators:
-            text = _read_text(self, _joined(value, self.spec.separator), found)
-        else:
-            text = _read_text(self, value, found)
-        if text is None or text == "":
-            self._absent(found)
-        else:
-            out[self.spec.name] = text
-
-    def _absent(self, found: Collector) -> None:
-        if self.key:
-            found.missing(self.spec, "key", "缺少它无法识别该记录", self.spec.traps)
-        elif self.required:
-            found.missing(self.spec)
-        elif self.wanted:
-            found.missing(self.spec, "if_known", "该字段有则必填", ("T12",))
+def settle(plan: Plan, value: Any, out: dict[str, Any], found: Collector) -> None:
+    """Read `value` (None = absent) into `out` under the printed name, reporting what is wrong with it."""
+    if plan.kind == "objects":
+        text: Any = _read_objects(plan, value, found)
+    elif isinstance(value, list) and plan.separators:
+        text = _read_text(plan, _joined(value, plan.spec.separator), found)
+    else:
+        text = _read_text(plan, value, found)
+    if text is None or text == "":
+        _absent(plan, found)
+    else:
+        out[plan.spec.name] = text
 
 
-def make_plan(
-    spec: Field, code_list: CodeList | None, *, key: bool, required: bool, wanted: bool, nested: Nested | None
-) -> Plan:
-    """The plan of a field. `required` leaves out what a condition decides."""
-    kind = _kind(spec, code_list)
-    plan = Plan(spec, kind, key, required, wanted, nested=nested)
-    if kind in ("list", "codes") or spec.format == "list":
-        plan.separators = _separators(spec, code_list)
-    if spec.pattern:
-        plan.pattern = re.compile(spec.pattern)
-    if code_list is not None and kind == "division":
-        plan.codes = {code[:2]: code for code in code_list.codes}
-    elif code_list is not None:
-        plan.open = code_list.open
-        plan.codes, plan.spellings = _code_maps(code_list, plan.is_integer, by_name=kind == "names")
-    return plan
-
-
-def _kind(spec: Field, code_list: CodeList | None) -> str:
-    by_format = {"datetime": "datetime", "date": "date", "datetime-interval": "interval", "url": "url"}
-    by_format |= {"objects": "objects", "pdf-base64": "document", "list": "list"}
-    if spec.format in by_format:
-        return by_format[spec.format]
-    if spec.name in _FREE_DATES:
-        return "moment"
-    if spec.name in _STUDY_UIDS:
-        return "list"
-    if code_list is None:
-        return "age" if spec.name == "patAge" else "plain"
-    if code_list.id == "administrative_division":
-        return "division"
-    return "names" if spec.label.endswith("名称") else "codes"
-
-
-def _separators(spec: Field, code_list: CodeList | None) -> str:
-    """T37, T38: code lists; T43: technique codes; T50: both commas everywhere else."""
-    if spec.format != "list" and spec.name not in _STUDY_UIDS:
-        return ""
-    if spec.pattern:
-        return _BODY_SEPARATORS
-    return _CODE_LIST_SEPARATORS if code_list is not None else _TERM_SEPARATORS
-
-
-def _code_maps(code_list: CodeList, integer: bool, *, by_name: bool) -> tuple[dict[Any, Any], dict[str, str]]:
-    if by_name:
-        return {c.name: c.name for c in code_list.codes.values()}, {
-            v.fold_term(c.name): c.name for c in code_list.codes.values()
-        }
-    codes: dict[Any, Any] = {code: int(code) if integer else code for code in code_list.codes}
-    if integer:
-        codes |= {int(code): int(code) for code in code_list.codes}
-    proposed = (c.extra.get("proposed_code") for c in code_list.codes.values())
-    codes |= {code: code for code in proposed if code and not integer}
-    return codes, _spellings(code_list)
-
-
-def _spellings(code_list: CodeList) -> dict[str, str]:
-    """Other ways to a code: letters (T36), names, the code as printed (part B); an ambiguous way leads nowhere."""
-    ways: dict[str, set[str]] = {}
-    for code in code_list.codes.values():
-        others = (code.name, code.printed_code, code.extra.get("letter_code", ""), code.code)
-        names = (*others, code.name.removesuffix("性") if code_list.id == "sex" else "")
-        for way in names:
-            if way:
-                ways.setdefault(v.fold_term(way), set()).add(code.code)
-    found = {way: codes.pop() for way, codes in ways.items() if len(codes) == 1}
-    return found | (_PATIENT_NAMES if code_list.id == "patient_type" else {})
+def _absent(plan: Plan, found: Collector) -> None:
+    if plan.key:
+        found.missing(plan.spec, "key", "缺少它无法识别该记录", plan.spec.traps)
+    elif plan.required:
+        found.missing(plan.spec)
+    elif plan.wanted:
+        found.missing(plan.spec, "if_known", "该字段有则必填", ("T12",))
 
 
 def _joined(items: list[Any], separator: str) -> str | None:
@@ -191,6 +86,8 @@ def _check_length(plan: Plan, text: str, found: Collector) -> None:
 
 def _plain(plan: Plan, text: str, found: Collector) -> Any:
     _check_length(plan, text, found)
+    if plan.key and not text.isprintable():
+        found.add(plan.spec, "key", f"标识“{v.shorten(text)}”含有不可见字符", "请去掉换行、制表等控制字符")
     if plan.pattern is not None and not plan.pattern.fullmatch(text):
         found.add(plan.spec, "pattern", f"“{v.shorten(text)}”不符合格式 {plan.spec.pattern}", "请核对该编码")
     if plan.is_integer:
@@ -205,7 +102,7 @@ def _whole(plan: Plan, text: str, found: Collector) -> Any:
     return None
 
 
-def _document(plan: Plan, text: str, found: Collector) -> Any:
+def _document(_plan: Plan, text: str, _found: Collector) -> Any:
     return text
 
 
@@ -217,7 +114,9 @@ def _codes(plan: Plan, text: str, found: Collector) -> Any:
 
 
 def read_code(plan: Plan, text: str, found: Collector) -> Any:
-    """One code in canonical form, or None when no spelling of the list fits (reported, unless the list is open)."""
+    """One code in canonical form, or None when no spelling of the list fits (reported,
+    unless the list is open).
+    """
     if text in plan.codes:
         return plan.codes[text]
     padded = _pad(plan, text)
@@ -238,7 +137,7 @@ def read_code(plan: Plan, text: str, found: Collector) -> Any:
 
 def _range(plan: Plan) -> str:
     codes = [c for c in plan.codes if isinstance(c, str)]
-    if len(codes) <= 15:
+    if len(codes) <= _SHOWN_CODES:
         return f"请使用值域代码：{'、'.join(codes)}"
     return f"请使用值域代码（共 {len(codes)} 个，如 {codes[0]}）"
 
@@ -380,8 +279,9 @@ def _read_objects(plan: Plan, value: Any, found: Collector) -> Any:
     settled = []
     for index, row in enumerate(rows[:MAX_ITEMS]):
         validated = plan.nested(row)
-        found.extend(validated.findings, f"{plan.spec.name}[{index}]")
-        settled.append({**validated.values})
+        if validated.findings:
+            found.extend(validated.findings, f"{plan.spec.name}[{index}]")
+        settled.append(validated.values)
     if len(rows) > MAX_ITEMS:
         found.add(plan.spec, "length", f"共 {len(rows)} 项，只校验了前 {MAX_ITEMS} 项", "请核对是否重复发送")
     return settled

@@ -8,17 +8,25 @@ Nothing here touches disk or network: the caller makes the submission durable an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
-from yingqiao.exchange import documents
+from yingqiao.exchange import bounded_json, documents
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
 from yingqiao.exchange.errors import Refusal
-from yingqiao.exchange.judge import Judged, Part, judge
-from yingqiao.exchange.model import BodyKind, Finding, Level, Outcome, Submission
+from yingqiao.exchange.judge import Judged, Load, judge
+from yingqiao.exchange.model import (
+    BodyKind,
+    Document,
+    ExamRow,
+    Finding,
+    Level,
+    Outcome,
+    ReportRow,
+    Submission,
+)
 from yingqiao.exchange.profile import Profile
 from yingqiao.spec import Edition
 
@@ -82,15 +90,18 @@ class Kept:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Request:
+    """What is known so far of the request under way; each step of the walk adds to it."""
+
     interface: str
     peer: str
     received_at: int
-    hospital_code: str
-    body_kind: BodyKind
     body: bytes
-    digest: bytes
+    body_kind: BodyKind = BodyKind.ENVELOPE
+    hospital_code: str = ""
+    digest: bytes = b""
+    findings: tuple[Finding, ...] = ()
     replay_of: int | None = None
 
 
@@ -111,46 +122,46 @@ class Receiver:
         received_at: int,
         encryption_type: str | None = None,
     ) -> Taken:
-        """A request body -> what to keep and what to answer. `received_at` in Unix ms. Never raises on any bytes."""
-        request = _Request(interface_id, peer, received_at, "", BodyKind.ENVELOPE, raw, b"")
-        try:
-            envelope = parse(raw)
-            request = replace(request, hospital_code=_clip(envelope.hospital_code))
-            verify_encryption_type(encryption_type)
-            entry = self._entry(envelope.hospital_code)
-            opened = self._open(envelope, entry, received_at)
-        except Refusal as refusal:
-            code = request.hospital_code or _clip(refusal.hospital_code)
-            return self._refuse(replace(request, hospital_code=code), refusal)
-        request = replace(
-            request, body_kind=BodyKind.RECORD, body=opened.plaintext, digest=_sha256(opened.plaintext)
-        )
-        return self._take_record(request, entry, opened.value, opened.findings, None)
+        """A request body -> what to keep and what to answer. `received_at` in Unix ms.
+        Never raises on any bytes.
+        """
+        return self._take(_Request(interface_id, peer, received_at, raw), encryption_type, received_at)
 
-    def retake(self, kept: Kept, received_at: int, load: Callable[[str], bytes | None]) -> Taken:
+    def retake(self, kept: Kept, received_at: int, load: Load) -> Taken:
         """Decides a kept submission anew with today's keys and profile; `load` gives documents by digest.
 
-        The timestamp is judged as of when the request first came.
+        The timestamp is judged as of when the request first came, the header as SM4.
         """
-        if kept.body_kind is BodyKind.ENVELOPE:
-            taken = self.take(kept.interface, kept.body, peer=kept.peer, received_at=kept.received_at)
-            again = tuple(replace(s, received_at=received_at, replay_of=kept.id) for s in taken.submissions)
-            return replace(taken, submissions=again)
         request = _Request(
-            kept.interface,
-            kept.peer,
-            received_at,
-            kept.hospital_code,
-            kept.body_kind,
-            kept.body,
-            kept.digest,
-            kept.id,
+            kept.interface, kept.peer, received_at, kept.body, kept.body_kind, replay_of=kept.id
         )
+        if kept.body_kind is BodyKind.ENVELOPE:
+            return self._take(request, None, kept.received_at)
+        request.hospital_code, request.digest = kept.hospital_code, kept.digest
+        # A body that still is what was received had nothing taken out: a reference in it is the sender's own
+        # words, and must not open another record's document.
+        untouched = _sha256(kept.body) == kept.digest
         try:
             entry = self._entry(kept.hospital_code)
+            return self._judge(request, entry, bounded_json.load(kept.body), None if untouched else load)
+        except bounded_json.JsonError as error:
+            return self._refuse(request, Refusal("inner-not-json", detail=str(error)))
         except Refusal as refusal:
             return self._refuse(request, refusal)
-        return self._take_record(request, entry, orjson.loads(documents.without_bom(kept.body)), (), load)
+
+    def _take(self, request: _Request, encryption_type: str | None, now_ms: int) -> Taken:
+        try:
+            envelope = parse(request.body)
+            request.hospital_code = _clip(envelope.hospital_code)
+            entry = self._entry(envelope.hospital_code)
+            verify_encryption_type(encryption_type)
+            opened = self._open(envelope, entry, now_ms)
+            request.body, request.body_kind = opened.plaintext, BodyKind.RECORD
+            request.digest, request.findings = _sha256(opened.plaintext), opened.findings
+            return self._judge(request, entry, opened.value, None)
+        except Refusal as refusal:
+            request.hospital_code = request.hospital_code or _clip(refusal.hospital_code)
+            return self._refuse(request, refusal)
 
     def _entry(self, code: str) -> HospitalEntry:
         entry = self._hospitals.get(code)
@@ -166,54 +177,32 @@ class Receiver:
 
         return open_envelope(envelope, entry.keys, now_ms, Window.of(entry.profile), grade)
 
-    def _take_record(
-        self,
-        request: _Request,
-        entry: HospitalEntry,
-        value: Any,
-        findings: tuple[Finding, ...],
-        load: Callable[[str], bytes | None] | None,
-    ) -> Taken:
+    def _judge(self, request: _Request, entry: HospitalEntry, value: Any, load: Load | None) -> Taken:
         table = self._edition.interfaces[request.interface].request
-        try:
-            judged = judge(self._edition, entry.profile, entry.code, table, value, load)
-        except Refusal as refusal:
-            return self._refuse(request, refusal)
-        judged = replace(judged, findings=(*findings, *judged.findings))
-        body = documents.take_out(request.body, value, judged.taken)
-        return self._decide(replace(request, body=body), judged)
+        judged = judge(self._edition, entry.profile, entry.code, table, value, load)
+        request.body = documents.take_out(request.body, value, judged.taken)
+        request.findings += judged.findings
+        refused = [f for f in request.findings if f.level is Level.REFUSE]
+        return self._refuse_record(request, judged, refused) if refused else self._accept(request, judged)
 
-    def _decide(self, request: _Request, judged: Judged) -> Taken:
-        refused = [f for f in judged.findings if f.level is Level.REFUSE]
-        if refused:
-            message = self._edition.messages["validation-failed"].format(
-                first=f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}",
-                count=len(refused),
-            )
-            return self._taken(
-                request, Outcome.REFUSED, message, [_shown(f) for f in judged.findings], judged
-            )
-        warned = sum(f.level is Level.WARN for f in judged.findings)
-        message = self._edition.messages["accepted-with-warnings" if warned else "accepted"].format(
-            count=warned
-        )
-        receipt: dict[str, Any] = {part.key: part.identity for part in judged.parts}
+    def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
+        first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
+        message = self._edition.messages["validation-failed"].format(first=first, count=len(refused))
+        submission = self._submission(request, Outcome.REFUSED, message, judged.documents)
+        return Taken((submission,), Answer(0, message, [_shown(f) for f in request.findings]), 200)
+
+    def _accept(self, request: _Request, judged: Judged) -> Taken:
+        warned = sum(f.level is Level.WARN for f in request.findings)
+        message_id = "accepted-with-warnings" if warned else "accepted"
+        message = self._edition.messages[message_id].format(count=warned)
+        receipt: dict[str, Any] = {part.key: part.identity for part in judged.parts if part.key}
         receipt["digest"] = request.digest.hex()
-        if judged.findings:
-            receipt["findings"] = [_shown(f) for f in judged.findings]
-        return self._taken(request, Outcome.ACCEPTED, message, receipt, judged)
-
-    def _taken(
-        self, request: _Request, outcome: Outcome, message: str, content: Any, judged: Judged
-    ) -> Taken:
-        accepted = outcome is Outcome.ACCEPTED
-        submission = replace(
-            self._submission(request, outcome, message, judged.findings),
-            exam=judged.exam if accepted else None,
-            report=judged.report if accepted else None,
-            documents=judged.documents,
+        if request.findings:
+            receipt["findings"] = [_shown(f) for f in request.findings]
+        submission = self._submission(
+            request, Outcome.ACCEPTED, message, judged.documents, judged.exam, judged.report
         )
-        return Taken((submission,), Answer(int(accepted), message, content), 200)
+        return Taken((submission,), Answer(1, message, receipt), 200)
 
     def _refuse(self, request: _Request, refusal: Refusal) -> Taken:
         message = refusal.message(self._edition.messages)
@@ -222,12 +211,19 @@ class Receiver:
         known = self._hospitals.get(request.hospital_code) is not None
         if not known and not self._policy.keep_unknown:
             return Taken((), answer, refusal.http_status)
-        kept = request if request.digest else replace(request, digest=_sha256(request.body))
-        submission = self._submission(kept, Outcome.REFUSED, message, (finding,))
+        request.findings += (finding,)
+        request.digest = request.digest or _sha256(request.body)
+        submission = self._submission(request, Outcome.REFUSED, message, ())
         return Taken((submission,), answer, refusal.http_status)
 
     def _submission(
-        self, request: _Request, outcome: Outcome, message: str, findings: tuple[Finding, ...]
+        self,
+        request: _Request,
+        outcome: Outcome,
+        message: str,
+        papers: tuple[Document, ...],
+        exam: ExamRow | None = None,
+        report: ReportRow | None = None,
     ) -> Submission:
         return Submission(
             interface=request.interface,
@@ -236,11 +232,14 @@ class Receiver:
             peer=request.peer,
             outcome=outcome,
             message=message,
-            findings=findings,
+            findings=request.findings,
             body_kind=request.body_kind,
             body=request.body,
             digest=request.digest,
             edition=self._edition.id,
+            exam=exam,
+            report=report,
+            documents=papers,
             replay_of=request.replay_of,
         )
 
@@ -267,4 +266,4 @@ def _clip(code: str) -> str:
     return code.replace("\0", "")[:MAX_CODE]
 
 
-__all__ = ["Answer", "HospitalEntry", "Hospitals", "Kept", "Part", "Policy", "Receiver", "Taken"]
+__all__ = ["Answer", "HospitalEntry", "Hospitals", "Kept", "Policy", "Receiver", "Taken"]

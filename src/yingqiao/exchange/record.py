@@ -14,7 +14,7 @@ MAX_COLUMN = 500
 MAX_KEYS = 200
 """Accession numbers, study UIDs or exams named by one record."""
 _MAX_INT = 2**31 - 1
-_CA_FIELDS = ("CAData", "ClientCert", "SignValue", "Timestampvalue")
+_CA_FIELDS = ("CAData", "ClientCert", "SignType", "SignValue", "Timestampvalue")
 _STUDY_SEPARATORS = ",，;；\\"
 
 
@@ -85,13 +85,15 @@ class _Texts:
         value = self._values.get(name)
         if value is None:
             return ""
-        text = value if isinstance(value, str) else str(value)
-        return text[:limit].replace("\0", "")
+        text = value if value.__class__ is str else str(value)
+        return text[:limit].replace("\0", "") if len(text) > limit or "\0" in text else text
 
     def items(self, name: str, separators: str) -> tuple[str, ...]:
         value = self._values.get(name)
         if not isinstance(value, str):
             return ()
+        if len(value) <= MAX_COLUMN and value.isascii() and value.replace(".", "").isalnum():
+            return (value,)
         items = split_list(value.replace("\0", ""), separators)
         return tuple(dict.fromkeys(item[:MAX_COLUMN] for item in items[:MAX_KEYS]))
 

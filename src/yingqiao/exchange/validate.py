@@ -1,13 +1,13 @@
 """A table of the standard, compiled to one Python function per edition, table and profile.
 
-A value already in canonical form costs one comparison; every other value goes to its field's plan (reading.py),
+A value already in canonical form costs one comparison; every other value goes to its
+field's plan (reading.py),
 which normalises it and says what is wrong. All findings of a record come at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from yingqiao.exchange import values as v
@@ -16,8 +16,9 @@ from yingqiao.exchange.crosschecks import checks_of
 from yingqiao.exchange.findings import Collector
 from yingqiao.exchange.model import Validated
 from yingqiao.exchange.names import Names, unknown_text
+from yingqiao.exchange.plans import Plan, make_plan
 from yingqiao.exchange.profile import Profile
-from yingqiao.exchange.reading import Plan, make_plan
+from yingqiao.exchange.reading import settle
 from yingqiao.spec import Condition, Edition, Field, Required, Table
 
 Sift = Callable[[dict[str, Any]], tuple[dict[str, Any], list[tuple[Plan, Any]]]]
@@ -36,13 +37,16 @@ class Validator:
         keys = {key for i in edition.interfaces.values() if i.request == table.id for key in i.keys}
         self._keys = frozenset(keys)
         self._plans = tuple(_plan(edition, table, f, profile, self._keys) for f in table.fields)
-        self._conditions = tuple(_conditional(c, table, profile) for c in _asked(edition, table))
+        self._conditions = tuple(_conditional(edition, c, table, profile) for c in _asked(edition, table))
+        self._conditional = frozenset(field.name for field, *_ in self._conditions)
         self._check = checks_of(table)
         self.documents = tuple(f for f in table.fields if f.format == "pdf-base64")
         self._sift = _compile(self._plans)
 
     def __call__(self, record: dict[str, Any]) -> Validated:
-        """`record` as JSON gave it -> printed names, canonical values, every finding. Never raises on any JSON."""
+        """`record` as JSON gave it -> printed names, canonical values, every finding.
+        Never raises on any JSON.
+        """
         return self.run(*self.names.settle(record))
 
     def run(
@@ -52,11 +56,10 @@ class Validator:
         values, odd = self._sift(members)
         found = Collector(self.table.id, self._profile)
         for plan, value in odd:
-            plan.settle(value, values, found)
+            settle(plan, value, values, found)
         self._check(values, found)
-        for field, rule, why, otherwise, traps in self._conditions:
-            if field.name not in values:
-                self._miss(field, why if rule(values) else otherwise, traps, found)
+        if not self._conditional <= values.keys():
+            self._ask_conditions(values, found)
         if renamed:
             _say_renamed(self.table, renamed, found)
         if is_deleted(values):
@@ -68,33 +71,27 @@ class Validator:
         wanted = (p.spec.name for p in self._plans if p.spec.required is Required.IF_KNOWN)
         return tuple(name for name in wanted if name not in values)
 
-    def _miss(self, field: Field, why: str, traps: tuple[str, ...], found: Collector) -> None:
-        if why:
-            rule, _, text = why.partition(":")
-            found.missing(field, rule, text, traps)
+    def _ask_conditions(self, values: dict[str, Any], found: Collector) -> None:
+        for field, holds, why, otherwise, traps in self._conditions:
+            verdict = "" if field.name in values else why if holds(values) else otherwise
+            if verdict:
+                rule, _, text = verdict.partition(":")
+                found.missing(field, rule, text, traps)
 
 
-@lru_cache(maxsize=1024)
-def _cached(edition_id: str, table_id: str, profile_json: str, holder: _Holder) -> Validator:
-    return Validator(holder.edition, holder.edition.tables[table_id], Profile.from_json(profile_json))
-
-
-class _Holder:
-    """Carries the edition through the cache, identified by its id."""
-
-    def __init__(self, edition: Edition) -> None:
-        self.edition = edition
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Holder) and other.edition is self.edition
-
-    def __hash__(self) -> int:
-        return id(self.edition)
+_made: dict[tuple[str, str, str], tuple[Edition, Validator]] = {}
+_MAX_MADE = 4096
 
 
 def compile_validator(edition: Edition, table_id: str, profile: Profile) -> Validator:
     """The validator of a table; the same one for the same arguments. Raises KeyError for an unknown table."""
-    return _cached(edition.id, table_id, profile.to_json(), _Holder(edition))
+    key = (edition.id, table_id, profile.to_json())
+    made = _made.get(key)
+    if made is None or made[0] is not edition:
+        if len(_made) >= _MAX_MADE:
+            _made.clear()
+        made = _made[key] = (edition, Validator(edition, edition.tables[table_id], profile))
+    return made[1]
 
 
 def _asked(edition: Edition, table: Table) -> list[Condition]:
@@ -107,21 +104,27 @@ def _printed_yes(condition: Condition) -> bool:
     return condition.printed_required.startswith("是")
 
 
-def _conditional(condition: Condition, table: Table, profile: Profile) -> Conditional:
+def _conditional(edition: Edition, condition: Condition, table: Table, profile: Profile) -> Conditional:
     firm = _printed_yes(condition) or (condition.basis == "printed" and condition.when != "source-physical")
     rule = "conditional" if firm else "suggested"
     if condition.when == "report-signed" and not profile.ca_required:
         rule = "ca"
     otherwise = f"suggested:{condition.text}" if condition.when in _WAITING else ""
     field = table.field(condition.field)
-    return field, compile_condition(condition.when), f"{rule}:{condition.text}", otherwise, condition.traps
+    rule_of = compile_condition(condition.when, _items(edition, field))
+    return field, rule_of, f"{rule}:{condition.text}", otherwise, condition.traps
+
+
+def _items(edition: Edition, field: Field) -> frozenset[str]:
+    codes = edition.code_lists[field.code_list].codes if field.code_list else {}
+    return frozenset(codes) | {code.name for code in codes.values()}
 
 
 def _plan(edition: Edition, table: Table, spec: Field, profile: Profile, keys: frozenset[str]) -> Plan:
     required = spec.required is Required.YES and not edition.conditions_of(table.id, spec.name)
     wanted = spec.required is Required.IF_KNOWN and profile.grade(table.id, spec.name, "if_known") is not None
     nested = None
-    if spec.format == "objects" and spec.items:
+    if spec.format == "objects" and spec.items in edition.tables:
         nested = compile_validator(edition, spec.items, profile)
     code_list = edition.code_lists.get(spec.code_list)
     return make_plan(spec, code_list, key=spec.name in keys, required=required, wanted=wanted, nested=nested)
@@ -141,7 +144,7 @@ def _say_renamed(table: Table, renamed: list[tuple[str, str]], found: Collector)
 
 def _compile(plans: tuple[Plan, ...]) -> Sift:
     """Generates `sift(record) -> (canonical values, [(plan, value still to be settled)])`."""
-    scope: dict[str, Any] = {"is_datetime": v.is_datetime, "is_date": v.is_date}
+    scope: dict[str, Any] = {f.__name__: f for f in (v.is_datetime, v.is_date, v.is_interval)}
     lines = ["def sift(record):", " get = record.get", " out = {}", " odd = []"]
     for index, plan in enumerate(plans):
         scope[f"p{index}"], scope[f"c{index}"] = plan, plan.codes
@@ -149,6 +152,16 @@ def _compile(plans: tuple[Plan, ...]) -> Sift:
     source = "\n".join([*lines, " return out, odd"])
     exec(compile(source, "<validator>", "exec"), scope)  # noqa: S102 -- our own table, no outside text but field names
     return scope["sift"]  # type: ignore[no-any-return]
+
+
+_SHAPES = {
+    "age": "v.isdigit() and v.isascii() and len(v) < 4",
+    "datetime": "is_datetime(v)",
+    "date": "is_date(v)",
+    "moment": "(is_date(v) or is_datetime(v))",
+    "interval": "is_interval(v)",
+    "division": "len(v) in (6, 9, 12) and v[:2] in c{index} and v.isascii() and v.isdigit()",
+}
 
 
 def _lines(plan: Plan, index: int) -> list[str]:
@@ -170,9 +183,9 @@ def _test(plan: Plan, index: int) -> tuple[str, str]:
     if plan.kind in ("codes", "names", "list") and plan.codes:
         kinds = "(v.__class__ is int or v.__class__ is str)" if plan.is_integer else "v.__class__ is str"
         return f"{kinds} and v in c{index}", f"c{index}[v]"
-    if plan.kind in ("datetime", "date"):
-        return f"v.__class__ is str and is_{plan.kind}(v)", "v"
-    if plan.kind in ("plain", "age", "list", "document") and not plan.is_integer and plan.pattern is None:
+    if plan.kind in _SHAPES:
+        return f"v.__class__ is str and {_SHAPES[plan.kind].format(index=index)}", "v"
+    if plan.kind in ("plain", "list", "document") and not plan.is_integer and plan.pattern is None:
         return _plain_test(plan), "v"
     return "False", "v"
 
@@ -181,6 +194,8 @@ def _plain_test(plan: Plan) -> str:
     limit = plan.max_length
     size = f"0 < len(v) <= {limit}" if limit is not None else "v"
     test = f"v.__class__ is str and {size} and v.strip() is v"
+    if plan.key:
+        test += " and v.isprintable()"
     if plan.kind == "list":
         test += "".join(
             f" and {s!r} not in v" for s in (*plan.separators, ", ", "， ") if s != plan.spec.separator

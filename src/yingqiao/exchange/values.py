@@ -1,4 +1,6 @@
-"""How values are written, and the other ways hospitals write them. Pure text in, canonical text out; no findings."""
+"""How values are written, and the other ways hospitals write them. Pure text in, canonical
+text out; no findings.
+"""
 
 from __future__ import annotations
 
@@ -86,10 +88,16 @@ def is_date(text: str) -> bool:
     return True
 
 
+def is_interval(text: str) -> bool:
+    """Exactly `yyyy-MM-dd HH:mm:ss / yyyy-MM-dd HH:mm:ss` (T58)."""
+    return text[19:22] == " / " and is_datetime(text[:19]) and is_datetime(text[22:])
+
+
 def read_moment(text: str) -> tuple[datetime, bool] | None:
     """A date or date-time in any tolerated form (T55–T57), as Beijing time, and whether it had a time of day.
 
-    Tolerated: `-`, `/`, `.` or 年月日; `T`; missing seconds; date only; 8, 12 or 14 digits; a zone. None otherwise.
+    Tolerated: `-`, `/`, `.` or 年月日; `T`; missing seconds; date only; 8, 12 or 14 digits; a
+    zone. None otherwise.
     """
     plain = unicodedata.normalize("NFKC", text).strip()
     match = _SEPARATED.fullmatch(plain) or _COMPACT.fullmatch(plain)
@@ -165,7 +173,9 @@ def is_id_number(text: str) -> bool:
     if len(text) != 18 or not text.isascii() or not text[:17].isdigit():
         return False
     total = sum(map(mul, _ID_WEIGHTS, map(int, text[:17])))
-    return text[17].upper() == _ID_CHECK[total % 11] and is_date(f"{text[6:10]}-{text[10:12]}-{text[12:14]}")
+    if text[17].upper() != _ID_CHECK[total % 11]:
+        return False
+    return is_date(f"{text[6:10]}-{text[10:12]}-{text[12:14]}")
 
 
 @lru_cache(maxsize=4096)
@@ -174,7 +184,8 @@ def is_credit_code(text: str) -> bool:
     if len(text) != 18 or any(c not in _CREDIT_ALPHABET for c in text):
         return False
     digits = [_CREDIT_ALPHABET.index(c) for c in text]
-    return (31 - sum(map(mul, _CREDIT_WEIGHTS, digits)) % 31) % 31 == digits[17]
+    total: int = sum(map(mul, _CREDIT_WEIGHTS, digits))
+    return (31 - total % 31) % 31 == digits[17]
 
 
 def fold_name(name: str) -> str:
@@ -183,5 +194,7 @@ def fold_name(name: str) -> str:
 
 
 def fold_term(text: str) -> str:
-    """A printed term as it is compared: without white space, 膈 as 隔, full width as half width (T41, B-06, B-16)."""
+    """A printed term as it is compared: without white space, 膈 as 隔, full width as half
+    width (T41, B-06, B-16).
+    """
     return "".join(unicodedata.normalize("NFKC", text).split()).replace("膈", "隔").upper()

@@ -1,8 +1,10 @@
 """Secrets at rest: sealed with AES-256-GCM under a master key, bound to what they are for.
 
-A sealed secret is `YQ` | format version (1 byte) | master key id (4 bytes) | nonce (12) | cipher text and tag.
+A sealed secret is `YQ` | format version (1 byte) | master key id (4 bytes) | nonce (12) |
+cipher text and tag.
 Everything before the nonce and the caller's context are authenticated, so a secret cannot be moved to another
-hospital. The key id tells which master key opens it, so a master key can be replaced while old seals stay readable.
+hospital. The key id tells which master key opens it, so a master key can be replaced while
+old seals stay readable.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class MasterKey:
             raise KeystoreError("sealed for another context, or damaged") from error
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether `sealed` is under this key and not a retired one. Raises KeystoreError when it is no seal."""
+        """Whether `sealed` is under this key and not a retired one. Raises KeystoreError
+        when it is no seal.
+        """
         return _read_key_id(sealed) == self.key_id
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
@@ -26,14 +28,18 @@ def parse_key(hex_key: str) -> bytes:
 
 
 def encrypt_ecb(key: bytes, plain: bytes) -> bytes:
-    """Cipher text of `plain`, padded to whole blocks of 16 bytes. Raises Sm4Error on a key that is not 16 bytes."""
+    """Cipher text of `plain`, padded to whole blocks of 16 bytes. Raises Sm4Error on a key
+    that is not 16 bytes.
+    """
     encryptor = _cipher(key).encryptor()
     padding = _PADDING[BLOCK - len(plain) % BLOCK]
     return encryptor.update(plain + padding) + encryptor.finalize()
 
 
 def decrypt_ecb(key: bytes, cipher: bytes) -> bytes:
-    """The plain bytes without padding. Raises Sm4Error when length or padding is wrong (mostly: the wrong key)."""
+    """The plain bytes without padding. Raises Sm4Error when length or padding is wrong
+    (mostly: the wrong key).
+    """
     if not cipher or len(cipher) % BLOCK:
         raise Sm4Error(f"{len(cipher)} bytes are not whole blocks of {BLOCK}")
     plain = _cipher(key).decryptor().update(cipher)
@@ -48,6 +54,7 @@ def check_value(key: bytes) -> str:
     return _cipher(key).encryptor().update(bytes(BLOCK))[:3].hex().upper()
 
 
+@lru_cache(maxsize=4096)
 def _cipher(key: bytes) -> Cipher[modes.ECB]:
     if len(key) != KEY_LENGTH:
         raise Sm4Error(f"an SM4 key has {KEY_LENGTH} bytes, not {len(key)}")

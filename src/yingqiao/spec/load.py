@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from yingqiao.spec.model import Code, CodeList, Condition, Edition, Field, Interface, Required, Table
 
@@ -34,10 +35,10 @@ def load_edition(edition_id: str = DEFAULT_EDITION) -> Edition:
     return read_edition(folder)
 
 
-def read_edition(folder: Traversable) -> Edition:
+def read_edition(folder: Path) -> Edition:
     """The edition in `folder` (laid out as in spec/data/README.md). Raises SpecError."""
-    manifest = tomllib.loads(folder.joinpath("manifest.toml").read_text("utf-8"))
     try:
+        manifest = read_manifest(folder)
         return Edition(
             id=manifest["id"],
             title=manifest["title"],
@@ -49,38 +50,39 @@ def read_edition(folder: Traversable) -> Edition:
             code_lists=MappingProxyType(_code_lists(folder)),
             conditions=tuple(_conditions(folder)),
             interfaces=MappingProxyType(_interfaces(folder)),
-            messages=MappingProxyType({row["id"]: row["text"] for row in _rows(folder, "messages.csv")}),
+            messages=MappingProxyType({row["id"]: row["text"] for row in read_rows(folder, "messages.csv")}),
+            folder=folder,
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OSError, csv.Error) as error:
         raise SpecError(f"{folder}: {error!r}") from error
 
 
-def _data() -> Traversable:
-    return files("yingqiao.spec").joinpath("data")
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """manifest.toml of an edition's folder. Raises OSError, tomllib.TOMLDecodeError."""
+    return tomllib.loads(folder.joinpath("manifest.toml").read_text("utf-8"))
 
 
-def _rows(folder: Traversable, name: str) -> Iterator[dict[str, str]]:
-    with folder.joinpath(name).open("r", encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)
+def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a CSV file of an edition's folder. Raises OSError, csv.Error."""
+    return list(csv.DictReader(io.StringIO(folder.joinpath(name).read_text("utf-8"), newline="")))
 
 
-def _csv_stems(folder: Traversable, sub: str) -> list[str]:
-    return sorted(
-        f.name.removesuffix(".csv") for f in folder.joinpath(sub).iterdir() if f.name.endswith(".csv")
-    )
+def _data() -> Path:
+    # importlib.resources would cost every command 20 ms, and a wheel is always unpacked
+    return Path(__file__).parent / "data"
 
 
-def _tables(folder: Traversable, manifest: dict[str, dict[str, dict[str, str]]]) -> dict[str, Table]:
-    titles = manifest["table_titles"]
-    aliases = manifest.get("aliases", {})
+def _tables(folder: Path, manifest: dict[str, Any]) -> dict[str, Table]:
     return {
-        stem: Table(
-            id=stem,
-            title=str(titles[stem]),
-            fields=tuple(_field(row) for row in _rows(folder, f"fields/{stem}.csv")),
-            aliases=MappingProxyType(dict(aliases.get(stem, {}))),
+        name: Table(
+            id=name,
+            title=entry["title"],
+            fields=tuple(_field(row) for row in read_rows(folder, f"fields/{name}.csv")),
+            aliases=MappingProxyType(dict(entry.get("aliases", {}))),
+            clause=entry.get("clause", ""),
+            loose_lengths=frozenset(entry.get("loose_lengths", ())),
         )
-        for stem in _csv_stems(folder, "fields")
+        for name, entry in manifest["tables"].items()
     }
 
 
@@ -105,26 +107,38 @@ def _field(row: dict[str, str]) -> Field:
     )
 
 
-def _code_lists(folder: Traversable) -> dict[str, CodeList]:
-    lists = {row["list"]: _dictionary(folder, row) for row in _rows(folder, "dictionaries.csv")}
+def _code_lists(folder: Path) -> dict[str, CodeList]:
+    lists = {row["list"]: _dictionary(folder, row) for row in read_rows(folder, "dictionaries.csv")}
     enums: dict[str, list[dict[str, str]]] = {}
-    for row in _rows(folder, "enums.csv"):
+    for row in read_rows(folder, "enums.csv"):
         enums.setdefault(row["list"], []).append(row)
-    return lists | {name: _inline_enum(name, rows) for name, rows in enums.items()}
+    return lists | {
+        row["list"]: _inline_list(row, enums[row["list"]]) for row in read_rows(folder, "enum_lists.csv")
+    }
 
 
-def _dictionary(folder: Traversable, index: dict[str, str]) -> CodeList:
-    codes = {row["code"]: _code(row) for row in _rows(folder, f"dictionaries/{index['list']}.csv")}
-    if len(codes) != int(index["entries"]):
-        raise SpecError(f"{index['list']}: {len(codes)} distinct codes, {index['entries']} promised")
+def _dictionary(folder: Path, index: dict[str, str]) -> CodeList:
+    codes = [_code(row) for row in read_rows(folder, f"dictionaries/{index['list']}.csv")]
     return CodeList(
         id=index["list"],
         title=index["title"],
         section=index["section"],
         standard=index["standard"],
         open=False,
-        codes=MappingProxyType(codes),
+        codes=MappingProxyType(_by_code(index, codes)),
+        pattern=index["pattern"],
+        match=index["match"],
     )
+
+
+def _by_code(index: dict[str, str], codes: list[Code]) -> dict[str, Code]:
+    """Code -> its row. Raises SpecError for another count, or a repeated code: it would vanish silently."""
+    found = {code.code: code for code in codes}
+    if not len(found) == len(codes) == int(index["entries"]):
+        raise SpecError(
+            f"{index['list']}: {len(codes)} rows, {len(found)} distinct codes, {index['entries']} promised"
+        )
+    return found
 
 
 _CODE_COLUMNS = {"code", "name", "printed_code", "printed_name", "status", "note"}
@@ -142,29 +156,26 @@ def _code(row: dict[str, str]) -> Code:
     )
 
 
-def _inline_enum(name: str, rows: list[dict[str, str]]) -> CodeList:
-    codes = {
-        row["code"]: Code(
-            row["code"], row["name"], row["code"], row["name"], "ok", row["note"], MappingProxyType({})
-        )
-        for row in rows
-    }
+def _inline_list(index: dict[str, str], rows: list[dict[str, str]]) -> CodeList:
+    nothing = MappingProxyType(dict[str, str]())
+    codes = [Code(r["code"], r["name"], r["code"], r["name"], "ok", r["note"], nothing) for r in rows]
     return CodeList(
-        id=name,
-        title=name,
-        section="",
+        id=index["list"],
+        title=index["title"],
+        section=index["section"],
         standard="",
-        open=rows[0]["open"] == "true",
-        codes=MappingProxyType(codes),
+        open={"true": True, "false": False}[index["open"]],
+        codes=MappingProxyType(_by_code(index, codes)),
+        inline=True,
     )
 
 
-def _conditions(folder: Traversable) -> Iterator[Condition]:
-    for row in _rows(folder, "conditions.csv"):
+def _conditions(folder: Path) -> Iterator[Condition]:
+    for row in read_rows(folder, "conditions.csv"):
         yield Condition(**{**row, "traps": tuple(row["traps"].split())})  # type: ignore[arg-type]
 
 
-def _interfaces(folder: Traversable) -> dict[str, Interface]:
+def _interfaces(folder: Path) -> dict[str, Interface]:
     entries = tomllib.loads(folder.joinpath("interfaces.toml").read_text("utf-8"))
     return {
         name: Interface(

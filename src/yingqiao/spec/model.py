@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Required(StrEnum):
@@ -41,7 +42,7 @@ class Field:
     pattern: str
     """A regular expression the value (or each list item) must match as a whole, or empty."""
     items: str
-    """For arrays of objects: the id of the table the items follow, or empty."""
+    """For objects and arrays of objects: the table they follow, `#group` for a group of the same table."""
     note: str
     """备注, as printed."""
     traps: tuple[str, ...]
@@ -52,7 +53,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a field of a table is required: printed in a remark, or inferred by us. `when` names a rule of `rules`."""
+    """When a field is required: printed in a remark, or inferred by us. `when` names a rule of `rules`."""
 
     table: str
     field: str
@@ -72,7 +73,10 @@ class Table:
     title: str
     fields: tuple[Field, ...]
     aliases: Mapping[str, str]
-    """Accepted wire names beside the printed ones -> the printed name (T25, T62); '' = accepted, stored, no effect."""
+    """Accepted wire names beside the printed ones -> the printed name (T25, T62); '' = stored, no effect."""
+    clause: str = ""
+    loose_lengths: frozenset[str] = frozenset()
+    """Fields whose printed length cannot hold what the field is for (T38, T42, T51, T64): never enforced."""
 
     def field(self, name: str) -> Field:
         """The field printed as `name`. Raises KeyError."""
@@ -89,7 +93,7 @@ class Code:
     printed_code: str
     printed_name: str
     status: str
-    """ok | corrected | unverified | suspect: how sure the transcription is of the code (part B and D of the errata)."""
+    """ok | corrected | unverified | suspect: how sure the transcription is of the code."""
     note: str
     extra: Mapping[str, str]
     """Further columns of the list (letter_code, modality, region, description …)."""
@@ -104,6 +108,13 @@ class CodeList:
     open: bool
     """True when the standard ends the list with 等: other values are accepted."""
     codes: Mapping[str, Code]
+    pattern: str = ""
+    """A regular expression every code matches as a whole, unless its status is unverified."""
+    match: str = "exact"
+    """exact: a value is one of the codes · prefix: its first two characters are those of a code (T35) ·
+    partial: other values occur rightly, the list does not cover everything (T41) or is unverified (T43)."""
+    inline: bool = False
+    """Printed in a field's remark rather than in chapter 六."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +155,8 @@ class Edition:
     interfaces: Mapping[str, Interface]
     messages: Mapping[str, str]
     """Message id -> Chinese template with {field}-style places: all texts the gateway answers with."""
+    folder: Path | None = None
+    """Where it was read from: README.md, examples and the promised counts lie there."""
 
     def conditions_of(self, table: str, field: str) -> tuple[Condition, ...]:
         return tuple(c for c in self.conditions if c.table == table and c.field == field)

@@ -14,92 +14,47 @@ from yingqiao.store import schema
 from yingqiao.store.compression import compress
 from yingqiao.store.text import comma_list, storable
 
+MAX_INDEXED = 500
 UNJUDGED = ""
 """State of an exam the linker has not looked at yet."""
 
 Row = tuple[Any, ...]
 
-SUBMISSION_COLUMNS = [
-    "hospital_code",
-    "interface",
-    "received_at",
-    "peer",
-    "outcome",
-    "exam_key",
-    "report_key",
-    "last_change_time",
-    "message",
-    "findings",
-    "body_kind",
-    "body",
-    "digest",
-    "edition",
-    "replay_of",
-]
 
-EXAM_COLUMNS = [
-    "hospital_code",
-    "ris_study_id",
-    "last_change_time",
-    "deleted",
-    "exam_status",
-    "patient_name",
-    "patient_id",
-    "his_patient_id",
-    "id_number",
-    "sex",
-    "age",
-    "lab_num",
-    "accession_numbers",
-    "study_uids",
-    "modality",
-    "img_exam_type",
-    "item_name",
-    "patient_from",
-    "is_emergency",
-    "exam_time",
-    "first_received_at",
-    "updated_at",
-    "link_due",
-    "state",
-    "waiting_for",
-    "waiting_on",
-    "image_count",
-    "report_count",
-]
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
-REPORT_COLUMNS = [
-    "hospital_code",
-    "record_num",
-    "ris_study_ids",
-    "last_change_time",
-    "deleted",
-    "report_status",
-    "check_status",
-    "access_no",
-    "patient_id",
-    "his_patient_id",
-    "lab_num",
-    "modality",
-    "report_doctor",
-    "confirm_doctor",
-    "report_time",
-    "confirm_time",
-    "positive",
-    "pdf_object",
-    "pdf_path",
-    "signed",
-    "first_received_at",
-    "updated_at",
-    "link_due",
-    "parked",
-]
+
+SUBMISSION_COLUMNS = _names(
+    """
+    hospital_code interface received_at peer outcome exam_key report_key last_change_time message
+    findings body_kind body digest edition replay_of
+    """
+)
+
+EXAM_COLUMNS = _names(
+    """
+    hospital_code ris_study_id last_change_time deleted exam_status patient_name patient_id
+    his_patient_id id_number sex age lab_num accession_numbers study_uids modality img_exam_type
+    item_name patient_from is_emergency exam_time first_received_at updated_at link_due state waiting_for
+    waiting_on image_count report_count
+    """
+)
+
+REPORT_COLUMNS = _names(
+    """
+    hospital_code record_num ris_study_ids last_change_time deleted report_status check_status access_no
+    patient_id his_patient_id lab_num modality report_doctor confirm_doctor report_time confirm_time
+    positive pdf_object pdf_path signed first_received_at updated_at link_due parked
+    """
+)
 
 # What a newer version leaves alone: the identity, and what the linker decides (it runs again: link_due).
 _EXAM_KEPT = {
     *("hospital_code", "ris_study_id", "first_received_at"),
     *("state", "waiting_for", "waiting_on", "image_count", "report_count"),
 }
+_PATIENT_ID = EXAM_COLUMNS.index("patient_id")
 _REPORT_KEPT = {"hospital_code", "record_num", "first_received_at", "parked"}
 
 
@@ -262,9 +217,12 @@ def newest_of_each(rows: Iterable[Row], upsert: Upsert) -> list[Row]:
 def without_poison(entry: Entry) -> Entry:
     """The entry with what a database cannot take in a column made harmless; the kept body still has it.
 
-    NUL characters (PostgreSQL), halves of surrogate pairs, status numbers beyond 32 bits.
+    NUL characters (PostgreSQL), halves of surrogate pairs, numbers beyond reason, a patient id longer than an
+    index takes. A key is never cut: it would become another's.
     """
     exam, report = entry.exam, entry.report
+    if exam:
+        exam = (*exam[:_PATIENT_ID], exam[_PATIENT_ID][:MAX_INDEXED], *exam[_PATIENT_ID + 1 :])
     return Entry(_clean(entry.submission), exam and _clean(exam), report and _clean(report), entry.size)
 
 

@@ -80,7 +80,7 @@ class LocalObjects:
 
     def verify(self, digest: str) -> None:
         with self.open(digest) as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = _digest(iter(lambda: stream.read(_CHUNK), b""))
         if found != _hex_of(digest):
             raise StoredBodyBroken(f"{digest} holds sha256:{found}")
 
@@ -126,6 +126,13 @@ def _hex_of(digest: str) -> str:
     if match is None:
         raise ValueError("not a sha256 digest")
     return match[1]
+
+
+def _digest(chunks: Iterable[bytes]) -> str:
+    running = hashlib.sha256()
+    for chunk in chunks:
+        running.update(chunk)
+    return running.hexdigest()
 
 
 def _copy(chunks: Iterable[bytes], file: BinaryIO) -> str:
