@@ -108,7 +108,11 @@ class LandingReader:
 
 
 class _Segment:
-    """The file being appended to. `end` is guarded by the area's lock, the rest by its own."""
+    """The file being appended to. `end` is guarded by the area's lock, the rest by its own.
+
+    One flush at a time: the kernel reports lost pages once for an open file, so of two flushes that overlap
+    one could succeed in ignorance.
+    """
 
     def __init__(self, path: Path, fdatasync: Callable[[int], None]) -> None:
         self.name = path.name
