@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the envelope: any body, whole or damaged, is answered.
 
 `python -m tests.fuzz.fuzz_envelope -max_total_time=60 [corpus folder]` (needs atheris).
-The invariants are those
-of `one_input`, which the deterministic tests run too.
+The invariants are those of `one_input`, which the
+deterministic tests run too.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import orjson
 import pybase64
+
 from tests.fuzz import instrumented
 from tests.unit.exchange.records import CODE, EDITION, KEY, NEXT_KEY, NOW_MS, NOW_S, Register, hospital
-
 from yingqiao.exchange.envelope import seal, sign
 from yingqiao.exchange.model import BodyKind, Outcome
 from yingqiao.exchange.receive import Policy, Receiver, Taken
