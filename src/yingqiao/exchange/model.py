@@ -177,6 +177,35 @@ class InstanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """How an instance came: what the landing area keeps beside its bytes. Each text at most 64 bytes."""
+
+    received_at: int
+    calling_aet: str
+    called_aet: str
+    peer: str
+    transfer_syntax_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a Part 10 file is in the landing area."""
+
+    segment: str
+    """Name of the landing file."""
+    offset: int
+    """Where the Part 10 file starts in it, bytes."""
+    length: int
+    """Length of the Part 10 file, bytes."""
+    dataset_offset: int
+    """Where the dataset starts, relative to `offset`."""
+    digest: bytes
+    """SHA-256 of the dataset, 32 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class LandedInstance:
     """An instance whose bytes are durable in the landing area, with what the index needs."""
 

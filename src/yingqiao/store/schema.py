@@ -1,7 +1,9 @@
 """The tables. One schema on SQLite and PostgreSQL; `migrations/` brings a database here step by step.
 
-Times are Unix milliseconds (BigInteger) unless they are the standard's own text (`yyyy-MM-dd HH:mm:ss`, Beijing time).
-Comma lists of the standard are kept joined by ',' with a leading and trailing ',' so that LIKE '%,x,%' finds an item;
+Times are Unix milliseconds (BigInteger) unless they are the standard's own text (`yyyy-MM-dd HH:mm:ss`,
+Beijing time).
+Comma lists of the standard are kept joined by ',' with a leading and trailing ',' so that LIKE '%,x,%'
+finds an item;
 look-ups on hot paths go through the `*_keys` tables instead.
 """
 
@@ -48,7 +50,9 @@ hospital_keys = Table(
     Column("id", _id, primary_key=True, autoincrement=True),
     Column("hospital_code", ForeignKey("hospitals.code"), nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),  # the SM4 key under the master key, see gm/keystore
-    Column("check_value", String, nullable=False),  # first 6 hex digits of SM4(key, zeros): names a key, reveals none
+    Column(
+        "check_value", String, nullable=False
+    ),  # first 6 hex digits of SM4(key, zeros): names a key, reveals none
     Column("created_at", BigInteger, nullable=False),
     Column("retires_at", BigInteger),  # NULL while current; accepted until then during a rotation
 )
@@ -117,7 +121,9 @@ exams = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("link_due", Boolean, nullable=False),  # something changed since the linker looked
     Column("state", String, nullable=False),  # exchange.timeline.ExamState
-    Column("waiting_for", String, nullable=False),  # comma list of: images, report, audit, exam …; '' = nothing
+    Column(
+        "waiting_for", String, nullable=False
+    ),  # comma list of: images, report, audit, exam …; '' = nothing
     Column("waiting_on", String, nullable=False),  # who must act: hospital | gateway | ''
     Column("waiting_since", BigInteger),
     Column("image_count", Integer, nullable=False, default=0),

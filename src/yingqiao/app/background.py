@@ -1,0 +1,210 @@
+"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from yingqiao.app.folder import StartError
+from yingqiao.app.pulse import free_bytes
+from yingqiao.app.stores import Stores
+from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
+from yingqiao.dicom.storage_service import SilentObserver
+from yingqiao.settings import DicomSettings, Settings
+from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.images import ImageIndex
+from yingqiao.store.indexer import Indexer
+from yingqiao.store.landing import LandingArea, LandingError
+from yingqiao.store.linkage import Linker
+from yingqiao.store.sources import SourceTable, list_sources
+from yingqiao.web.health import Check, Part
+from yingqiao.web.server import AddressError, parse_address, why_not
+
+PARTS = ("landing", "dicom", "index", "link")
+_SOURCES_S = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class Background:
+    """Landing area, indexer (recovery first), linker, DICOM receiver; started so, stopped in reverse."""
+
+    def __init__(self, settings: Settings, stores: Stores) -> None:
+        self._settings = settings
+        self._stores = stores
+        try:
+            self._landing = LandingArea(stores.folder.landing, reserve_bytes=settings.reserve_bytes)
+        except LandingError as error:
+            raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
+        images = ImageIndex(stores.database)
+        self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
+        self._linker = Linker(stores.database)
+        self._counts = DicomCounts()
+        self._scp = self._make_scp() if settings.dicom.listen else None
+        self._port = 0
+
+    def start(self) -> None:
+        """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""
+        self._indexer.start()
+        self._linker.start()
+        if self._scp is None:
+            return
+        try:
+            self._port = self._scp.start()
+        except OSError as error:
+            raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+
+    def stop(self) -> None:
+        """No new images; those at work finish; what is landed is indexed as far as the database allows."""
+        if self._scp is not None:
+            self._scp.stop()
+        if not self._indexer.stop():
+            _log.warning("index-left", instances=self._indexer.backlog, hint="重启后从落地区继续")
+        self._linker.close()
+        self._landing.close()
+
+    @property
+    def dicom_port(self) -> int:
+        return self._port
+
+    def checks(self) -> dict[str, Check]:
+        return dict(
+            zip(PARTS, (self._landing_part, self._dicom_part, self._index_part, self._link_part), strict=True)
+        )
+
+    def gauges(self) -> dict[str, float]:
+        counts = self._counts
+        return {
+            "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
+            "index_queue": float(self._indexer.backlog),
+            "linked_rows": float(self._linker.taken),
+            "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
+            "dicom_instances_received": float(counts.instances),
+            "dicom_bytes_received": float(counts.bytes),
+            "dicom_instances_refused": float(counts.refused),
+            "dicom_associations_rejected": float(counts.rejected),
+        }
+
+    def _make_scp(self) -> StorageScp:
+        dicom = self._settings.dicom
+        return StorageScp(
+            _scp_config(dicom),
+            self._landing,
+            self._indexer.submit,
+            read_facts,
+            admits=_Admission(self._stores),
+            is_behind=lambda: self._indexer.is_behind,
+            observer=self._counts,
+        )
+
+    def _landing_part(self) -> Part:
+        free = self._landing.free_bytes()
+        return Part(free > 0, f"保留空间之上还有 {free // 1024**2} MiB")
+
+    def _dicom_part(self) -> Part:
+        if self._scp is None:
+            return Part(ok=True, detail="未启用")
+        return Part(self._port > 0, self._settings.dicom.listen)
+
+    def _index_part(self) -> Part:
+        return Part(not self._indexer.is_behind, f"待建索引 {self._indexer.backlog}")
+
+    def _link_part(self) -> Part:
+        return Part(self._linker.available, "" if self._linker.available else "数据库不可用，稍后继续")
+
+
+@dataclass(slots=True)
+class DicomCounts(SilentObserver):
+    """What the receiver told since the start. Written by many threads: each number under the lock."""
+
+    instances: int = 0
+    bytes: int = 0
+    refused: int = 0
+    rejected: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def instance_stored(self, size: int, seconds: float) -> None:  # noqa: ARG002 the receiver's seam
+        with self._lock:
+            self.instances += 1
+            self.bytes += size
+
+    def instance_refused(self, status: int) -> None:  # noqa: ARG002 the receiver's seam
+        with self._lock:
+            self.refused += 1
+
+    def association_rejected(self, cause: str) -> None:  # noqa: ARG002 the receiver's seam
+        with self._lock:
+            self.rejected += 1
+
+
+class _Admission:
+    """Who may send images, by the table of sources; looked at again every two seconds."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._database = stores.database
+        self._lock = threading.Lock()
+        self._table = SourceTable(())
+        self._read_at = float("-inf")
+        self._refresh()
+        if self._table.empty:
+            _log.warning("dicom-open", hint="没有登记影像来源，任何 AE 都可发送；用 hospitals dicom add 限定")
+
+    def __call__(self, calling_aet: str, address: str) -> bool:
+        self._refresh()
+        return self._table.empty or bool(self._table.hospital_of(calling_aet, address))
+
+    def _refresh(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._read_at < _SOURCES_S:
+                return
+            self._read_at = time.monotonic()
+        try:
+            with self._database.read() as connection:
+                self._table = SourceTable(list_sources(connection))
+        except StoreUnavailable:
+            _log.warning("dicom-sources-not-refreshed")
+
+
+def _scp_config(dicom: DicomSettings) -> ScpConfig:
+    aet, at, address = dicom.listen.partition("@")
+    if not at or not 1 <= len(aet) <= 16:
+        raise StartError(f"DICOM 地址 {dicom.listen!r} 应写作 AET@HOST:PORT，AE 标题 1–16 个字符")
+    try:
+        host, port = parse_address(address)
+    except AddressError as error:
+        raise StartError(f"DICOM：{error}") from error
+    return ScpConfig(
+        aet=aet,
+        host=host,
+        port=port,
+        check_called_aet=dicom.check_called_aet,
+        max_associations=dicom.max_associations,
+        max_pdu=dicom.max_pdu,
+        async_window=dicom.async_window,
+        max_instance_bytes=dicom.max_instance_bytes,
+        idle_timeout=dicom.idle_seconds,
+        pdu_timeout=dicom.pdu_seconds,
+        request_timeout=dicom.request_seconds,
+        association_timeout=dicom.association_seconds,
+        write_timeout=dicom.write_seconds,
+        min_bytes_per_second=dicom.min_rate,
+        tls=_tls(dicom),
+    )
+
+
+def _tls(dicom: DicomSettings) -> ssl.SSLContext | None:
+    if not dicom.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(dicom.tls_certificate, dicom.tls_key or None)
+        if dicom.tls_clients:
+            context.load_verify_locations(dicom.tls_clients)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"DICOM TLS 的证书或私钥读不了：{error}") from error
+    return context

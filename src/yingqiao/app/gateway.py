@@ -1,0 +1,142 @@
+"""A gateway from start to stop.
+
+Start: lock the folder, bind the ports, migrate, open the stores, landing area and indexer (recovery),
+linker, DICOM; HTTP last, so that `ready` means everything. Stop in reverse: what was accepted is
+finished. SIGKILL at any moment is safe: what was acknowledged is durable, the indexer and the linker go
+on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from yingqiao import logging
+from yingqiao.app.background import Background
+from yingqiao.app.folder import StartError, database_of, lock_folder, open_folder, remember_database
+from yingqiao.app.http_side import Gauges, Listening, run_http, store_checks
+from yingqiao.app.keys import api_token
+from yingqiao.app.pulse import STATE_FILE, Pulse
+from yingqiao.app.stores import Stores, open_stores
+from yingqiao.app.supervisor import Supervisor
+from yingqiao.settings import HttpSettings, Settings
+from yingqiao.web.metrics import Metrics
+from yingqiao.web.server import AddressError, bind
+
+_log = structlog.get_logger(__name__)
+Announce = Callable[[str, str], None]
+"""Told (HTTP address, DICOM address or '') once the gateway is ready."""
+
+
+def run_gateway(settings: Settings, announce: Announce) -> None:
+    """Run until SIGTERM or SIGINT. Raises StartError (Chinese) when it cannot start."""
+    logging.configure(settings.log.level)
+    folder = open_folder(settings, create=True)
+    lock = lock_folder(folder)
+    try:
+        remember_database(settings, folder)
+        _check_workers(settings, database_of(settings, folder))
+        listening = _bind(settings.http)
+        with open_stores(settings) as stores:
+            _run(settings, stores, listening, announce)
+    finally:
+        os.close(lock)
+
+
+def _run(settings: Settings, stores: Stores, listening: list[Listening], announce: Announce) -> None:
+    stores.hospitals.start()
+    api_token(settings, stores.folder)
+    background = Background(settings, stores)
+    try:
+        background.start()
+        dicom = _dicom_address(settings, background)
+        http = _address(listening[0].main)
+
+        def ready() -> None:
+            _log.info("ready", http=http, dicom=dicom, data=str(stores.folder.root), workers=len(listening))
+            announce(http, dicom)
+
+        if len(listening) == 1:
+            _run_alone(settings, stores, listening[0], background, ready)
+        else:
+            _run_workers(settings, stores, listening, background, ready)
+    finally:
+        _log.info("stopping")
+        background.stop()
+        stores.hospitals.close()
+        _log.info("stopped")
+
+
+def _run_alone(
+    settings: Settings,
+    stores: Stores,
+    listening: Listening,
+    background: Background,
+    ready: Callable[[], None],
+) -> None:
+    metrics, gauges = Metrics(), Gauges()
+    pulse = Pulse(metrics, [background.gauges, gauges.read], {})
+    pulse.start()
+    checks = store_checks(stores) | background.checks()
+    try:
+        run_http(settings, stores, listening, metrics, checks, gauges, ready, lambda _: None)
+    finally:
+        pulse.close()
+
+
+def _run_workers(
+    settings: Settings,
+    stores: Stores,
+    listening: list[Listening],
+    background: Background,
+    ready: Callable[[], None],
+) -> None:
+    pulse = Pulse(Metrics(), [background.gauges], background.checks(), stores.folder.run / STATE_FILE)
+    pulse.start()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    supervisor = Supervisor(settings, listening)
+    try:
+        supervisor.start()
+        ready()
+        stop.wait()
+    except TimeoutError as error:
+        raise StartError("HTTP 进程没有在一分钟内启动，请看日志") from error
+    finally:
+        supervisor.close()
+        pulse.close()
+
+
+def _check_workers(settings: Settings, database: str) -> None:
+    if settings.http.workers > 1 and not database.startswith("postgres"):
+        raise StartError(
+            "多个 HTTP 进程（http.workers 大于 1）须用 PostgreSQL：请设置 --database postgresql://…"
+        )
+
+
+def _bind(http: HttpSettings) -> list[Listening]:
+    try:
+        main = bind(http.listen, http.backlog, http.workers)
+        admin: list[socket.socket] | list[None] = [None] * http.workers
+        if http.admin_listen:
+            admin = bind(http.admin_listen, http.backlog, http.workers)
+    except AddressError as error:
+        raise StartError(f"HTTP：{error}") from error
+    return [Listening(*pair) for pair in zip(main, admin, strict=True)]
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _dicom_address(settings: Settings, background: Background) -> str:
+    if not settings.dicom.listen:
+        return ""
+    return f"{settings.dicom.listen.rpartition(':')[0]}:{background.dicom_port}"

@@ -1,0 +1,179 @@
+"""The HTTP half of a gateway, in one process: intake, health, metrics, the reading API and their servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import uvloop
+
+from yingqiao.app.keys import api_token
+from yingqiao.app.pulse import free_bytes
+from yingqiao.app.stores import Stores
+from yingqiao.exchange.model import Submission
+from yingqiao.exchange.receive import Policy, Receiver
+from yingqiao.logging import RequestLog
+from yingqiao.settings import Settings
+from yingqiao.spec import load_edition
+from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.ledger import Ledger
+from yingqiao.web.api import routes as api_routes
+from yingqiao.web.health import Check, Health, Part
+from yingqiao.web.intake import Intake, Parts
+from yingqiao.web.metrics import Metrics
+from yingqiao.web.server import GatewayServer, make_server, serve_until
+from yingqiao.web.site import Guard, Site, admin_app, intake_app, public_app, whole_app
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Bound sockets of one process."""
+
+    main: socket.socket
+    admin: socket.socket | None = None
+
+
+@dataclass(slots=True)
+class Gauges:
+    """What the HTTP half adds to the state of the gateway."""
+
+    servers: list[GatewayServer] = field(default_factory=list)
+    intake: Intake | None = None
+
+    def read(self) -> dict[str, float]:
+        return {
+            "http_connections": float(sum(server.connections for server in self.servers)),
+            "http_in_flight": float(self.intake.in_flight.requests) if self.intake else 0.0,
+        }
+
+
+class _Nowhere:
+    """Keeps nothing: what benchmarks measure the rest of the server with (`store = off`)."""
+
+    async def record(self, _: Submission) -> int:
+        return 0
+
+    def put(self, _: bytes) -> str:
+        return ""
+
+
+def run_http(
+    settings: Settings,
+    stores: Stores,
+    listening: Listening,
+    metrics: Metrics,
+    checks: Mapping[str, Check],
+    gauges: Gauges,
+    ready: Callable[[], None],
+    on_stop: Callable[[Callable[[], None]], None],
+) -> None:
+    """Serve until SIGTERM, SIGINT or the function given to `on_stop` is called; finish what was accepted.
+
+    `ready` is called when the sockets are served.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, stores, listening, metrics, checks, gauges, ready, on_stop))
+
+
+async def _serve(
+    settings: Settings,
+    stores: Stores,
+    listening: Listening,
+    metrics: Metrics,
+    checks: Mapping[str, Check],
+    gauges: Gauges,
+    ready: Callable[[], None],
+    on_stop: Callable[[Callable[[], None]], None],
+) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(stopping.set)
+
+    on_stop(stop)
+    ledger = Ledger(stores.database)
+    ledger.start()
+    log = RequestLog()
+    log.start()
+    intake = _intake(settings, stores, ledger, metrics, log)
+    site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
+    servers = _servers(settings, listening, intake, site)
+    gauges.servers, gauges.intake = [server for server, _ in servers], intake
+    watching = asyncio.create_task(_watch_disk(settings, stores, intake))
+    try:
+        await serve_until(stopping, servers, ready)
+    finally:
+        watching.cancel()
+        await ledger.close()
+        intake.close()
+        log.close()
+
+
+async def _watch_disk(settings: Settings, stores: Stores, intake: Intake) -> None:
+    while True:
+        intake.is_full = free_bytes(stores.folder.root) < settings.reserve_bytes
+        await asyncio.sleep(1)
+
+
+def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics, log: RequestLog) -> Intake:
+    edition = load_edition(settings.exchange.edition)
+    kept = settings.store == "on"
+    parts = Parts(
+        receiver=Receiver(edition, stores.hospitals, Policy(keep_unknown=settings.exchange.keep_unknown)),
+        recorder=ledger if kept else _Nowhere(),
+        documents=stores.objects if kept else _Nowhere(),
+        messages=edition.messages,
+        metrics=metrics,
+        write_line=log.write if settings.log.requests else None,
+    )
+    return Intake(parts, settings.http)
+
+
+def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[str, Check]) -> Site:
+    return Site(
+        edition=load_edition(settings.exchange.edition),
+        health=Health(checks),
+        metrics=metrics,
+        guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
+        api_routes=api_routes(stores.database, stores.objects),
+        metrics_token=settings.api.metrics_token,
+    )
+
+
+def _servers(
+    settings: Settings, listening: Listening, intake: Intake, site: Site
+) -> list[tuple[GatewayServer, list[socket.socket]]]:
+    if listening.admin is None:
+        return [
+            (make_server(intake_app(intake, site.edition, whole_app(site)), settings.http), [listening.main])
+        ]
+    main = make_server(intake_app(intake, site.edition, public_app(site)), settings.http)
+    return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
+
+
+def _ledger_part(ledger: Ledger) -> Part:
+    return Part(ledger.available, "" if ledger.available else "上次写入失败，正在重连")
+
+
+def store_checks(stores: Stores) -> dict[str, Check]:
+    """The parts every process can ask itself: database and object folder."""
+
+    def database() -> Part:
+        try:
+            with stores.database.read() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except StoreUnavailable as error:
+            return Part(ok=False, detail=type(error).__name__)
+        return Part(ok=True)
+
+    def objects() -> Part:
+        return Part(os.access(stores.folder.objects, os.W_OK | os.X_OK), str(stores.folder.objects))
+
+    return {"database": database, "objects": objects}

@@ -1,0 +1,53 @@
+"""The stores of one data folder, opened together: what every command and process needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder
+from yingqiao.app.keys import master_key
+from yingqiao.settings import Settings
+from yingqiao.store.database import Database, open_database
+from yingqiao.store.errors import StoreError
+from yingqiao.store.hospitals import HospitalRegistry
+from yingqiao.store.objects import LocalObjects
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    folder: DataFolder
+    database: Database
+    hospitals: HospitalRegistry
+    objects: LocalObjects
+
+
+@contextmanager
+def open_stores(settings: Settings, *, create: bool = False, migrate: bool = True) -> Iterator[Stores]:
+    """The stores of the settings' data folder, closed at the end.
+
+    `create` makes the folder when it is not there; `migrate` brings the database to this program's schema.
+    Raises StartError (Chinese), StoreUnavailable while in use.
+    """
+    folder = open_folder(settings, create=create)
+    try:
+        database = open_database(database_of(settings, folder))
+    except ValueError as error:
+        raise StartError("数据库 URL 不对：应为 postgresql://用户:密码@主机/库 或 sqlite:///文件") from error
+    try:
+        if migrate:
+            _migrate(database)
+        key = master_key(settings, folder)
+        yield Stores(folder, database, HospitalRegistry(database, key), LocalObjects(folder.objects))
+    finally:
+        database.close()
+
+
+def _migrate(database: Database) -> None:
+    try:
+        database.migrate()
+    except StoreError as error:
+        raise StartError(
+            f"数据库不可用（{type(error).__name__}）：请检查数据库是否运行、地址与权限是否正确"
+        ) from error

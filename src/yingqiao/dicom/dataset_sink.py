@@ -1,0 +1,106 @@
+"""Where a dataset's fragments go: one buffer an association keeps, or for a large instance a landing file
+through it.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+from yingqiao.dicom.storage_service import Landing, LargeWriter
+from yingqiao.exchange.model import Arrival
+
+_TRIM_ABOVE = 1 << 20
+
+
+class DatasetSink:
+    """A `framer.Sink`. The buffer's pages exist only once used, so many associations with small instances
+    cost little.
+    """
+
+    def __init__(
+        self, landing: Landing, spill_bytes: int, max_fragment: int, max_instance_bytes: int
+    ) -> None:
+        self._landing = landing
+        self._spill_bytes = spill_bytes
+        self._max_instance_bytes = max_instance_bytes
+        self._pages = mmap.mmap(-1, spill_bytes + max_fragment, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._buffer = memoryview(self._pages)
+        self._used = 0
+        self._most_used = 0
+        self._dropping = True
+        self._arrival: Arrival | None = None
+        self._prefix = b""
+        self.large: LargeWriter | None = None
+        self.failure: OSError | None = None
+        self.total = 0
+        """Dataset bytes received, kept or not."""
+
+    def begin(self, arrival: Arrival | None, prefix: bytes = b"") -> None:
+        """The next dataset is to be kept as `arrival`, or dropped when that is None."""
+        self.discard()
+        self._arrival = arrival
+        self._prefix = prefix
+        self._dropping = arrival is None
+        self.failure = None
+        self._used = 0
+        self.total = 0
+
+    @property
+    def dataset(self) -> memoryview:
+        """The whole dataset, when it was not large."""
+        return self._buffer[: self._used]
+
+    def room(self, size: int) -> memoryview:
+        """See `framer.Sink`."""
+        if self._dropping:
+            self._used = 0
+        elif self._used + size > self._spill_bytes:
+            self._spill()
+        return self._buffer[self._used : self._used + size]
+
+    def took(self, size: int) -> None:
+        """See `framer.Sink`."""
+        self._used += size
+        self.total += size
+        if self._used > self._most_used:
+            self._most_used = self._used
+        if self.total > self._max_instance_bytes and not self._dropping:
+            self._fail(OSError("the instance is larger than allowed"))
+
+    def finish_large(self) -> LargeWriter | None:
+        """The large instance's writer with every byte in it, or None when the dataset was not large or
+        failed.
+        """
+        if self.large is not None and self._used:
+            self._spill()
+        large, self.large = self.large, None
+        return large
+
+    def discard(self) -> None:
+        """Forget a large instance that did not arrive whole."""
+        if self.large is not None:
+            self.large.discard()
+            self.large = None
+
+    def trim(self) -> None:
+        """Give a big buffer's pages back: the association is idle."""
+        if self._most_used > _TRIM_ABOVE:
+            self._pages.madvise(mmap.MADV_DONTNEED)
+            self._most_used = 0
+
+    def _spill(self) -> None:
+        try:
+            if self.large is None:
+                if self._arrival is None:
+                    return
+                self.large = self._landing.open_large(self._arrival, self._prefix)
+            with self._buffer[: self._used] as filled:
+                self.large.write(filled)
+        except OSError as error:
+            self._fail(error)
+        self._used = 0
+
+    def _fail(self, error: OSError) -> None:
+        self.failure = error
+        self._dropping = True
+        self.discard()

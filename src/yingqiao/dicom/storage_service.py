@@ -1,0 +1,132 @@
+"""What the storage SCP needs from outside, as seams, and its settings."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+
+Bytes = bytes | bytearray | memoryview
+ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
+"""Dataset, transfer syntax UID, SOP class UID, SOP instance UID. Never raises on bad bytes."""
+
+
+class LargeWriter(Protocol):
+    """An instance that goes to a file of its own while it arrives. Methods raise OSError when the disk
+    does.
+    """
+
+    def write(self, data: Bytes) -> None: ...
+
+    def finish(self) -> Place: ...
+
+    def discard(self) -> None: ...
+
+
+class Landing(Protocol):
+    """Where instances become durable. Every method raises OSError when it cannot keep the bytes; the SCP
+    then answers A700.
+    """
+
+    def ensure_room(self, size: int) -> None: ...
+
+    def append(self, arrival: Arrival, prefix: Bytes, dataset: Bytes) -> Any:  # noqa: ANN401 the landing area's own; it has a `place`
+        ...
+
+    def flush(self, pending: Sequence[Any]) -> None: ...
+
+    def open_large(self, arrival: Arrival, prefix: Bytes) -> LargeWriter: ...
+
+    def read_facts(self, place: Place, arrival: Arrival, read_facts: ReadFacts) -> InstanceFacts:
+        """What the index needs from an instance already durable."""
+        ...
+
+
+class Observer(Protocol):
+    """What metrics want to know. Called from association threads; must be quick and never raise."""
+
+    def association_opened(self) -> None: ...
+
+    def association_closed(self, seconds: float) -> None: ...
+
+    def association_rejected(self, cause: str) -> None:
+        """Cause: limit | calling-aet | called-aet | application-context | protocol."""
+        ...
+
+    def association_aborted(self, by_peer: bool) -> None: ...
+
+    def instance_stored(self, size: int, seconds: float) -> None:
+        """Dataset bytes; from the command's arrival to the response's departure."""
+        ...
+
+    def instance_refused(self, status: int) -> None: ...
+
+    def echoed(self) -> None: ...
+
+
+class SilentObserver:
+    """Nobody counts."""
+
+    def association_opened(self) -> None: ...
+
+    def association_closed(self, seconds: float) -> None: ...
+
+    def association_rejected(self, cause: str) -> None: ...
+
+    def association_aborted(self, by_peer: bool) -> None: ...
+
+    def instance_stored(self, size: int, seconds: float) -> None: ...
+
+    def instance_refused(self, status: int) -> None: ...
+
+    def echoed(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScpConfig:
+    """Settings of the storage SCP. Times in seconds, sizes in bytes."""
+
+    aet: str = "YINGQIAO"
+    host: str = "0.0.0.0"  # noqa: S104 a gateway listens to the hospital's network; narrowed by configuration
+    port: int = 11112
+    """0 = any free port."""
+    check_called_aet: bool = False
+    max_associations: int = 400
+    max_pdu: int = 256 * 1024
+    """Offered to the sender; a larger P-DATA is answered by A-ABORT."""
+    async_window: int = 64
+    """Most operations a peer may have outstanding when it negotiates a window."""
+    spill_bytes: int = 8 * 1024 * 1024
+    """A dataset larger than this streams to a file of its own."""
+    max_instance_bytes: int = 32 * 1024**3
+    idle_timeout: float = 300.0
+    """Between messages."""
+    pdu_timeout: float = 60.0
+    """For a PDU once begun, and for the next within a message."""
+    min_bytes_per_second: int = 1024
+    """A message that comes slower, after `pdu_timeout`, is given up."""
+    request_timeout: float = 30.0
+    """ARTIM: from the connection to the association request, and for the peer to close at the end."""
+    association_timeout: float = 12 * 3600.0
+    write_timeout: float = 30.0
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreService:
+    """Everything one association works with."""
+
+    config: ScpConfig
+    landing: Landing
+    on_landed: Callable[[LandedInstance], None]
+    """Takes a durable instance to the index; must not block and never fail."""
+    read_facts: ReadFacts
+    admits: Callable[[str, str], bool]
+    """Whether this calling AE title may send from this IP address."""
+    is_behind: Callable[[], bool]
+    """Whether the index is so far behind that instances are refused for a while."""
+    observer: Observer
+    is_stopping: Callable[[], bool]

@@ -1,0 +1,391 @@
+"""One association of the storage SCP, from its first byte to its close; runs in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from yingqiao.dicom import negotiation
+from yingqiao.dicom.dataset_sink import DatasetSink
+from yingqiao.dicom.part10 import part10_head
+from yingqiao.dicom.storage_service import StoreService
+from yingqiao.dicom.upper_layer.dimse import Command, CommandField, Status, encode_response
+from yingqiao.dicom.upper_layer.framer import PDU_SLACK
+from yingqiao.dicom.upper_layer.machine import (
+    Aborted,
+    Acceptor,
+    Action,
+    AssociationRequested,
+    CloseTransport,
+    CommandArrived,
+    DatasetArrived,
+    ReleaseRequested,
+    Send,
+    StartArtim,
+    State,
+)
+from yingqiao.dicom.upper_layer.pdu import AssociateReject, AssociateRequest
+from yingqiao.dicom.upper_layer.wire import PeerGone, Wire
+from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+
+log = structlog.get_logger(__name__)
+_MAX_TEXT = 64
+
+
+class GivenUp(Exception):  # noqa: N818 an event, not a fault
+    """The association has to end from our side: a timeout, or the gateway stops."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An operation performed and not answered yet."""
+
+    context_id: int
+    command: Command
+    status: int
+    comment: str
+    size: int
+    began: float
+    arrival: Arrival | None = None
+    pending: Any = None
+    place: Place | None = None
+    facts: InstanceFacts | None = None
+
+
+class StoreAssociation:
+    """Reads, keeps, answers. With an operations window several instances share one flush and one write of
+    responses.
+    """
+
+    def __init__(
+        self, service: StoreService, wire: Wire, address: str, reject: AssociateReject | None = None
+    ) -> None:
+        """`address` is the peer's IP address. With `reject` the association is only refused, properly."""
+        config = service.config
+        self._service = service
+        self._wire = wire
+        self._address = address
+        self._reject = reject
+        self._machine = Acceptor(config.max_pdu)
+        self._sink: DatasetSink
+        self._window = 1
+        self._calling = ""
+        self._called = ""
+        self._began = self._since = self._message_began = time.monotonic()
+        self._answers: list[_Answer] = []
+        self._arrival: Arrival | None = None
+        self._head = b""
+        self._refusal: tuple[int, str] | None = None
+
+    def serve(self) -> None:
+        """Until the association is over; closes the connection. Never raises for what a peer does."""
+        try:
+            self._converse()
+        except PeerGone:
+            self._perform(self._machine.transport_closed())
+        except GivenUp as reason:
+            self._abort(str(reason))
+        finally:
+            if self._machine.contexts:
+                self._sink.discard()
+                self._service.observer.association_closed(time.monotonic() - self._began)
+            self._wire.finish(2.0)
+
+    def _converse(self) -> None:
+        machine, wire = self._machine, self._wire
+        while machine.state not in (State.AWAITING_CLOSE, State.IDLE):
+            if self._answers and not self._more_may_come():
+                self._settle()
+            if (
+                not self._answers
+                and machine.is_idle
+                and self._service.is_stopping()
+                and not wire.is_readable()
+            ):
+                raise GivenUp("the gateway stops")
+            wire.fill(machine.wanted, self._on_tick)
+            self._since = time.monotonic()
+            actions = machine.advance()
+            if actions:
+                self._perform(actions)
+            elif self._since - self._message_began > self._service.config.pdu_timeout:
+                self._check_rate()
+
+    def _more_may_come(self) -> bool:
+        """Whether the peer may and does send another operation before it is answered."""
+        if not self._machine.is_idle:
+            return True
+        return len(self._answers) < self._window and self._wire.is_readable()
+
+    def _perform(self, actions: tuple[Action, ...]) -> None:
+        for action in actions:
+            match action:
+                case CommandArrived():
+                    self._on_command(action.context_id, action.command)
+                case DatasetArrived():
+                    self._on_dataset(action.context_id, action.command)
+                case Send():
+                    self._wire.send(action.data)
+                case AssociationRequested():
+                    self._on_request(action.request)
+                case ReleaseRequested():
+                    self._settle()
+                    self._perform(self._machine.release())
+                case Aborted():
+                    self._on_aborted(action)
+                case StartArtim() | CloseTransport():
+                    pass  # the conversation's loop ends with the state; `serve` awaits the close
+
+    # Association
+
+    def _on_request(self, request: AssociateRequest) -> None:
+        config = self._service.config
+        reject, cause = self._judge(request)
+        if reject is not None:
+            self._service.observer.association_rejected(cause)
+            log.warning(
+                "dicom.association_rejected", cause=cause, calling=request.calling_aet, peer=self._address
+            )
+            self._perform(self._machine.reject(reject))
+            return
+        self._calling, self._called = request.calling_aet, request.called_aet
+        self._sink = DatasetSink(
+            self._service.landing, config.spill_bytes, config.max_pdu + PDU_SLACK, config.max_instance_bytes
+        )
+        answer = negotiation.accept(request, config.max_pdu, config.async_window)
+        if answer.user.async_window is not None:
+            self._window = answer.user.async_window[0]
+        self._service.observer.association_opened()
+        self._perform(self._machine.accept(answer, request))
+
+    def _judge(self, request: AssociateRequest) -> tuple[AssociateReject | None, str]:
+        if self._reject is not None:
+            return self._reject, "limit"
+        if (reject := negotiation.refuse(request)) is not None:
+            return reject, "protocol" if reject.source == 2 else "application-context"
+        if self._service.config.check_called_aet and request.called_aet != self._service.config.aet:
+            return negotiation.CALLED_NOT_RECOGNIZED, "called-aet"
+        if not self._service.admits(request.calling_aet, self._address):
+            return negotiation.CALLING_NOT_RECOGNIZED, "calling-aet"
+        return None, ""
+
+    def _on_aborted(self, aborted: Aborted) -> None:
+        self._finish_unanswered()
+        self._service.observer.association_aborted(aborted.by_peer)
+        log.info(
+            "dicom.association_aborted",
+            by_peer=aborted.by_peer,
+            reason=aborted.reason,
+            text=aborted.text,
+            calling=self._calling,
+            peer=self._address,
+        )
+
+    def _abort(self, text: str) -> None:
+        with contextlib.suppress(PeerGone):  # nobody left to tell
+            self._perform(self._machine.abort(text=text))
+
+    # Operations
+
+    def _on_command(self, context_id: int, command: Command) -> None:
+        self._message_began = self._since
+        self._arrival = None
+        self._refusal = self._judge_command(command)
+        if self._refusal is None and command.field == CommandField.C_STORE_RQ:
+            self._arrival = self._new_arrival(context_id, command)
+        if command.has_dataset:
+            self._head = part10_head(self._arrival) if self._arrival else b""
+            self._sink.begin(self._arrival, self._head)
+            self._machine.receive_into(self._sink)
+        elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
+            self._answer(context_id, command, 0)
+
+    def _judge_command(self, command: Command) -> tuple[int, str] | None:
+        """Why the operation is refused, before its dataset arrives; None when it is not."""
+        if command.field == CommandField.C_ECHO_RQ:
+            return None
+        if command.field != CommandField.C_STORE_RQ:
+            return Status.UNRECOGNIZED_OPERATION, "only C-STORE and C-ECHO are served here"
+        if not negotiation.is_storage(command.sop_class_uid):
+            return Status.SOP_CLASS_NOT_SUPPORTED, "not a storage SOP class"
+        if (
+            not 0 < len(command.sop_instance_uid) <= _MAX_TEXT
+            or not 0 < len(command.sop_class_uid) <= _MAX_TEXT
+        ):
+            return Status.INVALID_SOP_INSTANCE, "a UID of the command is missing or longer than 64"
+        if not command.has_dataset:
+            return Status.CANNOT_UNDERSTAND, "C-STORE without a dataset"
+        if self._service.is_behind():
+            return Status.OUT_OF_RESOURCES, "the index is too far behind, try again later"
+        try:
+            self._service.landing.ensure_room(0)
+        except OSError as error:
+            return _out_of_resources(error)
+        return None
+
+    def _new_arrival(self, context_id: int, command: Command) -> Arrival:
+        return Arrival(
+            received_at=time.time_ns() // 1_000_000,
+            calling_aet=self._calling,
+            called_aet=self._called,
+            peer=self._address[:_MAX_TEXT],
+            transfer_syntax_uid=self._machine.contexts[context_id][1],
+            sop_class_uid=command.sop_class_uid,
+            sop_instance_uid=command.sop_instance_uid,
+        )
+
+    def _on_dataset(self, context_id: int, command: Command) -> None:
+        if command.is_response:
+            return
+        size = self._sink.total
+        if self._refusal is None and size < 8:
+            self._refusal = (Status.CANNOT_UNDERSTAND, "the dataset is empty")
+        answer = self._answer(context_id, command, size)
+        if self._refusal is None and self._arrival is not None:
+            try:
+                self._keep(answer, self._arrival)
+            except OSError as error:
+                answer.status, answer.comment = _out_of_resources(error)
+
+    def _answer(self, context_id: int, command: Command, size: int) -> _Answer:
+        status, comment = self._refusal or (Status.SUCCESS, "")
+        answer = _Answer(context_id, command, status, comment, size, self._message_began)
+        self._answers.append(answer)
+        return answer
+
+    def _keep(self, answer: _Answer, arrival: Arrival) -> None:
+        """Bring the dataset to the landing area; what is not large is durable only after `_settle`. Raises
+        OSError.
+        """
+        sink = self._sink
+        large = sink.finish_large()
+        if sink.failure is not None:
+            raise sink.failure
+        answer.arrival = arrival
+        if large is not None:
+            try:
+                answer.place = large.finish()
+            except OSError:
+                large.discard()
+                raise
+            return
+        with sink.dataset as dataset:
+            answer.pending = self._service.landing.append(arrival, self._head, dataset)
+            if self._window > 1:  # the buffer is used again before the flush
+                answer.facts = self._facts_of(arrival, dataset)
+
+    def _settle(self) -> None:
+        """Make durable what is pending, answer everything in one write, hand over to the index."""
+        answers = self._answers
+        pending = [a.pending for a in answers if a.pending is not None]
+        if pending:
+            try:
+                self._service.landing.flush(pending)
+            except OSError as error:
+                self._refuse_pending(answers, error)
+        self._answers = []
+        try:
+            self._wire.send(b"".join(map(self._response, answers)))
+        finally:  # durable is durable: a sender that missed the answer sends again, which changes nothing
+            self._hand_over(answers)
+
+    def _refuse_pending(self, answers: list[_Answer], error: OSError) -> None:
+        for answer in answers:
+            if answer.pending is not None:
+                answer.pending = None
+                answer.status, answer.comment = _out_of_resources(error)
+
+    def _response(self, answer: _Answer) -> bytes:
+        return self._machine.respond(
+            answer.context_id, encode_response(answer.command, answer.status, answer.comment)
+        )
+
+    def _hand_over(self, answers: list[_Answer]) -> None:
+        now = time.monotonic()
+        observer = self._service.observer
+        for answer in answers:
+            if answer.status != Status.SUCCESS:
+                observer.instance_refused(answer.status)
+            elif answer.arrival is None:
+                observer.echoed()
+            else:
+                observer.instance_stored(answer.size, now - answer.began)
+                self._service.on_landed(self._landed(answer, answer.arrival))
+
+    def _landed(self, answer: _Answer, arrival: Arrival) -> LandedInstance:
+        place: Place = answer.place or answer.pending.place
+        return LandedInstance(
+            segment=place.segment,
+            offset=place.offset,
+            length=place.length,
+            dataset_offset=place.dataset_offset,
+            digest=place.digest,
+            received_at=arrival.received_at,
+            calling_aet=arrival.calling_aet,
+            called_aet=arrival.called_aet,
+            peer=arrival.peer,
+            facts=self._facts(answer, arrival, place),
+        )
+
+    def _facts(self, answer: _Answer, arrival: Arrival, place: Place) -> InstanceFacts:
+        if answer.facts is not None:
+            return answer.facts
+        if answer.place is not None:
+            return self._service.landing.read_facts(place, arrival, self._service.read_facts)
+        with self._sink.dataset as dataset:
+            return self._facts_of(arrival, dataset)
+
+    def _facts_of(self, arrival: Arrival, dataset: memoryview) -> InstanceFacts:
+        return self._service.read_facts(
+            dataset, arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
+        )
+
+    def _finish_unanswered(self) -> None:
+        """The peer is gone. What it sent whole is flushed and indexed all the same; it was not
+        acknowledged.
+        """
+        answers, self._answers = self._answers, []
+        kept = [a for a in answers if a.arrival is not None and a.status == Status.SUCCESS]
+        try:
+            self._service.landing.flush([a.pending for a in kept if a.pending is not None])
+        except OSError:
+            return
+        self._hand_over(kept)
+
+    # Patience
+
+    def _on_tick(self) -> None:
+        """Called while bytes are awaited. Raises GivenUp when that lasts too long."""
+        config, now = self._service.config, time.monotonic()
+        waited = now - self._since
+        if now - self._began > config.association_timeout:
+            raise GivenUp("the association lasts too long")
+        if self._machine.state is State.AWAITING_REQUEST:
+            if now - self._began > config.request_timeout:
+                raise GivenUp("no association request in time")
+            return
+        if not self._machine.is_idle:
+            if waited > config.pdu_timeout:
+                raise GivenUp("the peer stopped in the middle of a message")
+            return
+        if waited > config.idle_timeout:
+            raise GivenUp("the association is idle")
+        if self._service.is_stopping():
+            raise GivenUp("the gateway stops")
+        self._sink.trim()
+
+    def _check_rate(self) -> None:
+        if self._machine.is_idle:
+            return
+        config = self._service.config
+        allowed = config.pdu_timeout + self._sink.total / config.min_bytes_per_second
+        if self._since - self._message_began > allowed:
+            raise GivenUp("the peer sends too slowly")
+
+
+def _out_of_resources(error: OSError) -> tuple[int, str]:
+    return Status.OUT_OF_RESOURCES, str(error.strerror or error).encode("ascii", "replace").decode()

@@ -1,0 +1,166 @@
+"""Command sets (PS3.7 6.3, 9.3, annex E): always implicit VR little endian; only what a peer may send is
+trusted.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from yingqiao.dicom.upper_layer.items import PduError, text
+
+MAX_COMMAND_BYTES = 16 * 1024
+MAX_COMMAND_ELEMENTS = 64
+NO_DATASET = 0x0101
+RESPONSE_BIT = 0x8000
+
+_ELEMENT = struct.Struct("<HHI")
+_US = struct.Struct("<HHIH")
+_UL = struct.Struct("<HHII")
+
+
+class CommandField(IntEnum):
+    """(0000,0100), PS3.7 table E.1-1."""
+
+    C_STORE_RQ = 0x0001
+    C_ECHO_RQ = 0x0030
+    C_CANCEL_RQ = 0x0FFF
+
+
+class Status(IntEnum):
+    """What this SCP answers (PS3.4 table B.2-1, PS3.7 annex C)."""
+
+    SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110
+    INVALID_SOP_INSTANCE = 0x0117
+    SOP_CLASS_NOT_SUPPORTED = 0x0122
+    UNRECOGNIZED_OPERATION = 0x0211
+    OUT_OF_RESOURCES = 0xA700
+    CANNOT_UNDERSTAND = 0xC000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A received command set, what the gateway acts on."""
+
+    field: int
+    message_id: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    has_dataset: bool
+    status: int | None
+    priority: int = 0
+
+    @property
+    def is_response(self) -> bool:
+        return bool(self.field & RESPONSE_BIT)
+
+
+def decode_command(raw: bytes | bytearray | memoryview) -> Command:
+    """The command set in `raw`. Raises PduError: no command field, cut short, unordered, or too many
+    elements.
+    """
+    elements = _elements(raw)
+    if 0x0100 not in elements:
+        raise PduError("command set without a command field")
+    message_id = _number(elements, 0x0120, 0x0110)
+    return Command(
+        field=_uint16(elements, 0x0100),
+        message_id=message_id,
+        sop_class_uid=text(elements.get(0x0002) or elements.get(0x0003) or b""),
+        sop_instance_uid=text(elements.get(0x1000) or elements.get(0x1001) or b""),
+        has_dataset=_uint16(elements, 0x0800, NO_DATASET) != NO_DATASET,
+        status=_uint16(elements, 0x0900) if 0x0900 in elements else None,
+        priority=_uint16(elements, 0x0700),
+    )
+
+
+def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    position, size = 0, len(raw)
+    while position < size:
+        if position + 8 > size:
+            raise PduError("command element cut short")
+        group, element, length = _ELEMENT.unpack_from(raw, position)
+        position += 8
+        if group or position + length > size:
+            raise PduError(
+                f"command element ({group:04X},{element:04X}) of {length} bytes does not belong here"
+            )
+        found[element] = bytes(raw[position : position + length])
+        position += length
+        if len(found) > MAX_COMMAND_ELEMENTS:
+            raise PduError("too many command elements")
+    return found
+
+
+def _uint16(elements: Mapping[int, bytes], element: int, default: int = 0) -> int:
+    raw = elements.get(element)
+    if raw is None:
+        return default
+    if len(raw) != 2:
+        raise PduError(f"command element (0000,{element:04X}) of {len(raw)} bytes, not 2")
+    return raw[0] | raw[1] << 8
+
+
+def _number(elements: Mapping[int, bytes], *choices: int) -> int:
+    """A request's message id, or the id a response answers, whichever is there."""
+    for element in reversed(choices):
+        if element in elements:
+            return _uint16(elements, element)
+    raise PduError("command set without a message id")
+
+
+def encode_command(elements: Mapping[int, int | str]) -> bytes:
+    """A command set of group 0000 from element number → US value or UI/LO text; the group length is added."""
+    body = b"".join(_encode_element(element, elements[element]) for element in sorted(elements))
+    return _UL.pack(0, 0, 4, len(body)) + body
+
+
+def _encode_element(element: int, value: int | str) -> bytes:
+    if isinstance(value, int):
+        return _US.pack(0, element, 2, value)
+    raw = value.encode("latin-1")
+    if len(raw) % 2:
+        raw += b" " if element == 0x0902 else b"\0"
+    return _ELEMENT.pack(0, element, len(raw)) + raw
+
+
+def encode_response(command: Command, status: int, comment: str = "") -> bytes:
+    """The response's command set (PS3.7 9.3.1.2, 9.3.5.2). `comment` (ASCII) is cut to the 64 characters of
+    LO.
+    """
+    elements: dict[int, int | str] = {
+        0x0100: (command.field | RESPONSE_BIT) & 0xFFFF,
+        0x0120: command.message_id,
+        0x0800: NO_DATASET,
+        0x0900: status,
+    }
+    if command.sop_class_uid:
+        elements[0x0002] = command.sop_class_uid
+    if comment:
+        elements[0x0902] = comment[:64]
+    if command.sop_instance_uid:
+        elements[0x1000] = command.sop_instance_uid
+    return encode_command(elements)
+
+
+def encode_request(
+    field: CommandField,
+    message_id: int,
+    sop_class_uid: str,
+    sop_instance_uid: str = "",
+    has_dataset: bool = False,
+) -> bytes:
+    """A C-ECHO or C-STORE request's command set (PS3.7 9.3.1.1, 9.3.5.1)."""
+    elements: dict[int, int | str] = {
+        0x0002: sop_class_uid,
+        0x0100: int(field),
+        0x0110: message_id,
+        0x0800: 0 if has_dataset else NO_DATASET,
+    }
+    if field is CommandField.C_STORE_RQ:
+        elements |= {0x0700: 0, 0x1000: sop_instance_uid}
+    return encode_command(elements)

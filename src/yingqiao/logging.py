@@ -1,0 +1,120 @@
+"""Structured logs: one JSON object a line on standard error, without patient data.
+
+Events say what happened with codes, sizes, times and submission ids; records never reach a logger. The
+lines of requests are many and alike, so they are put together by hand and written by a thread of their
+own: a slow reader of standard error costs log lines, never requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+import orjson
+import structlog
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Events of structlog and the standard library go to `stream` (default: standard error) as JSON lines."""
+    target = stream or sys.stderr
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(serializer=_dumps),
+            ],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(_LEVELS[level], logging.WARNING), force=True)
+
+
+def _dumps(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+class RequestLog:
+    """One line per request, written by a thread. At most `bound` lines wait; more are dropped and counted."""
+
+    def __init__(self, stream: TextIO | None = None, *, bound: int = 20_000, interval_s: float = 0.2) -> None:
+        self._stream = stream or sys.stderr
+        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._bound = bound
+        self._interval_s = interval_s
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._write, name="request-log", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Queue a line; `time` (Unix seconds) becomes ISO when written. Never blocks."""
+        if self._lines.qsize() >= self._bound:
+            self._dropped += 1
+        else:
+            self._lines.put(line)
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        self._lines.put(None)
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def _write(self) -> None:
+        going = True
+        while going:
+            batch, going = self._take()
+            if self._dropped:
+                batch.append(
+                    {
+                        "time": time.time(),
+                        "level": "warning",
+                        "event": "log-lines-dropped",
+                        "count": self._dropped,
+                    }
+                )
+                self._dropped = 0
+            try:
+                self._stream.write("".join(map(_line, batch)))
+                self._stream.flush()
+            except (OSError, ValueError):
+                return  # standard error is gone; the requests matter more
+
+    def _take(self) -> tuple[list[dict[str, Any]], bool]:
+        """Wait for a line, then gather those of the next interval: one write for many."""
+        first = self._lines.get()
+        if first is None:
+            return [], False
+        time.sleep(self._interval_s)
+        batch = [first]
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is None:
+                return batch, False
+            batch.append(line)
+        return batch, True
+
+
+def _line(line: dict[str, Any]) -> str:
+    seconds = line["time"]
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+    return orjson.dumps(line | {"time": stamp}).decode() + "\n"

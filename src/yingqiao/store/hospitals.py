@@ -1,0 +1,265 @@
+"""The hospitals a gateway serves: their keys (sealed at rest), profiles and states, as one registry.
+
+`get` is on the hot path: it reads a table in memory, which follows the database at least every `FRESH_S`
+seconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from yingqiao.exchange.profile import Profile, ProfileError
+from yingqiao.exchange.receive import HospitalEntry
+from yingqiao.gm.keystore import KeystoreError, MasterKey
+from yingqiao.gm.sm4 import Sm4Error, check_value, parse_key
+from yingqiao.store.database import Database
+from yingqiao.store.errors import HospitalError
+from yingqiao.store.schema import hospital_keys, hospitals
+
+_log = structlog.get_logger(__name__)
+
+FRESH_S = 0.5
+UNKNOWN_RELOAD_S = 1.0
+MAX_CODE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShown:
+    """What may be seen of a key."""
+
+    check_value: str
+    created_at: int
+    retires_at: int | None
+    """Unix ms; None while current; in the past: no longer accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalShown:
+    """A hospital as lists show it; keys newest first."""
+
+    code: str
+    name: str
+    disabled: bool
+    profile: str
+    created_at: int
+    keys: tuple[KeyShown, ...]
+
+
+class HospitalRegistry:
+    """Satisfies exchange.receive.Hospitals. Every method is safe from any thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        master_key: MasterKey,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 10**6,
+    ) -> None:
+        self._database = database
+        self._master_key = master_key
+        self._now_ms = now_ms
+        self._entries: dict[str, HospitalEntry] = {}
+        self._opened: dict[bytes, bytes] = {}
+        self._profiles: dict[str, Profile] = {}
+        self._loaded = float("-inf")
+        self._reloading = threading.Lock()
+        self._stop = threading.Event()
+        self._follower: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Load, and follow the database in a thread from now on. Raises StoreUnavailable."""
+        self.reload()
+        self._follower = threading.Thread(target=self._follow, name="hospitals", daemon=True)
+        self._follower.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._follower is not None:
+            self._follower.join()
+
+    def get(self, code: str) -> HospitalEntry | None:
+        """The hospital, None when there is none. A code not known makes the registry look again, at most
+        once a second.
+
+        Raises StoreUnavailable only when it must look and cannot.
+        """
+        if self._follower is None:
+            self._reload_if_older(FRESH_S)
+        entry = self._entries.get(code)
+        if entry is None and self._reload_if_older(UNKNOWN_RELOAD_S):
+            entry = self._entries.get(code)
+        return entry
+
+    def reload(self) -> None:
+        """Read all hospitals again. Raises StoreUnavailable."""
+        with self._reloading:
+            self._load()
+
+    def list(self) -> list[HospitalShown]:
+        """All hospitals by code. Raises StoreUnavailable."""
+        with self._database.read() as connection:
+            shown: dict[str, list[KeyShown]] = {}
+            for row in connection.execute(select(hospital_keys).order_by(hospital_keys.c.id.desc())):
+                key = KeyShown(row.check_value, row.created_at, row.retires_at)
+                shown.setdefault(row.hospital_code, []).append(key)
+            return [
+                HospitalShown(
+                    r.code, r.name, r.disabled, r.profile, r.created_at, tuple(shown.get(r.code, ()))
+                )
+                for r in connection.execute(select(hospitals).order_by(hospitals.c.code))
+            ]
+
+    def add(self, code: str, name: str, sm4_key_hex: str, profile: Profile | None = None) -> KeyShown:
+        """A new hospital with its first key. Raises HospitalError (exists, or a value is wrong),
+        StoreUnavailable."""
+        key = _parsed(sm4_key_hex)
+        _check_code(code)
+        now = self._now_ms()
+        row = {"code": code, "name": name, "disabled": False, "profile": (profile or Profile()).to_json()}
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(hospitals).values(**row, created_at=now))
+                shown = self._add_key(connection, code, key, now)
+        except IntegrityError as error:
+            raise HospitalError(f"医疗机构 {code} 已存在") from error
+        self.reload()
+        return shown
+
+    def rotate_key(self, code: str, new_key_hex: str | None, overlap_seconds: int) -> tuple[str, KeyShown]:
+        """A new current key (drawn here when None); the others are accepted for `overlap_seconds` more.
+
+        Returns the key in hex, to be handed to the hospital once, and what may be seen of it afterwards.
+        Raises HospitalError, StoreUnavailable.
+        """
+        key = _parsed(new_key_hex) if new_key_hex is not None else secrets.token_bytes(16)
+        now = self._now_ms()
+        until = now + max(0, overlap_seconds) * 1000
+        mine = hospital_keys.c.hospital_code == code
+        with self._database.write() as connection:
+            self._require(connection, code)
+            rows = connection.execute(select(hospital_keys).where(mine, hospital_keys.c.retires_at.is_(None)))
+            if any(self._open(row) == key for row in rows.all()):
+                raise HospitalError("新密钥与现用密钥相同")
+            outlasting = or_(hospital_keys.c.retires_at.is_(None), hospital_keys.c.retires_at > until)
+            connection.execute(update(hospital_keys).where(mine, outlasting).values(retires_at=until))
+            shown = self._add_key(connection, code, key, now)
+        self.reload()
+        return key.hex().upper(), shown
+
+    def set_disabled(self, code: str, disabled: bool) -> None:
+        """Refuse, or accept again, what the hospital sends. Raises HospitalError, StoreUnavailable."""
+        self._update(code, disabled=disabled)
+
+    def disable(self, code: str) -> None:
+        self.set_disabled(code, True)
+
+    def enable(self, code: str) -> None:
+        self.set_disabled(code, False)
+
+    def set_profile(self, code: str, profile: Profile) -> None:
+        """How strictly the hospital's records are judged from now on. Raises HospitalError,
+        StoreUnavailable."""
+        self._update(code, profile=profile.to_json())
+
+    def _update(self, code: str, **values: str | bool) -> None:
+        with self._database.write() as connection:
+            self._require(connection, code)
+            connection.execute(update(hospitals).where(hospitals.c.code == code).values(**values))
+        self.reload()
+
+    @staticmethod
+    def _require(connection: Connection, code: str) -> None:
+        if connection.execute(select(hospitals.c.code).where(hospitals.c.code == code)).first() is None:
+            raise HospitalError(f"没有医疗机构 {code}")
+
+    def _add_key(self, connection: Connection, code: str, key: bytes, now: int) -> KeyShown:
+        shown = KeyShown(check_value(key), now, None)
+        connection.execute(
+            insert(hospital_keys).values(
+                hospital_code=code,
+                sealed=self._master_key.seal(key, code),
+                check_value=shown.check_value,
+                created_at=now,
+            )
+        )
+        return shown
+
+    def _follow(self) -> None:
+        while not self._stop.wait(FRESH_S):
+            try:
+                self.reload()
+            except Exception as error:  # noqa: BLE001 -- entries stay as they were, the thread must go on
+                _log.warning("hospitals.not_refreshed", error=type(error).__name__)
+
+    def _reload_if_older(self, seconds: float) -> bool:
+        if time.monotonic() - self._loaded < seconds:
+            return False
+        with self._reloading:
+            if time.monotonic() - self._loaded >= seconds:
+                self._load()
+        return True
+
+    def _load(self) -> None:
+        now = self._now_ms()
+        alive = or_(hospital_keys.c.retires_at.is_(None), hospital_keys.c.retires_at > now)
+        with self._database.read() as connection:
+            rows = connection.execute(select(hospitals)).all()
+            key_rows = connection.execute(
+                select(hospital_keys).where(alive).order_by(hospital_keys.c.id.desc())
+            ).all()
+        keys: dict[str, list[bytes]] = {}
+        for row in key_rows:
+            opened = self._open(row)
+            if opened is not None:
+                keys.setdefault(row.hospital_code, []).append(opened)
+        self._entries = {row.code: self._entry(row, tuple(keys.get(row.code, ()))) for row in rows}
+        self._loaded = time.monotonic()
+
+    def _entry(self, row: Row[Any], keys: tuple[bytes, ...]) -> HospitalEntry:
+        return HospitalEntry(row.code, row.name, row.disabled, keys, self._profile(row.code, row.profile))
+
+    def _profile(self, code: str, text: str) -> Profile:
+        """The profile, one object a text: what is compiled for it stays found."""
+        if text not in self._profiles:
+            try:
+                self._profiles[text] = Profile.from_json(text)
+            except ProfileError as error:  # by another edition of the program; one hospital must not stop all
+                _log.error("hospitals.profile_unreadable", hospital=code, error=str(error))
+                before = self._entries.get(code)
+                return before.profile if before else Profile()
+        return self._profiles[text]
+
+    def _open(self, row: Row[Any]) -> bytes | None:
+        """The key, opened once; None (and an error in the log) when it is sealed under another master key."""
+        if row.sealed not in self._opened:
+            try:
+                self._opened[row.sealed] = self._master_key.unseal(row.sealed, row.hospital_code)
+            except KeystoreError as error:
+                _log.error("hospitals.key_unreadable", hospital=row.hospital_code, error=str(error))
+                return None
+        return self._opened[row.sealed]
+
+
+def _parsed(sm4_key_hex: str) -> bytes:
+    try:
+        return parse_key(sm4_key_hex)
+    except Sm4Error as error:
+        raise HospitalError("SM4 密钥应为 32 位十六进制数") from error
+
+
+def _check_code(code: str) -> None:
+    if (
+        not code
+        or len(code) > MAX_CODE
+        or not code.isprintable()
+        or any(c.isspace() or c in ",/" for c in code)
+    ):
+        raise HospitalError(f"医疗机构代码应为 1–{MAX_CODE} 个可见字符，不含空格、逗号和斜线")

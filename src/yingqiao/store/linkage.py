@@ -1,0 +1,359 @@
+"""关联 carried out: a thread that takes what changed, asks `exchange.link` and `exchange.timeline`, and
+writes what they say.
+
+A row that changed has link_due. It is cleared only if the row is still the one that was read, so whatever
+arrives meanwhile is looked at again; every pass may be repeated at any time. PostgreSQL: one linker at a
+time over all processes, by an advisory lock, because a link is decided from the keys of all exams.
+SQLite: one gateway process, reads outside the write lock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, text, true, update
+from sqlalchemy.exc import DBAPIError
+
+from yingqiao.exchange import link
+from yingqiao.exchange.link import Link
+from yingqiao.exchange.timeline import ReportState, Standing, report_state, state_of
+from yingqiao.store.database import Database
+from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.link_rows import Situation, held_back, judge, named, read_situation
+from yingqiao.store.schema import (
+    exam_keys,
+    exam_reports,
+    exam_studies,
+    exams,
+    instances,
+    reports,
+    studies,
+    submissions,
+)
+
+BATCH = 200
+"""Due rows of each kind in one pass: tens of milliseconds of work, a few of them under SQLite's write
+lock."""
+QUIET_POLL_S = 0.2
+BUSY_SHARE = 0.15
+"""At most this part of the time is spent linking while a lot is coming in."""
+BUSY_RATE = 100.0
+"""Submissions and instances per second that count as a lot."""
+RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
+_ADVISORY_KEY = 0x59_51_4C_4B  # "YQLK"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one pass writes; lists of parameter sets."""
+
+    keys_gone: list[dict[str, Any]] = field(default_factory=list)
+    keys_new: list[dict[str, Any]] = field(default_factory=list)
+    names_gone: list[dict[str, Any]] = field(default_factory=list)
+    names_new: list[dict[str, Any]] = field(default_factory=list)
+    links_gone: list[dict[str, Any]] = field(default_factory=list)
+    links_new: list[dict[str, Any]] = field(default_factory=list)
+    parked: list[dict[str, Any]] = field(default_factory=list)
+    standings: list[dict[str, Any]] = field(default_factory=list)
+
+
+IsHeld = Callable[[link.ExamFacts, Sequence[link.ReportFacts]], bool]
+
+
+def plan(seen: Situation, is_held: IsHeld) -> Changes:
+    """What follows from a situation.
+
+    `is_held` answers whether a study that is not judged here matches an exam without images and is held back.
+    """
+    changes = Changes()
+    known = {(exam.hospital_code, exam.ris_study_id) for exam in seen.exams.values()}
+    for exam_id in sorted(seen.core):
+        _plan_keys(seen, changes, exam_id)
+    for report_id in sorted(seen.reports):
+        _plan_report(seen, changes, report_id, known)
+    decisions = judge(seen)
+    links = _plan_links(seen, changes, decisions)
+    held = {back.exam_id for decision in decisions.values() for back in decision.held}
+    by_exam: dict[int, list[Link]] = defaultdict(list)
+    for (exam_id, _), made in links.items():
+        by_exam[exam_id].append(made)
+    for exam_id in sorted(seen.exams):
+        exam = seen.exams[exam_id]
+        waits = exam_id in held or (
+            exam_id not in seen.core and not by_exam[exam_id] and is_held(exam, seen.reports_of(exam))
+        )
+        _plan_standing(seen, changes, exam_id, by_exam[exam_id], waits)
+    return changes
+
+
+def _plan_keys(seen: Situation, changes: Changes, exam_id: int) -> None:
+    exam = seen.exams[exam_id]
+    wanted, stored = link.exam_keys(exam, seen.reports_of(exam)), seen.keys[exam_id]
+    for kind, value in sorted(stored - wanted):
+        changes.keys_gone.append({"b_kind": kind, "b_value": value, "b_exam": exam_id})
+    for kind, value in sorted(wanted - stored):
+        row = {"kind": kind, "value": value, "exam_id": exam_id, "hospital_code": exam.hospital_code}
+        changes.keys_new.append(row)
+
+
+def _plan_report(seen: Situation, changes: Changes, report_id: int, known: set[tuple[str, str]]) -> None:
+    report = seen.reports[report_id]
+    parked = link.is_parked(report, known)
+    if parked != seen.parked[report_id]:
+        changes.parked.append({"b_id": report_id, "b_parked": parked})
+    if report_id not in seen.due_reports:
+        return
+    for code, ris_id in sorted(seen.names[report_id] - named(report)):
+        changes.names_gone.append({"b_hospital": code, "b_ris": ris_id, "b_report": report_id})
+    for code, ris_id in sorted(named(report) - seen.names[report_id]):
+        changes.names_new.append({"hospital_code": code, "ris_study_id": ris_id, "report_id": report_id})
+
+
+def _plan_links(
+    seen: Situation, changes: Changes, decisions: Mapping[int, link.Decision]
+) -> dict[tuple[int, int], Link]:
+    """The links as they will be."""
+    links = {pair: made for pair, made in seen.links.items() if pair[1] not in seen.judged}
+    for decision in decisions.values():
+        links |= {(made.exam_id, made.study_id): made for made in decision.links}
+    for pair, old in sorted(seen.links.items()):
+        if links.get(pair) != old:
+            changes.links_gone.append({"b_exam": pair[0], "b_study": pair[1]})
+    for pair, made in sorted(links.items()):
+        if seen.links.get(pair) != made:
+            row = {"exam_id": pair[0], "study_id": pair[1], "rule": str(made.rule)}
+            changes.links_new.append(row | {"findings": ",".join(made.findings)})
+    return links
+
+
+def _plan_standing(seen: Situation, changes: Changes, exam_id: int, links: list[Link], held: bool) -> None:
+    exam = seen.exams[exam_id]
+    own = seen.reports_of(exam)
+    pictures = [seen.studies[made.study_id] for made in links]
+    standing = state_of(exam, own, pictures, [made.rule for made in links], held)
+    counted = sum(report_state(report) is not ReportState.VOID for report in own)
+    images = sum(study.instance_count for study in pictures)
+    wanted = (*_columns(standing), images, counted)
+    if wanted != seen.stored[exam_id]:
+        names = ("b_state", "b_for", "b_on", "b_since", "b_images", "b_reports")
+        changes.standings.append(dict(zip(names, wanted, strict=True)) | {"b_id": exam_id})
+
+
+def _columns(standing: Standing) -> tuple[str, str, str, int | None]:
+    return (
+        str(standing.state),
+        ",".join(standing.waiting_for),
+        standing.waiting_on,
+        standing.waiting_since,
+    )
+
+
+def _write(connection: Connection, seen: Situation, changes: Changes) -> None:
+    gone = (
+        (exam_keys, {"kind": "b_kind", "value": "b_value", "exam_id": "b_exam"}, changes.keys_gone),
+        (
+            exam_reports,
+            {"hospital_code": "b_hospital", "ris_study_id": "b_ris", "report_id": "b_report"},
+            changes.names_gone,
+        ),
+        (exam_studies, {"exam_id": "b_exam", "study_id": "b_study"}, changes.links_gone),
+    )
+    for table, where, rows in gone:
+        if rows:
+            conditions = [table.c[name] == bindparam(place) for name, place in where.items()]
+            connection.execute(delete(table).where(*conditions), rows)
+    new = (
+        (exam_keys, changes.keys_new),
+        (exam_reports, changes.names_new),
+        (exam_studies, changes.links_new),
+    )
+    for table, rows in new:
+        if rows:
+            connection.execute(insert(table), rows)
+    if changes.parked:
+        connection.execute(
+            update(reports).where(reports.c.id == bindparam("b_id")).values(parked=bindparam("b_parked")),
+            changes.parked,
+        )
+    if changes.standings:
+        connection.execute(_STANDING, changes.standings)
+    _clear(connection, exams, "submission_id", seen.due_exams)
+    _clear(connection, reports, "submission_id", seen.due_reports)
+    _clear(connection, studies, "instance_count", seen.due_studies)
+
+
+_STANDING = (
+    update(exams)
+    .where(exams.c.id == bindparam("b_id"))
+    .values(
+        state=bindparam("b_state"),
+        waiting_for=bindparam("b_for"),
+        waiting_on=bindparam("b_on"),
+        waiting_since=bindparam("b_since"),
+        image_count=bindparam("b_images"),
+        report_count=bindparam("b_reports"),
+    )
+)
+
+
+def _clear(connection: Connection, table: Table, mark: str, due: dict[int, tuple[int, int]]) -> None:
+    """Clears link_due of the rows that are still as they were read."""
+    if not due:
+        return
+    statement = (
+        update(table)
+        .where(table.c.id == bindparam("b_id"))
+        .where(table.c[mark] == bindparam("b_mark"), table.c.updated_at == bindparam("b_updated"))
+        .values(link_due=False)
+    )
+    rows = [{"b_id": i, "b_mark": marked, "b_updated": at} for i, (marked, at) in sorted(due.items())]
+    connection.execute(statement, rows)
+
+
+def _lock_rows(connection: Connection, seen: Situation) -> None:
+    """PostgreSQL: takes the row locks in the order in which the ledger takes them, so that neither
+    deadlocks the other."""
+    for table, key, ids in (
+        (exams, "ris_study_id", sorted(seen.exams)),
+        (reports, "record_num", sorted(seen.reports)),
+    ):
+        if ids:
+            order = (table.c.hospital_code.collate("C"), table.c[key].collate("C"))
+            wanted = select(table.c.id).where(table.c.id.in_(ids)).order_by(*order)
+            connection.execute(wanted.with_for_update(key_share=True)).all()
+
+
+def _held_in(connection: Connection, seen: Situation) -> IsHeld:
+    return lambda exam, own: bool(held_back(connection, exam, own, seen.judged))
+
+
+def link_batch(database: Database, batch: int = BATCH) -> int:
+    """One pass. Returns the number of due rows taken; 0 when nothing is due or another process is linking.
+
+    Raises StoreUnavailable.
+    """
+    if database.is_sqlite:
+        with database.read() as connection:
+            seen = read_situation(connection, batch)
+            if not seen:
+                return 0
+            changes = plan(seen, _held_in(connection, seen))
+        with database.write() as connection:
+            _write(connection, seen, changes)
+    else:
+        with database.write() as connection:
+            lock = text("SELECT pg_try_advisory_xact_lock(:key)")
+            if not connection.scalar(lock, {"key": _ADVISORY_KEY}):
+                return 0
+            seen = read_situation(connection, batch)
+            if not seen:
+                return 0
+            changes = plan(seen, _held_in(connection, seen))
+            _lock_rows(connection, seen)
+            _write(connection, seen, changes)
+    return len(seen.due_exams) + len(seen.due_reports) + len(seen.due_studies)
+
+
+def link_all(database: Database) -> int:
+    """Links everything that is due now, in the calling thread; returns the rows taken. Raises
+    StoreUnavailable."""
+    total = 0
+    while taken := link_batch(database):
+        total += taken
+    return total
+
+
+def relink_all(database: Database, chunk: int = 2000) -> int:
+    """Marks every exam, report and study as due, in short transactions; a running linker then joins all
+    of it anew.
+
+    Returns the number of rows marked. Raises StoreUnavailable.
+    """
+    marked = 0
+    for table in (exams, reports, studies):
+        with database.read() as connection:
+            last = connection.scalar(select(func.max(table.c.id))) or 0
+        for start in range(0, last + 1, chunk):
+            span = table.c.id.between(start, start + chunk - 1) & (table.c.link_due != true())
+            with database.write() as connection:
+                marked += connection.execute(update(table).where(span).values(link_due=True)).rowcount
+    return marked
+
+
+class Linker:
+    """The thread. It links within a moment while little comes in, and takes a bounded share of the time
+    while much does."""
+
+    def __init__(self, database: Database, batch: int = BATCH) -> None:
+        self._database = database
+        self._batch = batch
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._seen_rows = 0
+        self._seen_at = 0.0
+        self.taken = 0
+        """Due rows taken since the start."""
+        self.passes = 0
+        self.available = True
+        """False from a failed pass until one succeeds."""
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="linker", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends after the pass that is running; what is left stays due."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        retry = RETRY_FIRST_S
+        while not self._stop.wait(pause):
+            try:
+                pause = self._turn()
+                retry = RETRY_FIRST_S
+            except (StoreUnavailable, DBAPIError) as error:
+                # DBAPIError: PostgreSQL may choose us as the victim of a deadlock; the pass is simply
+                # repeated.
+                if self.available:
+                    _log.warning("linking paused", reason=type(error).__name__)
+                self.available = False
+                pause, retry = retry, min(retry * 2, RETRY_MOST_S)
+
+    def _turn(self) -> float:
+        """One pass; returns how long to rest after it, in seconds."""
+        started = time.monotonic()
+        taken = link_batch(self._database, self._batch)
+        took = time.monotonic() - started
+        if not self.available:
+            _log.info("linking resumed")
+        self.available = True
+        self.taken += taken
+        self.passes += 1
+        busy = self._is_busy()
+        if not taken:
+            return QUIET_POLL_S
+        if busy:
+            return max(QUIET_POLL_S, took * (1 / BUSY_SHARE - 1))
+        return 0.0
+
+    def _is_busy(self) -> bool:
+        """Whether many submissions and instances came since the last pass, over all processes."""
+        with self._database.read() as connection:
+            rows = sum(
+                connection.scalar(select(func.max(table.c.id))) or 0 for table in (submissions, instances)
+            )
+        now = time.monotonic()
+        elapsed, came = now - self._seen_at, rows - self._seen_rows
+        first, self._seen_rows, self._seen_at = self._seen_at == 0.0, rows, now
+        return not first and came > BUSY_RATE * elapsed

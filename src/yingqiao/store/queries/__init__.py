@@ -1,0 +1,79 @@
+"""What can be seen of the store: plain frozen results, used by the command line and the API alike.
+
+Every function takes a SQLAlchemy connection (``Database.read()``), runs a bounded number of statements,
+and means the same on both databases. Lists answer a `Page`; a thing that is not there is None.
+"""
+
+from yingqiao.store.queries.common import COUNT_AT_MOST, Page, Range
+from yingqiao.store.queries.exams import (
+    ORDERS,
+    Candidate,
+    ExamDetail,
+    ExamFilter,
+    ExamSummary,
+    LinkedStudy,
+    TimelineEvent,
+    list_exams,
+    show_exam,
+)
+from yingqiao.store.queries.reports import (
+    ReportDetail,
+    ReportFilter,
+    ReportSummary,
+    list_reports,
+    show_report,
+)
+from yingqiao.store.queries.studies import (
+    InstanceShown,
+    LinkedExam,
+    SeriesShown,
+    StudyDetail,
+    StudyFilter,
+    StudySummary,
+    list_studies,
+    show_study,
+)
+from yingqiao.store.queries.submissions import (
+    SubmissionDetail,
+    SubmissionFilter,
+    SubmissionSummary,
+    list_submissions,
+    show_submission,
+)
+from yingqiao.store.queries.summary import HospitalSummary, Reason, summarize
+
+__all__ = [
+    "COUNT_AT_MOST",
+    "ORDERS",
+    "Candidate",
+    "ExamDetail",
+    "ExamFilter",
+    "ExamSummary",
+    "HospitalSummary",
+    "InstanceShown",
+    "LinkedExam",
+    "LinkedStudy",
+    "Page",
+    "Range",
+    "Reason",
+    "ReportDetail",
+    "ReportFilter",
+    "ReportSummary",
+    "SeriesShown",
+    "StudyDetail",
+    "StudyFilter",
+    "StudySummary",
+    "SubmissionDetail",
+    "SubmissionFilter",
+    "SubmissionSummary",
+    "TimelineEvent",
+    "list_exams",
+    "list_reports",
+    "list_studies",
+    "list_submissions",
+    "show_exam",
+    "show_report",
+    "show_study",
+    "show_submission",
+    "summarize",
+]

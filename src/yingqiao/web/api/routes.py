@@ -1,0 +1,184 @@
+"""The routes of the API. Each reads in Starlette's thread pool, from one connection."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, Protocol
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from yingqiao.store import queries
+from yingqiao.store.database import Database
+from yingqiao.store.errors import StoredBodyBroken, StoreUnavailable
+from yingqiao.store.queries import words
+from yingqiao.store.queries.headings import (
+    EXAM_HEADINGS,
+    REPORT_HEADINGS,
+    STUDY_HEADINGS,
+    SUBMISSION_HEADINGS,
+)
+from yingqiao.store.queries.words import WordError
+from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
+
+Endpoint = Callable[[Request], Response]
+WEEK_MS = 7 * 86_400_000
+_CHUNK = 256 * 1024
+
+
+class Objects(Protocol):
+    """Where embedded documents are."""
+
+    def open(self, digest: str) -> BinaryIO:
+        """Raises FileNotFoundError."""
+        ...
+
+
+def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute]:
+    """All routes, to be mounted at /api. Without `objects` a report's PDF answers 404."""
+
+    def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
+        return _answering(functools.partial(_read, database, handler))
+
+    pdf = _answering(functools.partial(_pdf, database, objects))
+    return [
+        Route("/exams", reading(_exams)),
+        Route("/exams/{hospital}/{ris_study_id:path}", reading(_exam)),
+        Route("/reports", reading(_reports)),
+        Route("/reports/{hospital}/{record_num:path}/pdf", pdf),
+        Route("/reports/{hospital}/{record_num:path}", reading(_report)),
+        Route("/studies", reading(_studies)),
+        Route("/studies/{study_uid}", reading(_study)),
+        Route("/submissions", reading(_submissions)),
+        Route("/submissions/{id:int}", reading(_submission)),
+        Route("/summary", reading(_summary)),
+    ]
+
+
+def _answering(handler: Endpoint) -> Endpoint:
+    """`handler` with its refusals as JSON."""
+
+    def endpoint(request: Request) -> Response:
+        try:
+            return handler(request)
+        except (RequestError, WordError) as refusal:
+            return error(400, str(refusal))
+        except StoreUnavailable:
+            unavailable = error(503, "平台暂时无法读取数据，请稍后重试")
+            unavailable.headers["retry-after"] = "5"
+            return unavailable
+        except StoredBodyBroken:
+            return error(500, "保存的内容已损坏，无法读取")
+
+    return endpoint
+
+
+def _read(
+    database: Database, handler: Callable[[Request, Connection], Response], request: Request
+) -> Response:
+    with database.read() as connection:
+        return handler(request, connection)
+
+
+def _exams(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.EXAM_WORDS)
+    limit, offset, total, as_csv = paging(given)
+    wanted = words.exam_filter(given)
+    order = given.get("order", "received")
+    if order not in queries.ORDERS:
+        raise RequestError(f"参数 order 应为 {'、'.join(queries.ORDERS)} 之一")
+    found = queries.list_exams(connection, wanted, limit, offset, order, total)
+    return table(found.items, EXAM_HEADINGS, "exams") if as_csv else page(request, found)
+
+
+def _exam(request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    path = request.path_params
+    found = queries.show_exam(connection, path["hospital"], path["ris_study_id"])
+    return _one(found, f"医疗机构 {path['hospital']} 没有检查 {path['ris_study_id']}")
+
+
+def _reports(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.REPORT_WORDS)
+    limit, offset, total, as_csv = _in_one_order(given)
+    found = queries.list_reports(connection, words.report_filter(given), limit, offset, total)
+    return table(found.items, REPORT_HEADINGS, "reports") if as_csv else page(request, found)
+
+
+def _report(request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    path = request.path_params
+    found = queries.show_report(connection, path["hospital"], path["record_num"])
+    return _one(found, f"医疗机构 {path['hospital']} 没有报告 {path['record_num']}")
+
+
+def _studies(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.STUDY_WORDS)
+    limit, offset, total, as_csv = _in_one_order(given)
+    found = queries.list_studies(connection, words.study_filter(given), limit, offset, total)
+    return table(found.items, STUDY_HEADINGS, "studies") if as_csv else page(request, found)
+
+
+def _study(request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    uid = request.path_params["study_uid"]
+    return _one(queries.show_study(connection, uid), f"没有影像 {uid}")
+
+
+def _submissions(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.SUBMISSION_WORDS)
+    limit, offset, total, as_csv = _in_one_order(given)
+    found = queries.list_submissions(connection, words.submission_filter(given), limit, offset, total)
+    return table(found.items, SUBMISSION_HEADINGS, "submissions") if as_csv else page(request, found)
+
+
+def _submission(request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    number = request.path_params["id"]
+    found = queries.show_submission(connection, number) if number < 2**63 else None
+    return _one(found, f"没有第 {number} 号提交")
+
+
+def _summary(request: Request, connection: Connection) -> Response:
+    """The last seven days unless asked otherwise."""
+    given = words.members(words.SUMMARY_WORDS, asked(request, words.SUMMARY_WORDS, ()))
+    now = int(time.time() * 1000)
+    end = given.get("end", now + 1)
+    start = given.get("start", end - WEEK_MS)
+    return json({"items": queries.summarize(connection, start, end, given.get("hospital_code"))})
+
+
+def _pdf(database: Database, objects: Objects | None, request: Request) -> Response:
+    """The report's embedded PDF (T24, T74)."""
+    asked(request, (), ())
+    path = request.path_params
+    with database.read() as connection:
+        found = queries.show_report(connection, path["hospital"], path["record_num"])
+    if found is None or not found.report.pdf_object or objects is None:
+        return error(404, f"医疗机构 {path['hospital']} 的报告 {path['record_num']} 没有内嵌的 PDF")
+    try:
+        opened = objects.open(found.report.pdf_object)
+    except FileNotFoundError:
+        return error(404, "PDF 文件不在对象存储中")
+    headers = {"content-disposition": "inline", "etag": f'"{found.report.pdf_object}"'}
+    return StreamingResponse(_chunks(opened), 200, headers, media_type="application/pdf")
+
+
+def _chunks(opened: BinaryIO) -> Any:  # noqa: ANN401 a generator of bytes
+    with opened:
+        while chunk := opened.read(_CHUNK):
+            yield chunk
+
+
+def _in_one_order(given: dict[str, str]) -> tuple[int, int, bool, bool]:
+    if "order" in given:
+        raise RequestError("此列表只按收到的先后倒序，没有参数 order")
+    return paging(given)
+
+
+def _one(found: object | None, missing: str) -> Response:
+    return error(404, missing) if found is None else json(found)

@@ -1,0 +1,98 @@
+"""What /metrics tells: counts by the stage where a walk ended, durations by stage, and how things stand.
+
+With several processes prometheus_client keeps its values in files (PROMETHEUS_MULTIPROC_DIR); one keeps
+them in memory. Either way a request touches a few numbers, all looked up beforehand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_SIZES = tuple(float(1024 * 4**power) for power in range(9))
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Counters of one (interface, stage, outcome): how many walks ended so."""
+
+    interface: str
+    stage: str
+    """receive | open | validate | record: where the walk ended; record when it went all the way."""
+    outcome: str
+    """accepted | refused | failed."""
+
+
+@dataclass(slots=True)
+class Metrics:
+    """The gateway's metrics in a registry of their own."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    _ended: Counter = field(init=False)
+    _counters: dict[Ended, Callable[[float], None]] = field(init=False, default_factory=dict)
+    observe: dict[str, Callable[[float], None]] = field(init=False)
+    """Stage -> records a duration in seconds."""
+    observe_size: Callable[[float], None] = field(init=False)
+    _gauges: dict[str, Gauge] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ended = Counter(
+            "yingqiao_requests",
+            "请求数，按接口、结束阶段与结果",
+            ("interface", "stage", "outcome"),
+            registry=self.registry,
+        )
+        seconds = Histogram(
+            "yingqiao_stage_seconds", "各阶段耗时（秒）", ("stage",), buckets=_SECONDS, registry=self.registry
+        )
+        self.observe = {stage: seconds.labels(stage).observe for stage in ("receive", "validate", "record")}
+        size = Histogram("yingqiao_body_bytes", "请求体大小（字节）", buckets=_SIZES, registry=self.registry)
+        self.observe_size = size.observe
+        self._gauges = {}
+
+    def ended(self, interface: str, stage: str, outcome: str) -> None:
+        """Count one walk that ended."""
+        key = Ended(interface, stage, outcome)
+        count = self._counters.get(key)
+        if count is None:
+            count = self._counters[key] = self._ended.labels(interface, stage, outcome).inc
+        count(1)
+
+    def stand(self, values: Mapping[str, float]) -> None:
+        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second."""
+        for name, value in values.items():
+            gauge = self._gauges.get(name)
+            if gauge is None:
+                gauge = self._gauges[name] = Gauge(
+                    f"yingqiao_{name}",
+                    _GAUGE_HELP.get(name, name),
+                    registry=self.registry,
+                    multiprocess_mode="livesum" if name.startswith("http_") else "livemostrecent",
+                )
+            gauge.set(value)
+
+    def text(self) -> bytes:
+        """The exposition of all processes of this gateway."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+_GAUGE_HELP = {
+    "disk_free_bytes": "数据目录所在磁盘的剩余空间（字节）",
+    "index_queue": "已落地、待建索引的影像实例数",
+    "link_queue": "待关联的检查、报告与影像数",
+    "dicom_associations": "当前 DICOM 关联数",
+    "http_connections": "当前 HTTP 连接数",
+    "http_in_flight": "正在处理的 HTTP 请求数",
+    "dicom_instances_received": "启动以来确认接收的影像实例数",
+}

@@ -1,0 +1,158 @@
+"""A real `yingqiao serve` in a process of its own, on free ports and a fresh data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
+
+YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
+_READY_S = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningGateway:
+    """One gateway after another on the same folder and ports."""
+
+    data: Path
+    flags: list[str] = field(default_factory=list)
+    environ: dict[str, str] = field(default_factory=dict)
+    http_port: int = field(default_factory=free_port)
+    dicom_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def log_file(self) -> Path:
+        return self.data.parent / f"{self.data.name}.serve.log"
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text("utf-8")
+
+    @property
+    def token(self) -> str:
+        return (self.data / "api.token").read_text().strip()
+
+    def command(self) -> list[str]:
+        addresses = [f"127.0.0.1:{self.http_port}", f"YINGQIAO@127.0.0.1:{self.dicom_port}"]
+        return [
+            YINGQIAO,
+            "serve",
+            "--data",
+            str(self.data),
+            "--http",
+            addresses[0],
+            "--dicom",
+            addresses[1],
+            *self.flags,
+        ]
+
+    def start(self) -> None:
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, env=os.environ | self.environ
+            )
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"
+            try:
+                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"not ready in time:\n{self.log[-3000:]}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 30) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(timeout)
+
+    def cli(
+        self, *words: str, data: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Another `yingqiao` command on the same folder."""
+        where = ["--data", str(self.data)] if data else []
+        return subprocess.run(
+            [YINGQIAO, *words, *where],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            input=stdin,
+            env=os.environ | self.environ,
+        )
+
+    def json(self, *words: str) -> Any:
+        done = self.cli(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def add_hospital(self, code: str = HOSPITAL, key_hex: str = KEY_HEX, name: str = "某某医院") -> None:
+        done = self.cli("hospitals", "add", code, "--name", name, "--sm4-key", key_hex)
+        assert done.returncode == 0, done.stderr
+
+    def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
+        named = {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=30)
+
+    def push(self, path: str, record: dict[str, object], **sealing: str) -> dict[str, Any]:
+        """The answer to a sealed record."""
+        answer: dict[str, Any] = self.post(path, envelope(record, **sealing)).json()
+        return answer
+
+
+GatewayMaker = Callable[..., RunningGateway]
+
+
+@pytest.fixture
+def make_gateway(tmp_path: Path) -> Iterator[GatewayMaker]:
+    """Makes gateways with flags and settings by environment; a hospital is registered unless told not to."""
+    made: list[RunningGateway] = []
+
+    def make(*flags: str, hospital: bool = True, start: bool = True, **environ: str) -> RunningGateway:
+        gateway = RunningGateway(tmp_path / f"data{len(made)}", list(flags))
+        gateway.environ = {f"YINGQIAO_{name}": value for name, value in environ.items()}
+        made.append(gateway)
+        if hospital:
+            gateway.add_hospital()
+        if start:
+            gateway.start()
+        return gateway
+
+    yield make
+    for gateway in made:
+        if gateway.process is not None and gateway.process.poll() is None:
+            gateway.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """One gateway on SQLite for the tests of a module that only push and look."""
+    gateway = RunningGateway(tmp_path_factory.mktemp("gateway") / "data")
+    gateway.add_hospital()
+    gateway.start()
+    yield gateway
+    gateway.stop(signal.SIGKILL)
