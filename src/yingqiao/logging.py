@@ -1,8 +1,8 @@
 """Structured logs: one JSON object a line on standard error, without patient data.
 
-Events say what happened with codes, sizes, times and submission ids; a record's contents never reach a logger.
-The lines of requests are many and alike, so they are put together by hand and written by a thread of their own:
-a slow reader of standard error costs log lines, never requests.
+Events say what happened with codes, sizes, times and submission ids; records never reach a logger. The
+lines of requests are many and alike, so they are put together by hand and written by a thread of their
+own: a slow reader of standard error costs log lines, never requests.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Every setting: typed, documented, read once. defaults < TOML file < environment YINGQIAO_* < flags.
 
-A setting is a member of a struct below; its Chinese description is its help, and `docs/reference/settings.md` is
-made from it. `http.max_body_bytes` is `[http] max_body_bytes = …` in the file and YINGQIAO_HTTP_MAX_BODY_BYTES in
-the environment.
+A setting is a member of a struct below; its Chinese description is its help, and
+`docs/reference/settings.md` is made from it. `http.max_body_bytes` is `[http] max_body_bytes = …` in the
+file and YINGQIAO_HTTP_MAX_BODY_BYTES in the environment.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """交换规则（[exchange]）"""
 
     edition: Annotated[str, _help("所用标准版本，见 `yingqiao spec`")] = "shanxi/v2_1"
-    keep_unknown: Annotated[bool, _help("也保存未登记机构的请求，登记后可重放（受 http.refusal_rate 限制）")] = True
+    keep_unknown: Annotated[
+        bool, _help("也保存未登记机构的请求，登记后可重放（受 http.refusal_rate 限制）")
+    ] = True
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.padding import PKCS7
 
 HOSPITAL = "12140000MB00000005"

@@ -53,7 +53,9 @@ def test_all_four_members_are_required(shared_gateway: RunningGateway, missing: 
     assert missing in answer.json()["message"]
 
 
-@pytest.mark.parametrize("form", [lambda s: s, int, lambda s: str(int(s) * 1000), lambda s: str(int(s) + 28800)])
+@pytest.mark.parametrize(
+    "form", [lambda s: s, int, lambda s: str(int(s) * 1000), lambda s: str(int(s) + 28800)]
+)
 def test_timestamps_hospitals_really_send_are_accepted(shared_gateway: RunningGateway, form: object) -> None:
     """T03: string or number; milliseconds and an offset of eight hours with a warning."""
     body = json.loads(envelope(exam("E4")))
@@ -98,7 +100,9 @@ def test_a_refusal_lists_every_finding_with_http_200(shared_gateway: RunningGate
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"<xml/>", b"[" * 100_000])
-def test_what_is_no_json_answers_400_with_json(shared_gateway: RunningGateway, path: str, body: bytes) -> None:
+def test_what_is_no_json_answers_400_with_json(
+    shared_gateway: RunningGateway, path: str, body: bytes
+) -> None:
     answer = shared_gateway.post(path, body)
     assert answer.status_code == 400
     assert answer.json()["code"] == 0
@@ -140,7 +144,7 @@ def test_a_disabled_hospital_is_refused_until_enabled(shared_gateway: RunningGat
 
 
 def _eventually(gateway: RunningGateway, code: int, **sealing: str) -> bool:
-    """Whether pushes are answered with `code` within three seconds: a running gateway follows the commands."""
+    """Whether pushes are answered with `code` within three seconds: it follows the commands."""
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         if gateway.push("/exam-sync", exam("E10"), **sealing)["code"] == code:

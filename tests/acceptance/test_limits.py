@@ -220,7 +220,9 @@ def test_concurrent_pushes_are_all_kept(shared_gateway: RunningGateway) -> None:
     def push(worker: int) -> None:
         with httpx.Client(base_url=shared_gateway.url) as client:
             for n in range(20):
-                codes.append(client.post("/exam-sync", content=envelope(exam(f"C{worker}-{n}"))).json()["code"])
+                codes.append(
+                    client.post("/exam-sync", content=envelope(exam(f"C{worker}-{n}"))).json()["code"]
+                )
 
     threads = [threading.Thread(target=push, args=(n,)) for n in range(8)]
     for thread in threads:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import httpx
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam, report
-from tests.peers.gateway import GatewayMaker, RunningGateway
-from tests.peers.postgres import PostgresServer
+from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
 
 WRONG_KEY = "ffffffffffffffffffffffffffffffff"
 
@@ -39,7 +40,7 @@ def test_metrics_count_by_stage_and_outcome(shared_gateway: RunningGateway) -> N
 
 
 def test_the_api_wants_its_token(shared_gateway: RunningGateway) -> None:
-    """Patient data under /api needs the token of DATA/api.token, also from loopback; the file is the owner's only."""
+    """Patient data under /api needs the token of DATA/api.token, also from loopback."""
     url = f"{shared_gateway.url}/api/exams"
     assert httpx.get(url).status_code == 401
     assert httpx.get(url, headers={"authorization": "Bearer wrong"}).status_code == 401
@@ -113,7 +114,9 @@ def test_a_port_in_use_is_said_in_chinese(make_gateway: GatewayMaker, shared_gat
     done = gateway.cli("serve", "--http", f"127.0.0.1:{gateway.http_port}", "--dicom", "off")
     assert done.returncode == 2
     assert "端口已被占用" in done.stderr
-    done = gateway.cli("serve", "--http", "127.0.0.1:0", "--dicom", f"Y@127.0.0.1:{shared_gateway.dicom_port}")
+    done = gateway.cli(
+        "serve", "--http", "127.0.0.1:0", "--dicom", f"Y@127.0.0.1:{shared_gateway.dicom_port}"
+    )
     assert done.returncode == 2
     assert "端口已被占用" in done.stderr
 
@@ -125,7 +128,7 @@ def test_one_gateway_per_folder(shared_gateway: RunningGateway) -> None:
 
 
 def test_replay_after_mending_the_key(make_gateway: GatewayMaker) -> None:
-    """Refused for a wrong key, kept, and accepted by replay once the key is right; the gateway keeps running."""
+    """Refused for a wrong key, kept, accepted by replay once the key is right, while the gateway runs."""
     gateway = make_gateway(hospital=False)
     gateway.add_hospital(key_hex=WRONG_KEY)
     time.sleep(1.1)
@@ -172,14 +175,15 @@ def test_nothing_of_a_patient_is_in_the_log(make_gateway: GatewayMaker) -> None:
     lines = [json.loads(line) for line in gateway.log.splitlines() if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
     assert [line["outcome"] for line in requests] == ["accepted", "refused", "refused", "refused"]
-    assert all({"hospital", "interface", "bytes", "ms", "status", "submission"} <= set(line) for line in requests)
+    assert all(
+        {"hospital", "interface", "bytes", "ms", "status", "submission"} <= set(line) for line in requests
+    )
     assert requests[0]["submission"] > 0
 
 
-def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_server: PostgresServer) -> None:
-    """Two HTTP processes: both serve, one killed is started again, other commands find the database by --data."""
-    url = postgres_server.url(postgres_server.new_database())
-    gateway = make_gateway("--database", url, "--workers", "2", hospital=False)
+def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_empty_url: str) -> None:
+    """Two HTTP processes: both serve, one killed is started again, --data finds the database."""
+    gateway = make_gateway("--database", postgres_empty_url, "--workers", "2", hospital=False)
     gateway.add_hospital()
     time.sleep(1.1)
     for n in range(20):
@@ -187,8 +191,6 @@ def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_se
     assert len(gateway.json("submissions", "list")) == 20
     children = _children(gateway)
     assert len(children) == 2
-    import os
-
     os.kill(children[0], signal.SIGKILL)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not (set(_children(gateway)) - set(children)):
@@ -206,14 +208,12 @@ def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_se
 def _children(gateway: RunningGateway) -> list[int]:
     assert gateway.process is not None
     path = f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children"
-    with open(path) as stream:
-        return [int(pid) for pid in stream.read().split()]
+    return [int(pid) for pid in Path(path).read_text().split()]
 
 
 def _alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return " Z " not in stream.read()
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
 
@@ -226,8 +226,6 @@ def test_one_process_on_sqlite_only(make_gateway: GatewayMaker) -> None:
 
 
 def test_an_address_of_its_own_for_reading(make_gateway: GatewayMaker) -> None:
-    from tests.peers.gateway import free_port
-
     admin = free_port()
     gateway = make_gateway("--admin", f"127.0.0.1:{admin}")
     assert httpx.get(f"{gateway.url}/metrics").status_code == 404

@@ -1,4 +1,4 @@
-"""A real `yingqiao serve` in a process of its own, on free ports and a fresh data folder, on either database."""
+"""A real `yingqiao serve` in a process of its own, on free ports and a fresh data folder."""
 
 from __future__ import annotations
 
@@ -58,11 +58,23 @@ class RunningGateway:
 
     def command(self) -> list[str]:
         addresses = [f"127.0.0.1:{self.http_port}", f"YINGQIAO@127.0.0.1:{self.dicom_port}"]
-        return [YINGQIAO, "serve", "--data", str(self.data), "--http", addresses[0], "--dicom", addresses[1], *self.flags]
+        return [
+            YINGQIAO,
+            "serve",
+            "--data",
+            str(self.data),
+            "--http",
+            addresses[0],
+            "--dicom",
+            addresses[1],
+            *self.flags,
+        ]
 
     def start(self) -> None:
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=os.environ | self.environ)
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, env=os.environ | self.environ
+            )
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"
@@ -79,11 +91,18 @@ class RunningGateway:
         self.process.send_signal(how)
         return self.process.wait(timeout)
 
-    def cli(self, *words: str, data: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *words: str, data: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Another `yingqiao` command on the same folder."""
         where = ["--data", str(self.data)] if data else []
         return subprocess.run(
-            [YINGQIAO, *words, *where], capture_output=True, text=True, timeout=60, input=stdin, env=os.environ | self.environ
+            [YINGQIAO, *words, *where],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            input=stdin,
+            env=os.environ | self.environ,
         )
 
     def json(self, *words: str) -> Any:

@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Landing area, indexer (recovery first), linker, DICOM receiver; started in this order, stopped in reverse."""
+    """Landing area, indexer (recovery first), linker, DICOM receiver; started so, stopped in reverse."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._settings = settings

@@ -24,7 +24,7 @@ from yingqiao.settings import Settings
 
 
 class StartError(Exception):
-    """The gateway cannot start, or a command cannot open its data; the message is Chinese and says what to do.
+    """The gateway cannot start, or a command not open its data; the message is Chinese and says what to do.
 
     `unavailable`: nothing is wrong with the call, something it needs does not answer.
     """
@@ -64,7 +64,7 @@ class DataFolder:
 
 
 def open_folder(settings: Settings, *, create: bool = False) -> DataFolder:
-    """The data folder of the settings. Raises StartError: none named, not there (unless `create`), not writable."""
+    """The data folder of the settings. Raises StartError: none named, not there, not writable."""
     if not settings.data:
         raise StartError("请用 --data DIR 或环境变量 YINGQIAO_DATA 指定数据目录")
     folder = DataFolder(Path(settings.data).absolute())
@@ -99,7 +99,7 @@ def lock_folder(folder: DataFolder) -> int:
 
 
 def database_of(settings: Settings, folder: DataFolder) -> str:
-    """Where the database is: as set, else as remembered in the folder, else the folder itself (SQLite in it)."""
+    """Where the database is: as set, else as remembered in the folder, else the folder (SQLite in it)."""
     if settings.database:
         return settings.database
     try:
@@ -115,7 +115,7 @@ def remember_database(settings: Settings, folder: DataFolder) -> None:
 
 
 def read_or_make_secret(path: Path, make_text: str) -> tuple[str, bool]:
-    """The text of a secret file, made with `make_text` (0600, durable) when it is not there; whether it was made."""
+    """The text of a secret file, made with `make_text` (0600, durable) when missing; whether it was made."""
     try:
         return path.read_text("ascii").strip(), False
     except FileNotFoundError:

@@ -1,8 +1,9 @@
 """A gateway from start to stop.
 
-Start: lock the folder, bind the ports, migrate, open the stores, landing area and indexer (recovery), linker, DICOM;
-HTTP last, so that `ready` means everything. Stop in reverse: what was accepted is finished. SIGKILL at any moment is
-safe: what was acknowledged is durable, the indexer and the linker go on from there.
+Start: lock the folder, bind the ports, migrate, open the stores, landing area and indexer (recovery),
+linker, DICOM; HTTP last, so that `ready` means everything. Stop in reverse: what was accepted is
+finished. SIGKILL at any moment is safe: what was acknowledged is durable, the indexer and the linker go
+on from there.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Announce = Callable[[str, str], None]
 """Told (HTTP address, DICOM address or '') once the gateway is ready."""
 
 
-def run_gateway(settings: Settings, announce: Announce = lambda http, dicom: None) -> None:
+def run_gateway(settings: Settings, announce: Announce) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError (Chinese) when it cannot start."""
     logging.configure(settings.log.level)
     folder = open_folder(settings, create=True)

@@ -71,7 +71,7 @@ def run_http(
     ready: Callable[[], None],
     on_stop: Callable[[Callable[[], None]], None],
 ) -> None:
-    """Serve until SIGTERM, SIGINT or the function given to `on_stop` is called; then answer what was accepted.
+    """Serve until SIGTERM, SIGINT or the function given to `on_stop` is called; finish what was accepted.
 
     `ready` is called when the sockets are served.
     """
@@ -93,7 +93,7 @@ async def _serve(
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    
+
     def stop() -> None:
         loop.call_soon_threadsafe(stopping.set)
 
@@ -142,7 +142,7 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
         health=Health(checks),
         metrics=metrics,
         guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
-        api_routes=api_routes(stores.database),
+        api_routes=api_routes(stores.database, stores.objects),
         metrics_token=settings.api.metrics_token,
     )
 

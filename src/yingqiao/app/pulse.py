@@ -1,4 +1,4 @@
-"""Once a second: how things stand, into the metrics and, for HTTP processes of their own, into a file they read."""
+"""Once a second: how things stand, into the metrics, and into a file for HTTP processes of their own."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from yingqiao.store.objects import Objects
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one; `submission` is the new ledger row, None when nothing was kept or there was none."""
+    """What became of one; `submission` is the new ledger row, None when nothing was kept."""
 
     replay_of: int
     submission: int | None

@@ -1,4 +1,4 @@
-"""The stores of one data folder, opened together: what every command and every process of the gateway needs."""
+"""The stores of one data folder, opened together: what every command and process needs."""
 
 from __future__ import annotations
 

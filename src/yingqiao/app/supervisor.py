@@ -1,7 +1,7 @@
 """HTTP processes beside the main one: started with their socket, watched, started again when they end.
 
-A worker's standard input is its life line: the first line tells it its settings, the end of it tells it to stop. So
-workers also end, gracefully, when the main process is killed.
+A worker's standard input is its life line: the first line tells it its settings, the end of it tells it to
+stop. So workers also end, gracefully, when the main process is killed.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Supervisor:
         task = {"settings": msgspec.to_builtins(self._settings), "sockets": [s.fileno() for s in sockets]}
         seat.ready.clear()
         seat.started_at = time.monotonic()
-        seat.process = subprocess.Popen(  # noqa: S603 this program again
+        seat.process = subprocess.Popen(
             [sys.executable, "-m", "yingqiao.app.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

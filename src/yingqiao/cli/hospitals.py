@@ -184,10 +184,8 @@ def dicom_remove(number: int, settings: Settings) -> None:
 
 
 def _find(registry: HospitalRegistry, code: str) -> HospitalShown:
-    for hospital in registry.list():
-        if hospital.code == code:
-            return hospital
-    fail(f"没有医疗机构 {code}")
+    found = next((hospital for hospital in registry.list() if hospital.code == code), None)
+    return found or fail(f"没有医疗机构 {code}")
 
 
 def _row(hospital: HospitalShown) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from yingqiao.cli.output import Exit, Shape, fail, show_json, show_rows
 from yingqiao.cli.options import settings_from
+from yingqiao.cli.output import Exit, Shape, fail, show_json, show_rows
 from yingqiao.settings import Settings, describe, show
 
 

@@ -14,11 +14,28 @@ import msgspec
 from yingqiao.app.replay import Replayed, replay
 from yingqiao.app.stores import Stores
 from yingqiao.cli.options import data_options, shape_options, stores
-from yingqiao.cli.output import BEIJING, Exit, Shape, console, fail, shape_of, show_json, show_pairs, show_rows, when
+from yingqiao.cli.output import (
+    BEIJING,
+    Exit,
+    Shape,
+    console,
+    fail,
+    shape_of,
+    show_json,
+    show_pairs,
+    show_rows,
+    when,
+)
 from yingqiao.exchange.model import Outcome
 from yingqiao.settings import Settings
 from yingqiao.store.kept import refused_ids
-from yingqiao.store.queries import Range, SubmissionFilter, SubmissionSummary, list_submissions, show_submission
+from yingqiao.store.queries import (
+    Range,
+    SubmissionFilter,
+    SubmissionSummary,
+    list_submissions,
+    show_submission,
+)
 
 _COLUMNS = {
     "id": "编号",
@@ -101,7 +118,9 @@ def show_(number: int, body: bool, as_json: bool, settings: Settings) -> None:
         return
     row = _row(found.submission, Shape.TABLE)
     pairs = {heading: row.get(name) for name, heading in _COLUMNS.items()}
-    show_pairs(pairs | {"来源": found.submission.peer, "标准版本": found.submission.edition, "摘要": found.digest})
+    show_pairs(
+        pairs | {"来源": found.submission.peer, "标准版本": found.submission.edition, "摘要": found.digest}
+    )
     if found.findings:
         columns = {"level": "级别", "field": "字段", "label": "名称", "problem": "问题", "mend": "如何修正"}
         console().print()
@@ -117,7 +136,12 @@ def show_(number: int, body: bool, as_json: bool, settings: Settings) -> None:
 @shape_options
 @data_options
 def replay_(
-    numbers: tuple[int, ...], all_refused: bool, hospital: str | None, as_json: bool, as_csv: bool, settings: Settings
+    numbers: tuple[int, ...],
+    all_refused: bool,
+    hospital: str | None,
+    as_json: bool,
+    as_csv: bool,
+    settings: Settings,
 ) -> None:
     """以现在的密钥与分级配置重新处理提交 NUMBERS；网关运行时也可使用"""
     if all_refused == bool(numbers) or all_refused != bool(hospital):

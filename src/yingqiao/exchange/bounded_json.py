@@ -12,6 +12,7 @@ MAX_DEPTH = 64
 """Levels of nesting; the standard's records have three."""
 MAX_NODES = 100_000
 """Members and list items in one document; the standard's largest record has a few hundred."""
+_LARGE = 64 * 1024
 BOM = b"\xef\xbb\xbf"
 
 
@@ -20,16 +21,23 @@ class JsonError(ValueError):
 
 
 def load(raw: bytes) -> Any:
-    """The value of UTF-8 JSON, a byte order mark tolerated (T06). Raises JsonError."""
-    try:
-        value = orjson.loads(raw.removeprefix(BOM))
-    except orjson.JSONDecodeError as error:
-        raise JsonError(_reason(raw, error)) from error
-    # A node takes two bytes at least, a level one bracket: mostly these two counts settle it.
-    many = len(raw) > 2 * MAX_NODES and raw.count(b",") > MAX_NODES // 2
-    if many or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+    """The value of UTF-8 JSON, a byte order mark tolerated (T06), bounded in depth and size.
+
+    Raises JsonError.
+    """
+    value = load_outer(raw)
+    # Counting bytes is cheaper than walking a small document, walking cheaper than counting a large one.
+    if len(raw) > _LARGE or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _measure(value)
     return value
+
+
+def load_outer(raw: bytes) -> Any:
+    """As `load`, for who looks at the topmost members only: nesting is left to the parser's bound of 1024."""
+    try:
+        return orjson.loads(raw.removeprefix(BOM))
+    except orjson.JSONDecodeError as error:
+        raise JsonError(_reason(raw, error)) from error
 
 
 def _reason(raw: bytes, error: orjson.JSONDecodeError) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from yingqiao.spec.load import read_rows
 from yingqiao.spec.model import Edition
@@ -113,7 +113,7 @@ def _cells_clean(text: str, name: str) -> Iterator[Problem]:
             yield Problem("text", f"{name} 第 {number} 行", "单元格有首尾空白")
 
 
-def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[Traversable, str]]:
+def _files(folder: Path, prefix: str = "") -> Iterator[tuple[Path, str]]:
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         if entry.is_dir():
             yield from _files(entry, f"{prefix}{entry.name}/")

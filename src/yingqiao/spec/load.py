@@ -7,8 +7,7 @@ import io
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -36,7 +35,7 @@ def load_edition(edition_id: str = DEFAULT_EDITION) -> Edition:
     return read_edition(folder)
 
 
-def read_edition(folder: Traversable) -> Edition:
+def read_edition(folder: Path) -> Edition:
     """The edition in `folder` (laid out as in spec/data/README.md). Raises SpecError."""
     try:
         manifest = read_manifest(folder)
@@ -58,21 +57,22 @@ def read_edition(folder: Traversable) -> Edition:
         raise SpecError(f"{folder}: {error!r}") from error
 
 
-def read_manifest(folder: Traversable) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """manifest.toml of an edition's folder. Raises OSError, tomllib.TOMLDecodeError."""
     return tomllib.loads(folder.joinpath("manifest.toml").read_text("utf-8"))
 
 
-def read_rows(folder: Traversable, name: str) -> list[dict[str, str]]:
+def read_rows(folder: Path, name: str) -> list[dict[str, str]]:
     """The rows of a CSV file of an edition's folder. Raises OSError, csv.Error."""
     return list(csv.DictReader(io.StringIO(folder.joinpath(name).read_text("utf-8"), newline="")))
 
 
-def _data() -> Traversable:
-    return files("yingqiao.spec").joinpath("data")
+def _data() -> Path:
+    # importlib.resources would cost every command 20 ms, and a wheel is always unpacked
+    return Path(__file__).parent / "data"
 
 
-def _tables(folder: Traversable, manifest: dict[str, Any]) -> dict[str, Table]:
+def _tables(folder: Path, manifest: dict[str, Any]) -> dict[str, Table]:
     return {
         name: Table(
             id=name,
@@ -107,7 +107,7 @@ def _field(row: dict[str, str]) -> Field:
     )
 
 
-def _code_lists(folder: Traversable) -> dict[str, CodeList]:
+def _code_lists(folder: Path) -> dict[str, CodeList]:
     lists = {row["list"]: _dictionary(folder, row) for row in read_rows(folder, "dictionaries.csv")}
     enums: dict[str, list[dict[str, str]]] = {}
     for row in read_rows(folder, "enums.csv"):
@@ -117,25 +117,28 @@ def _code_lists(folder: Traversable) -> dict[str, CodeList]:
     }
 
 
-def _dictionary(folder: Traversable, index: dict[str, str]) -> CodeList:
-    codes = {row["code"]: _code(row) for row in read_rows(folder, f"dictionaries/{index['list']}.csv")}
+def _dictionary(folder: Path, index: dict[str, str]) -> CodeList:
+    codes = [_code(row) for row in read_rows(folder, f"dictionaries/{index['list']}.csv")]
     return CodeList(
         id=index["list"],
         title=index["title"],
         section=index["section"],
         standard=index["standard"],
         open=False,
-        codes=MappingProxyType(_promised(index, codes)),
+        codes=MappingProxyType(_by_code(index, codes)),
         pattern=index["pattern"],
         match=index["match"],
     )
 
 
-def _promised(index: dict[str, str], codes: dict[str, Code]) -> dict[str, Code]:
-    """`codes`, when as many as the index promises: a repeated code would vanish silently."""
-    if len(codes) != int(index["entries"]):
-        raise SpecError(f"{index['list']}: {len(codes)} distinct codes, {index['entries']} promised")
-    return codes
+def _by_code(index: dict[str, str], codes: list[Code]) -> dict[str, Code]:
+    """Code -> its row. Raises SpecError for another count, or a repeated code: it would vanish silently."""
+    found = {code.code: code for code in codes}
+    if not len(found) == len(codes) == int(index["entries"]):
+        raise SpecError(
+            f"{index['list']}: {len(codes)} rows, {len(found)} distinct codes, {index['entries']} promised"
+        )
+    return found
 
 
 _CODE_COLUMNS = {"code", "name", "printed_code", "printed_name", "status", "note"}
@@ -154,29 +157,25 @@ def _code(row: dict[str, str]) -> Code:
 
 
 def _inline_list(index: dict[str, str], rows: list[dict[str, str]]) -> CodeList:
-    codes = {
-        row["code"]: Code(
-            row["code"], row["name"], row["code"], row["name"], "ok", row["note"], MappingProxyType({})
-        )
-        for row in rows
-    }
+    nothing = MappingProxyType(dict[str, str]())
+    codes = [Code(r["code"], r["name"], r["code"], r["name"], "ok", r["note"], nothing) for r in rows]
     return CodeList(
         id=index["list"],
         title=index["title"],
         section=index["section"],
         standard="",
-        open=index["open"] == "true",
-        codes=MappingProxyType(_promised(index, codes)),
+        open={"true": True, "false": False}[index["open"]],
+        codes=MappingProxyType(_by_code(index, codes)),
         inline=True,
     )
 
 
-def _conditions(folder: Traversable) -> Iterator[Condition]:
+def _conditions(folder: Path) -> Iterator[Condition]:
     for row in read_rows(folder, "conditions.csv"):
         yield Condition(**{**row, "traps": tuple(row["traps"].split())})  # type: ignore[arg-type]
 
 
-def _interfaces(folder: Traversable) -> dict[str, Interface]:
+def _interfaces(folder: Path) -> dict[str, Interface]:
     entries = tomllib.loads(folder.joinpath("interfaces.toml").read_text("utf-8"))
     return {
         name: Interface(

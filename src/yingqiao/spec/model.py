@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 
 class Required(StrEnum):
@@ -155,7 +155,7 @@ class Edition:
     interfaces: Mapping[str, Interface]
     messages: Mapping[str, str]
     """Message id -> Chinese template with {field}-style places: all texts the gateway answers with."""
-    folder: Traversable | None = None
+    folder: Path | None = None
     """Where it was read from: README.md, examples and the promised counts lie there."""
 
     def conditions_of(self, table: str, field: str) -> tuple[Condition, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from yingqiao.spec.model import Edition
 
@@ -31,7 +31,7 @@ def notes_of(edition: Edition) -> Mapping[str, Note]:
     return read_notes(edition.folder) if edition.folder is not None else {}
 
 
-def read_notes(folder: Traversable) -> Mapping[str, Note]:
+def read_notes(folder: Path) -> Mapping[str, Note]:
     """Id -> row of README.md in `folder`. Raises OSError."""
     text = folder.joinpath("README.md").read_text("utf-8")
     return {match[1]: _note(match[1], match[2].split(" | ")) for match in _ROW.finditer(text)}

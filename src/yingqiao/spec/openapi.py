@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from yingqiao.spec.model import Edition, Interface
+from yingqiao.spec.rules import MESSAGES
 from yingqiao.spec.schema import DIALECT, Schema, definition_name, definitions_of
 
 COMPONENTS: Final = "#/components/schemas/"
 ENVELOPE_TABLE: Final = "main_envelope"
+_TURNED_AWAY: Final[Mapping[str, tuple[str, str, str]]] = {
+    "400": ("Malformed", "not-json", "改正后重试"),
+    "408": ("TooSlow", "too-slow", "重试"),
+    "413": ("TooLarge", "too-large", "缩小后重试"),
+    "429": ("TooMany", "too-many", "按 Retry-After 等待后重试"),
+    "503": ("Later", "store-unavailable", "按 Retry-After 等待后重试"),
+}
+"""HTTP status -> response name, message, what to do: not judged, nothing of the request is kept (T11)."""
 
 
 def openapi(edition: Edition) -> Schema:
@@ -30,7 +40,7 @@ def openapi(edition: Edition) -> Schema:
         "components": {
             "parameters": {"encryption-type": _header(edition)},
             "schemas": _schemas(edition, served),
-            "responses": {"Answer": _answer(edition), "Later": _later(edition)},
+            "responses": {"Answer": _answer(edition), **_turned_away(edition)},
         },
     }
 
@@ -60,7 +70,10 @@ def _operation(edition: Edition, interface: Interface) -> Schema:
         },
         "responses": {
             "200": {"$ref": "#/components/responses/Answer"},
-            "503": {"$ref": "#/components/responses/Later"},
+            **{
+                status: {"$ref": f"#/components/responses/{name}"}
+                for status, (name, _, _) in _TURNED_AWAY.items()
+            },
         },
         "security": [],
         "x-yingqiao-record": record,
@@ -113,14 +126,17 @@ def _answer(edition: Edition) -> Schema:
         "accepted": (1, {}),
         "accepted-with-warnings": (1, {"count": 2}),
         "bad-signature": (0, {}),
-        "unknown-hospital": (0, {"code": "12140000000000000X"}),
+        "unknown-hospital": (0, {"code": "1214000040000000X7"}),
         "validation-failed": (0, {"first": "检查唯一标识 risStudyId 必填", "count": 3}),
     }
     return _response(edition, "已处理：code 1 已持久保存，0 被拒收，message 说明原因（T11）", shown)
 
 
-def _later(edition: Edition) -> Schema:
-    return _response(edition, "暂时不能保存，稍后以相同内容重试", {"store-unavailable": (0, {})})
+def _turned_away(edition: Edition) -> dict[str, Schema]:
+    return {
+        name: _response(edition, f"未处理，可{mend}", {message: (0, dict.fromkeys(MESSAGES[message], 30))})
+        for name, message, mend in _TURNED_AWAY.values()
+    }
 
 
 def _response(edition: Edition, description: str, shown: dict[str, tuple[int, dict[str, Any]]]) -> Schema:

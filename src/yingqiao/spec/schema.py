@@ -1,8 +1,8 @@
 """JSON Schema 2020-12 of the tables, in the strict form: what a sender should send.
 
-The gateway accepts far more: numbers as strings, other date forms, overlong values, aliases, other letter case
-(the T rows of the edition's README). A schema cannot say "accepted with a warning", so it says what never earns
-one. Conditions are told in `x-yingqiao-conditions`; `exchange` evaluates them.
+The gateway accepts far more: numbers as strings, other date forms, overlong values, aliases, other letter
+case (the T rows of the edition's README). A schema cannot say "accepted with a warning", so it says what
+never earns one. Conditions are told in `x-yingqiao-conditions`; `exchange` evaluates them.
 """
 
 from __future__ import annotations
@@ -125,7 +125,11 @@ def _texts(edition: Edition, field: Field) -> Schema:
 
 def _value(edition: Edition, table: Table, field: Field, prefix: str) -> Schema:
     target = target_of(table, field)
-    reference = {"$ref": prefix + definition_name(*target)} if target else {"type": "string", "minLength": 1}
+    reference: Schema = (
+        {"$ref": prefix + definition_name(*target)} if target else {"type": "string", "minLength": 1}
+    )
+    if field.format == "urls":
+        reference["pattern"] = "^(https?|ftps?|s3)://"
     if field.type == "array":
         return {"type": "array", "items": reference}
     if field.type == "object":

@@ -104,12 +104,14 @@ def users_of(edition: Edition, codes: CodeList) -> list[tuple[str, str]]:
 
 
 def code_words(code: Code) -> str:
-    """`25 水族（印刷有误，已更正：印刷为 5）`."""
+    """`25 水族（印刷有误，已更正，印刷为 5，丢失十位，GB/T 3304 为 25）`."""
     remarks = [STATUS_WORDS[code.status]] if code.status != "ok" else []
     if code.printed_code != code.code:
         remarks.append(f"印刷为 {code.printed_code}")
     if code.extra.get("proposed_code"):
         remarks.append(f"可能是 {code.extra['proposed_code']}")
+    if code.note:
+        remarks.append(code.note)
     return f"{code.code} {code.name}" + (f"（{'，'.join(remarks)}）" if remarks else "")
 
 

@@ -1,8 +1,8 @@
 """The intake interfaces as bare ASGI functions: limits, then the pure middle, then durable, then the answer.
 
-A request is answered with HTTP 200 and code 0 or 1 once it was judged (T11); other statuses say that it was not
-judged or not kept: 400 no JSON, 405, 408 too slow, 413 too large, 415 compressed, 429 and 503 later, 500 with an
-incident id.
+A request is answered with HTTP 200 and code 0 or 1 once it was judged (T11); other statuses say that it
+was not judged or not kept: 400 no JSON, 405, 408 too slow, 413 too large, 415 compressed, 429 and 503
+later, 500 with an incident id.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Intake:
         return take() if len(raw) <= self._settings.thread_above_bytes else await self._in_thread(take)
 
     def _allow(self, visit: Visit, taken: Taken) -> None:
-        """The limits that need to know who sent it. Raises TurnedAwayError: nothing is kept of the request."""
+        """The limits that need to know who sent it. Raises TurnedAwayError: nothing is kept."""
         for submission in taken.submissions:
             visit.hospital = submission.hospital_code
             if submission.body_kind is BodyKind.ENVELOPE:

@@ -1,6 +1,6 @@
 """What /metrics tells: counts by the stage where a walk ended, durations by stage, and how things stand.
 
-With several processes prometheus_client keeps its values in files (PROMETHEUS_MULTIPROC_DIR); one process keeps
+With several processes prometheus_client keeps its values in files (PROMETHEUS_MULTIPROC_DIR); one keeps
 them in memory. Either way a request touches a few numbers, all looked up beforehand.
 """
 

@@ -1,7 +1,7 @@
 """uvicorn's httptools protocol with the limits a public port needs.
 
-Time and size of a request's head, time to drain the rest of a refused body, time for a reader who does not read,
-number of connections.
+Time and size of a request's head, time to drain the rest of a refused body, time for a reader who does not
+read, number of connections.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     limits: HttpSettings
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 uvicorn's own signature
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting_since: float | None = None
         """Loop time since when a request's head, or the rest of a refused body, is awaited."""

@@ -29,7 +29,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def bind(address: str, backlog: int, count: int = 1) -> list[socket.socket]:
-    """`count` listening sockets on `HOST:PORT`, one per process; the kernel shares connections out among them.
+    """`count` listening sockets on `HOST:PORT`, one per process; the kernel shares connections out.
 
     Port 0 picks a free one, the same for all. Raises AddressError: in use, not ours, not resolvable.
     """
@@ -123,10 +123,12 @@ async def serve_until(
     servers: Sequence[tuple[GatewayServer, list[socket.socket]]],
     ready: Callable[[], None],
 ) -> None:
-    """Run the servers until `stopping` is set and accepted requests are answered; `ready` is called once all listen."""
+    """Run the servers until `stopping` is set and what was accepted is answered; `ready` once all listen."""
     running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
     stop = asyncio.ensure_future(stopping.wait())
-    while not all(server.started for server, _ in servers) and not any(task.done() for task in running):
+    while not all(  # noqa: ASYNC110 uvicorn tells by a flag only
+        server.started for server, _ in servers
+    ) and not any(task.done() for task in running):
         await asyncio.sleep(0.01)
     ready()
     await asyncio.wait([stop, *running], return_when=asyncio.FIRST_COMPLETED)

@@ -20,7 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from yingqiao.spec import Edition
-from yingqiao.spec.schema import json_schema, openapi
+from yingqiao.spec.openapi import openapi
+from yingqiao.spec.schema import json_schema
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import MESSAGES, App, Receive, Scope, Send, body_of, header, send_json
 from yingqiao.web.health import Health, live_app, ready_app
@@ -78,7 +79,7 @@ def intake_app(intake: Intake, edition: Edition, rest: App) -> App:
         routes |= dict.fromkeys((interface.path, *interface.aliases), app)
     find = routes.get
 
-    def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:  # noqa: ANN401 the coroutine of whichever app
+    def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:
         return (find(scope["path"]) or rest)(scope, receive, send)
 
     return dispatch
@@ -150,14 +151,14 @@ class _Endpoint:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 Starlette's own types
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
 
 
 class _Application(Starlette):
     """Starlette without its own last resort: `_safe` has the last word."""
 
-    def build_middleware_stack(self) -> Any:  # noqa: ANN401 Starlette's own type
+    def build_middleware_stack(self) -> Any:
         return ExceptionMiddleware(
             self.router, handlers={HTTPException: _said, StoreUnavailable: _unavailable}
         )

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from sqlalchemy import func, select
+
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from tests.peers.postgres import PostgresServer
-
 from yingqiao.store import linkage
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.linkage import Linker, link_all, link_batch, relink_all

@@ -1,78 +1,26 @@
-"""The caller's side of the main interfaces against the real receiver behind a real socket (三(一), 四(二)1)."""
+"""The caller's side of the main interfaces against the real receiver, over a socket (三(一), 四(二)1)."""
 
 import asyncio
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 import pytest
 
+from tests.helpers.receiver_server import serve_receiver
 from yingqiao.client import AsyncGateway, Gateway, Misunderstood, Refused, Unavailable
 from yingqiao.client.protocol import findings_of
 from yingqiao.exchange.model import Level
-from yingqiao.exchange.profile import Profile
-from yingqiao.exchange.receive import HospitalEntry, Receiver
-from yingqiao.spec import load_edition
 
 CODE, KEY = "12140000405700101D", "0123456789abcdeffedcba9876543210"
-PATHS = {
-    "/exam-sync": "exam-sync",
-    "/report/sync": "report-sync",
-    "/examMergeReport-sync": "examMergeReport-sync",
-}
-
-
-class _Book:
-    def get(self, code):
-        known = HospitalEntry(CODE, "示范医院", False, (bytes.fromhex(KEY),), Profile())
-        return known if code == CODE else None
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """The pure middle behind http.server: enough of a gateway to be called."""
-
-    fixed: tuple[int, dict[str, str], bytes] | None = None
-    submissions: ClassVar[list] = []
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        status, headers, answer = self.fixed or self._take(body)
-        self.send_response(status)
-        for name, value in {**headers, "content-length": str(len(answer))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def _take(self, body):
-        receiver = Receiver(load_edition(), _Book())
-        now = int(time.time() * 1000)
-        kind = self.headers["encryption-type"]
-        taken = receiver.take(PATHS[self.path], body, peer="t", received_at=now, encryption_type=kind)
-        self.submissions.extend(taken.submissions)
-        return taken.http_status, {}, taken.answer.to_json()
-
-    def log_message(self, *args):
-        """Quiet."""
 
 
 @pytest.fixture
 def peer():
-    """(base URL, handler class) of a gateway on a free port."""
-    handler = type("Handler", (_Handler,), {"submissions": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_receiver(CODE, KEY) as server:
+        yield server
 
 
 def test_a_refusal_lists_all_findings(peer):
     """三(一): code 0; every missing required field is named at once."""
-    with Gateway(peer[0], CODE, KEY) as gateway, pytest.raises(Refused) as caught:
+    with Gateway(peer.url, CODE, KEY) as gateway, pytest.raises(Refused) as caught:
         gateway.push_exam({"risStudyId": "1", "lastChangeTime": "2026-01-05 10:00:00", "hospitalCode": CODE})
     fields = {finding.field for finding in caught.value.answer.findings if finding.level is Level.REFUSE}
     assert {"patName", "idCard", "sex"} <= fields
@@ -80,14 +28,14 @@ def test_a_refusal_lists_all_findings(peer):
 
 
 def test_a_wrong_key_is_refused_as_such(peer):
-    with Gateway(peer[0], CODE, "00" * 16) as gateway, pytest.raises(Refused) as caught:
+    with Gateway(peer.url, CODE, "00" * 16) as gateway, pytest.raises(Refused) as caught:
         gateway.push_report({"recordNum": "1"})
     assert caught.value.answer.findings[0].rule == "cannot-decrypt"
 
 
 def test_the_merged_upload_carries_both_members(peer):
     """四(二)2: {"patient": …, "report": …}."""
-    with Gateway(peer[0], CODE, bytes.fromhex(KEY)) as gateway, pytest.raises(Refused) as caught:
+    with Gateway(peer.url, CODE, bytes.fromhex(KEY)) as gateway, pytest.raises(Refused) as caught:
         gateway.push_merged({"risStudyId": "1"}, {"recordNum": "2"})
     prefixes = {finding.field.partition(".")[0] for finding in caught.value.answer.findings}
     assert {"patient", "report"} <= prefixes
@@ -95,7 +43,7 @@ def test_the_merged_upload_carries_both_members(peer):
 
 def test_the_async_face_says_the_same(peer):
     async def push():
-        async with AsyncGateway(peer[0], CODE, KEY) as gateway:
+        async with AsyncGateway(peer.url, CODE, KEY) as gateway:
             await gateway.push_exam({"risStudyId": "1"})
 
     with pytest.raises(Refused):
@@ -104,8 +52,8 @@ def test_the_async_face_says_the_same(peer):
 
 @pytest.mark.parametrize(("status", "wait"), [(429, 7.0), (503, 7.0), (408, None), (500, None)])
 def test_come_again_later(peer, status, wait):
-    peer[1].fixed = (status, {"Retry-After": "7"} if wait else {}, '{"code":0,"message":"请稍后"}'.encode())
-    with Gateway(peer[0], CODE, KEY) as gateway, pytest.raises(Unavailable, match="请稍后") as caught:
+    peer.fixed = (status, {"Retry-After": "7"} if wait else {}, '{"code":0,"message":"请稍后"}'.encode())
+    with Gateway(peer.url, CODE, KEY) as gateway, pytest.raises(Unavailable, match="请稍后") as caught:
         gateway.push_exam({})
     assert (caught.value.status, caught.value.retry_after, caught.value.retryable) == (status, wait, True)
 
@@ -114,8 +62,8 @@ def test_come_again_later(peer, status, wait):
     ("status", "body"), [(200, b"<html>"), (404, b"{}"), (200, b'{"code":"?"}'), (200, b"[]")]
 )
 def test_an_answer_of_someone_else(peer, status, body):
-    peer[1].fixed = (status, {}, body)
-    with Gateway(peer[0], CODE, KEY) as gateway, pytest.raises(Misunderstood):
+    peer.fixed = (status, {}, body)
+    with Gateway(peer.url, CODE, KEY) as gateway, pytest.raises(Misunderstood):
         gateway.push_exam({})
 
 
@@ -128,8 +76,8 @@ def test_nobody_there():
 def test_an_accepted_answer_with_its_findings(peer):
     """T08: integer code; findings of an accepted record sit in content.findings."""
     said = '{"code":1,"message":"成功","content":{"findings":[{"field":"a","level":"warn","rule":"date"},3]}}'
-    peer[1].fixed = (200, {}, said.encode())
-    with Gateway(peer[0], CODE, KEY) as gateway:
+    peer.fixed = (200, {}, said.encode())
+    with Gateway(peer.url, CODE, KEY) as gateway:
         answer = gateway.push_exam({})
     assert answer.accepted
     assert [(f.field, f.level) for f in answer.findings] == [("a", Level.WARN)]

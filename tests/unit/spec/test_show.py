@@ -77,7 +77,7 @@ def test_a_table_in_words(edition: Edition) -> None:
 
 def test_a_code_list_in_words(edition: Edition) -> None:
     text = describe_code_list(edition, "六(八)")
-    assert "25 水族（印刷有误，已更正，印刷为 5）" in text
+    assert "25 水族（印刷有误，已更正，印刷为 5，丢失十位" in text
     assert "exam.ethnic" in text
     assert "可能是 B206ZZZZ1" in describe_code_list(edition, "technique-code")
 

@@ -57,7 +57,7 @@ class _Maker:
             ris_study_id=visit.ris_study_id,
             patient_name=visit.patient.name,
             study_uid=visit.study_uid,
-            steps=tuple(steps),
+            steps=tuple(sorted(steps, key=lambda step: step.at)),
             state=state,
             linked=bool(state) and flaw is not Flaw.DELETED,
         )
