@@ -23,8 +23,11 @@ from threading import Event
 
 import orjson
 import pytest
+
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
-from yingqiao.store.landing import LandingArea
+from yingqiao.store.compression import decompress
+from yingqiao.store.landing import LandingReader
+from yingqiao.store.objects import LocalObjects
 
 KILLS = int(os.environ.get("YINGQIAO_KILLS", "12"))
 YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
@@ -123,12 +126,11 @@ def check_everything(data: Path, pushed: Pushed) -> None:
         for key, value in pushed.reports.items():
             assert record_of(connection, "reports", "record_num", key)["remark"] == value
         for (pdf,) in connection.execute("SELECT pdf_object FROM reports"):
-            content = next((data / "objects").rglob(pdf.removeprefix("sha256:"))).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == pdf.removeprefix("sha256:")
+            LocalObjects(data / "objects").verify(pdf)
         rows = connection.execute(
             'SELECT sop_uid, digest, segment, "offset", length, dataset_offset FROM instances'
         ).fetchall()
-    landing = LandingArea(data / "landing")
+    landing = LandingReader(data / "landing")
     indexed = {}
     for sop_uid, digest, segment, offset, length, dataset_offset in rows:
         dataset = landing.read(segment, offset, length)[dataset_offset:]

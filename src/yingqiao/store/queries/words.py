@@ -62,7 +62,7 @@ def _flag_or_all(value: str) -> bool | None:
 
 
 def _one_of(kind: type[StrEnum]) -> Parse:
-    def parse(value: str) -> Any:  # noqa: ANN401 a member of `kind`
+    def parse(value: str) -> Any:
         try:
             return kind(value)
         except ValueError:
