@@ -1,4 +1,4 @@
-"""`python -m benchmarks.http [--seconds N] [--rows …]`: needs wrk, PostgreSQL and the `bench` dependencies."""
+"""`python -m benchmarks.http [--seconds N] [--rows …]`: needs wrk and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class Bench:
     def _exams(self, name: str, url: str, connections: int, processes: list[int]) -> None:
         self._run(name, url, "/exam-sync", self.exams, connections, processes)
 
-    def _run(self, name: str, url: str, route: str, bodies: Path, connections: int, processes: list[int]) -> None:
+    def _run(
+        self, name: str, url: str, route: str, bodies: Path, connections: int, processes: list[int]
+    ) -> None:
         self.rows[name] = row = run_load(url, route, bodies, connections, self.seconds, processes)
         print(_line(name, row), flush=True)
 
@@ -88,7 +90,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=10, help="per row")
     parser.add_argument("--rows", nargs="+", choices=known, default=list(known))
-    parser.add_argument("--folder", type=Path, help="on the disk to be measured; default: the temporary folder")
+    parser.add_argument(
+        "--folder", type=Path, help="on the disk to be measured; default: the temporary folder"
+    )
     asked = parser.parse_args()
     packages = " ".join(f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "orjson"))
     print(f"{platform.machine()}，{os.cpu_count()} 核 · Python {platform.python_version()} · {packages}")

@@ -36,7 +36,13 @@ def make_app(database: Path) -> FastAPI:
         connection.execute("PRAGMA synchronous=FULL")
 
     metadata = MetaData()
-    exams = Table("exams", metadata, Column("id", Integer, primary_key=True), Column("key", String), Column("body", Text))
+    exams = Table(
+        "exams",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("key", String),
+        Column("body", Text),
+    )
     metadata.create_all(engine)
     app = FastAPI()
 

@@ -168,7 +168,7 @@ def _pdf(database: Database, objects: Objects | None, request: Request) -> Respo
     return StreamingResponse(_chunks(opened), 200, headers, media_type="application/pdf")
 
 
-def _chunks(opened: BinaryIO) -> Any:  # noqa: ANN401 a generator of bytes
+def _chunks(opened: BinaryIO) -> Any:
     with opened:
         while chunk := opened.read(_CHUNK):
             yield chunk
