@@ -22,4 +22,4 @@ lock: ## 重新锁定依赖 / lock the dependencies again
 	@scripts/lock.sh
 
 clean: ## 删除环境与演示数据 / remove the environment and the demo's data
-	rm -rf .venv .uv demo-data
+	rm -rf .venv .uv demo-data demo-data.previous

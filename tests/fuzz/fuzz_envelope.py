@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the envelope: any body, whole or damaged, is answered.
 
 `python -m tests.fuzz.fuzz_envelope -max_total_time=60 [corpus folder]` (needs atheris).
-The invariants are those of
-`one_input`, which the deterministic tests run too.
+The invariants are those of `one_input`, which the
+deterministic tests run too.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import orjson
 import pybase64
+
 from tests.fuzz import instrumented
 from tests.unit.exchange.records import CODE, EDITION, KEY, NEXT_KEY, NOW_MS, NOW_S, Register, hospital
-
 from yingqiao.exchange.envelope import seal, sign
 from yingqiao.exchange.model import BodyKind, Outcome
 from yingqiao.exchange.receive import Policy, Receiver, Taken
@@ -40,7 +40,7 @@ def check(taken: Taken) -> None:
     (submission,) = taken.submissions
     assert (submission.outcome is Outcome.ACCEPTED) == (answer["code"] == 1)
     assert len(submission.digest) == 32
-    assert "\0" not in submission.hospital_code
+    assert "\0" not in submission.hospital_code + submission.message
     if submission.body_kind is BodyKind.RECORD:
         orjson.loads(submission.body.removeprefix(b"\xef\xbb\xbf"))
     if answer["code"] == 1:

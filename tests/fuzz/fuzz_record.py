@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+
 from tests.fuzz import instrumented
 from tests.unit.exchange.records import CODE, EDITION, exam, report
-
 from yingqiao.exchange import bounded_json
 from yingqiao.exchange.errors import Refusal
 from yingqiao.exchange.judge import judge

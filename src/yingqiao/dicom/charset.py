@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from codecs import getincrementaldecoder
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from yingqiao.dicom import iso2022
 
@@ -66,19 +66,15 @@ class _Arbitration:
     def decide(self) -> Decoded:
         if iso2022.has_escapes(self.joined):
             return self._by_escapes()
-        texts = [raw for raw in self.raws.values() if not raw.isascii()]
-        stated = self._stated(texts)
-        used = _truth(texts, stated)
+        texts = tuple(raw for raw in self.raws.values() if not raw.isascii())
+        decide = _decide_again if len(self.joined) <= _CACHED_SIZE else _decide
+        stated, used = decide(texts, self.codecs)
         if used is None:
             return self._value_by_value(stated)
         if used == stated:
             return self._answer(used, self.declared)
         self._note("charset-lied" if self.declared else "charset-missing")
         return self._answer(used, _TERMS.get(used, used))
-
-    def _stated(self, texts: list[bytes]) -> str | None:
-        """The declared codec that fits every value; ASCII never does here. None when none fits."""
-        return next((codec for codec in self.codecs if all(_fits(text, codec) for text in texts)), None)
 
     def _by_escapes(self) -> Decoded:
         initial = self.codecs[0] if self.codecs else "ascii"
@@ -129,7 +125,18 @@ class _Arbitration:
             self.oddities.append(oddity)
 
 
-def _truth(texts: list[bytes], stated: str | None) -> str | None:
+def _decide(texts: tuple[bytes, ...], codecs: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """The declared codec that fits every value (None: none does), and the one the values are written in."""
+    stated = next((codec for codec in codecs if all(_fits(text, codec) for text in texts)), None)
+    return stated, _truth(texts, stated)
+
+
+_decide_again = lru_cache(maxsize=512)(_decide)
+"""The instances of a series carry the same texts: only the first costs a judgement."""
+_CACHED_SIZE = 2048
+
+
+def _truth(texts: Sequence[bytes], stated: str | None) -> str | None:
     """The codec the bytes are written in. `stated` is the declared codec when it fits; None as answer: no
     single one fits."""
     utf8 = all(_fits(text, _UTF8) for text in texts)

@@ -78,6 +78,7 @@ class StoreAssociation:
         self._began = self._since = self._message_began = time.monotonic()
         self._answers: list[_Answer] = []
         self._arrival: Arrival | None = None
+        self._head = b""
         self._refusal: tuple[int, str] | None = None
 
     def serve(self) -> None:
@@ -197,7 +198,8 @@ class StoreAssociation:
         if self._refusal is None and command.field == CommandField.C_STORE_RQ:
             self._arrival = self._new_arrival(context_id, command)
         if command.has_dataset:
-            self._sink.begin(self._arrival, part10_head(self._arrival) if self._arrival else b"")
+            self._head = part10_head(self._arrival) if self._arrival else b""
+            self._sink.begin(self._arrival, self._head)
             self._machine.receive_into(self._sink)
         elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
             self._answer(context_id, command, 0)
@@ -272,7 +274,7 @@ class StoreAssociation:
                 raise
             return
         with sink.dataset as dataset:
-            answer.pending = self._service.landing.append(arrival, part10_head(arrival), dataset)
+            answer.pending = self._service.landing.append(arrival, self._head, dataset)
             if self._window > 1:  # the buffer is used again before the flush
                 answer.facts = self._facts_of(arrival, dataset)
 

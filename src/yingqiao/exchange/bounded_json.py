@@ -21,7 +21,10 @@ class JsonError(ValueError):
 
 
 def load(raw: bytes) -> Any:
-    """The value of UTF-8 JSON, a byte order mark tolerated (T06), bounded in depth and size. Raises JsonError."""
+    """The value of UTF-8 JSON, a byte order mark tolerated (T06), bounded in depth and size.
+
+    Raises JsonError.
+    """
     value = load_outer(raw)
     # Counting bytes is cheaper than walking a small document, walking cheaper than counting a large one.
     if len(raw) > _LARGE or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:

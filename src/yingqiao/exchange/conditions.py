@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from yingqiao.spec.rules import split_when
+
 Values = Mapping[str, Any]
 Rule = Callable[[Values], bool]
 
@@ -18,15 +20,21 @@ _EXAMINED_CHECK = frozenset({2, 3, 4})
 _WRITTEN_CHECK = frozenset({3, 4})
 _AUDITED_CHECK = frozenset({4})
 _OTHER = 9
+_TRUE = ("1", "true", "True", 1)
 
 
 class UnknownConditionError(ValueError):
     """The edition names a condition this program cannot evaluate."""
 
 
-def compile_condition(when: str) -> Rule:
-    """The rule `name` or `name:parameters`. Raises UnknownConditionError."""
-    name, _, parameter = when.partition(":")
+def compile_condition(when: str, items: frozenset[str] = frozenset()) -> Rule:
+    """The rule `name` or `name:parameters`; `items` are codes and names of the field's list.
+
+    Raises UnknownConditionError.
+    """
+    name, parameter = split_when(when)
+    if name == "mutual-item":
+        return _mutual_item(items)
     if name in _PLAIN and not parameter:
         return _PLAIN[name]
     if name in _WITH_PARAMETER and parameter:
@@ -65,9 +73,9 @@ def _exam_finished(values: Values) -> bool:
     return status in _EXAMINED_CHECK if isinstance(status, int) else is_written(values)
 
 
-def _mutual_item(values: Values) -> bool:
-    """One of the pair names an item of the list; the other has to be there too (T41)."""
-    return "examItemCode" in values or "examItemName" in values
+def _mutual_item(items: frozenset[str]) -> Rule:
+    """One of the pair is of the list, so the other has to be there too (T41)."""
+    return lambda values: values.get("examItemCode") in items or values.get("examItemName") in items
 
 
 def _source_physical(values: Values) -> bool:
@@ -92,6 +100,10 @@ def _present(parameter: str) -> Rule:
     return lambda values: parameter in values
 
 
+def _true(parameter: str) -> Rule:
+    return lambda values: values.get(parameter) in _TRUE
+
+
 _PLAIN: Mapping[str, Rule] = {
     "source-physical": _source_physical,
     "exam-finished": _exam_finished,
@@ -100,11 +112,11 @@ _PLAIN: Mapping[str, Rule] = {
     "report-audited": is_audited,
     "report-signed": is_audited,
     "exam-checked": is_checked,
-    "mutual-item": _mutual_item,
 }
 _WITH_PARAMETER: Mapping[str, Callable[[str], Rule]] = {
     "source": _source,
     "final-without": _final_without,
     "without": _without,
     "present": _present,
+    "true": _true,
 }

@@ -65,8 +65,8 @@ def take_out(plaintext: bytes, value: Any, taken: dict[str, str]) -> bytes:
 def _exchange(body: bytes, old: bytes, new: bytes) -> bytes:
     """`body` with each `old` as `new`, b'' when there is none.
 
-    `old` is a quoted text without quotes inside, so looking for its head first stays linear, and is many times
-    faster than bytes.replace with a needle of megabytes.
+    `old` is a quoted text without quotes inside, so looking for its head first stays linear,
+    and is many times faster than bytes.replace with a needle of megabytes.
     """
     pieces, last = [], 0
     at = body.find(old[:_NEEDLE])

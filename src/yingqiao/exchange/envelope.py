@@ -17,6 +17,7 @@ from yingqiao.exchange import bounded_json
 from yingqiao.exchange.errors import Refusal
 from yingqiao.exchange.model import Finding, Level
 from yingqiao.exchange.profile import Profile
+from yingqiao.exchange.values import shorten
 from yingqiao.gm import sm4
 
 BEIJING_OFFSET = 28_800
@@ -86,7 +87,7 @@ def open_envelope(
 ) -> Opened:
     """Verified and decrypted with the first of `keys` (16 bytes each, the current one first) that fits.
 
-    `grade` maps the rules signature, timestamp, old-key, encoding to levels. Raises Refusal: bad-signature,
+    `grade` maps the rules timestamp, old-key, encoding to levels. Raises Refusal: bad-signature,
     bad-timestamp, outside-window, bad-base64, cannot-decrypt, inner-not-json.
     """
     notes = _Notes(grade or _default_grade)
@@ -104,7 +105,7 @@ def open_envelope(
 def verify_encryption_type(value: str | None) -> None:
     """Absent = SM4; anything else is not defined (T05). Raises Refusal."""
     if value is not None and value.strip() and value.strip().upper() != "SM4":
-        raise Refusal("unknown-encryption", value=value.strip()[:40])
+        raise Refusal("unknown-encryption", value=shorten(value))
 
 
 def sign(data: str, hospital_code: str, timestamp: str) -> str:
@@ -171,7 +172,7 @@ def _check_signature(envelope: Envelope) -> None:
 def _check_timestamp(text: str, now_ms: int, window: Window, notes: _Notes) -> None:
     stamp = text.strip()
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= _MAX_TIMESTAMP_DIGITS):
-        raise Refusal("bad-timestamp", value=stamp[:40])
+        raise Refusal("bad-timestamp", value=shorten(stamp))
     seconds = int(stamp)
     if seconds >= _MILLISECONDS_FROM:
         seconds //= 1000

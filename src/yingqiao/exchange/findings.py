@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from yingqiao.exchange.model import Finding, Level
-from yingqiao.exchange.profile import Profile
+from yingqiao.exchange.profile import FIRM, Profile
 from yingqiao.spec import Field
 
 MAX_FINDINGS = 500
@@ -28,7 +28,7 @@ class Collector:
     ) -> None:
         """One finding at `field` (None: the whole record), unless the profile keeps it silent."""
         name, label = (field.name, field.label) if field is not None else ("", "")
-        level = self._profile.grade(self._table, name, rule)
+        level = Level.REFUSE if rule in FIRM else self._profile.grade(self._table, name, rule)
         if level is None:
             return
         if len(self.found) >= MAX_FINDINGS:

@@ -60,7 +60,7 @@ def judge(
     """`value` (opened JSON) of `table` from the hospital. `load` is given on replay only,
     to find taken documents.
 
-    Raises Refusal: not-object, single-record, hospital-mismatch.
+    Raises Refusal: not-object, single-record.
     """
     extra = Collector(table, profile)
     record = _one_record(value, extra)
@@ -147,26 +147,32 @@ class _Judge:
     def __call__(self, table: str, record: dict[str, Any]) -> Part:
         validator = compile_validator(self._edition, table, self._profile)
         members, unknown, renamed = validator.names.settle(record)
-        self._check_hospital(members)
-        papers, taken, found, members = self._documents(validator, table, members)
+        found = Collector(table, self._profile)
+        self._check_hospital(validator, members, found)
+        papers, taken, members = self._documents(validator, members, found)
         validated = validator.run(members, unknown, renamed)
-        if found:
-            validated = replace(validated, findings=(*validated.findings, *found))
+        if found.found:
+            validated = replace(validated, findings=(*found.found, *validated.findings))
         pdf = next(iter(taken.values()), "").removeprefix(documents.REFERENCE)
         return Part(table, validated, papers, taken, pdf)
 
-    def _check_hospital(self, members: dict[str, Any]) -> None:
+    def _check_hospital(self, validator: Validator, members: dict[str, Any], found: Collector) -> None:
         """The envelope's hospitalCode is the tenant; another one inside needs the hospital group (T17)."""
         inner = text_of(members.get("hospitalCode"))
         if inner and inner.upper() != self._code.upper() and inner not in self._profile.group:
-            raise Refusal("hospital-mismatch", inner=shorten(inner), outer=self._code)
+            problem = self._edition.messages["hospital-mismatch"].format(
+                inner=shorten(inner), outer=self._code
+            )
+            field = validator.table.field("hospitalCode")
+            found.add(
+                field, "hospital", problem, "请核对 hospitalCode；医院集团请联系平台登记成员代码", ("T17",)
+            )
 
     def _documents(
-        self, validator: Validator, table: str, members: dict[str, Any]
-    ) -> tuple[tuple[Document, ...], dict[str, str], tuple[Finding, ...], dict[str, Any]]:
+        self, validator: Validator, members: dict[str, Any], found: Collector
+    ) -> tuple[tuple[Document, ...], dict[str, str], dict[str, Any]]:
         papers: list[Document] = []
         taken: dict[str, str] = {}
-        found = Collector(table, self._profile)
         for member in validator.documents:
             text = members.get(member.name)
             if not isinstance(text, str) or not text.strip():
@@ -179,7 +185,7 @@ class _Judge:
             else:
                 taken[text] = reference
                 members = {**members, member.name: reference}
-        return tuple(papers), taken, tuple(found.all()), members
+        return tuple(papers), taken, members
 
     def _reference(self, text: str, member: Field, papers: list[Document]) -> str:
         """Only a replay may name a document that was taken out before: nobody reaches

@@ -24,7 +24,8 @@ Grade = Level | None
 
 RULES: Mapping[str, Grade] = MappingProxyType(
     {
-        "key": Level.REFUSE,  # the record could not be identified or ordered without it
+        "key": Level.REFUSE,  # the record could not be identified without it
+        "hospital": Level.REFUSE,  # the record says it is another hospital's (T17)
         "required": Level.REFUSE,  # 是, in the state the record is in (三(六)6, T20, T21)
         "conditional": Level.REFUSE,  # the remark's condition holds
         "suggested": Level.WARN,  # should be there by our reading of the standard, not by its letter
@@ -39,11 +40,9 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "age": Level.WARN,  # T30
         "url": Level.WARN,
         "conflict": Level.WARN,  # two fields that contradict each other (T39, T40, T52, T61, T73)
-        "settlement": Level.WARN,  # T59
         "ca": Level.WARN,  # CA fields while the hospital has no CA yet (T65)
         "single": Level.WARN,  # a list of one record (T18)
         "timestamp": Level.WARN,  # T03
-        "signature": Level.NOTE,
         "old-key": Level.NOTE,
         "encoding": Level.NOTE,  # a byte order mark (T06)
         "coded": Level.NOTE,  # a code written in another way: padded, by letters, by name (T31, T36)
@@ -53,6 +52,9 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "more": Level.NOTE,  # findings beyond the number reported
     }
 )
+
+FIRM = frozenset({"key", "hospital"})
+"""Rules no profile can soften; `group` is the way to allow other hospitals' codes."""
 
 FIELDS: Mapping[str, Grade] = MappingProxyType(
     {
@@ -134,6 +136,11 @@ def _grades(value: Any) -> Mapping[str, Grade]:
 
 
 def _grade(name: str, value: Any) -> Grade:
+    rule = name.partition(":")[2] or ("" if "." in name else name)
+    if rule and rule not in RULES:
+        raise ProfileError(f"grades.{name}：没有规则 {rule}")
+    if rule in FIRM:
+        raise ProfileError(f"grades.{name}：规则 {rule} 不可调整")
     if value == OFF:
         return None
     try:

@@ -86,6 +86,8 @@ def _check_length(plan: Plan, text: str, found: Collector) -> None:
 
 def _plain(plan: Plan, text: str, found: Collector) -> Any:
     _check_length(plan, text, found)
+    if plan.key and not text.isprintable():
+        found.add(plan.spec, "key", f"标识“{v.shorten(text)}”含有不可见字符", "请去掉换行、制表等控制字符")
     if plan.pattern is not None and not plan.pattern.fullmatch(text):
         found.add(plan.spec, "pattern", f"“{v.shorten(text)}”不符合格式 {plan.spec.pattern}", "请核对该编码")
     if plan.is_integer:
@@ -277,8 +279,9 @@ def _read_objects(plan: Plan, value: Any, found: Collector) -> Any:
     settled = []
     for index, row in enumerate(rows[:MAX_ITEMS]):
         validated = plan.nested(row)
-        found.extend(validated.findings, f"{plan.spec.name}[{index}]")
-        settled.append({**validated.values})
+        if validated.findings:
+            found.extend(validated.findings, f"{plan.spec.name}[{index}]")
+        settled.append(validated.values)
     if len(rows) > MAX_ITEMS:
         found.add(plan.spec, "length", f"共 {len(rows)} 项，只校验了前 {MAX_ITEMS} 项", "请核对是否重复发送")
     return settled

@@ -138,9 +138,12 @@ class Receiver:
         if kept.body_kind is BodyKind.ENVELOPE:
             return self._take(request, None, kept.received_at)
         request.hospital_code, request.digest = kept.hospital_code, kept.digest
+        # A body that still is what was received had nothing taken out: a reference in it is the sender's own
+        # words, and must not open another record's document.
+        untouched = _sha256(kept.body) == kept.digest
         try:
             entry = self._entry(kept.hospital_code)
-            return self._judge(request, entry, bounded_json.load(kept.body), load)
+            return self._judge(request, entry, bounded_json.load(kept.body), None if untouched else load)
         except bounded_json.JsonError as error:
             return self._refuse(request, Refusal("inner-not-json", detail=str(error)))
         except Refusal as refusal:

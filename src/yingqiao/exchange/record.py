@@ -14,7 +14,7 @@ MAX_COLUMN = 500
 MAX_KEYS = 200
 """Accession numbers, study UIDs or exams named by one record."""
 _MAX_INT = 2**31 - 1
-_CA_FIELDS = ("CAData", "ClientCert", "SignValue", "Timestampvalue")
+_CA_FIELDS = ("CAData", "ClientCert", "SignType", "SignValue", "Timestampvalue")
 _STUDY_SEPARATORS = ",，;；\\"
 
 

@@ -37,7 +37,8 @@ class Validator:
         keys = {key for i in edition.interfaces.values() if i.request == table.id for key in i.keys}
         self._keys = frozenset(keys)
         self._plans = tuple(_plan(edition, table, f, profile, self._keys) for f in table.fields)
-        self._conditions = tuple(_conditional(c, table, profile) for c in _asked(edition, table))
+        self._conditions = tuple(_conditional(edition, c, table, profile) for c in _asked(edition, table))
+        self._conditional = frozenset(field.name for field, *_ in self._conditions)
         self._check = checks_of(table)
         self.documents = tuple(f for f in table.fields if f.format == "pdf-base64")
         self._sift = _compile(self._plans)
@@ -57,9 +58,8 @@ class Validator:
         for plan, value in odd:
             settle(plan, value, values, found)
         self._check(values, found)
-        for field, rule, why, otherwise, traps in self._conditions:
-            if field.name not in values:
-                self._miss(field, why if rule(values) else otherwise, traps, found)
+        if not self._conditional <= values.keys():
+            self._ask_conditions(values, found)
         if renamed:
             _say_renamed(self.table, renamed, found)
         if is_deleted(values):
@@ -71,10 +71,12 @@ class Validator:
         wanted = (p.spec.name for p in self._plans if p.spec.required is Required.IF_KNOWN)
         return tuple(name for name in wanted if name not in values)
 
-    def _miss(self, field: Field, why: str, traps: tuple[str, ...], found: Collector) -> None:
-        if why:
-            rule, _, text = why.partition(":")
-            found.missing(field, rule, text, traps)
+    def _ask_conditions(self, values: dict[str, Any], found: Collector) -> None:
+        for field, holds, why, otherwise, traps in self._conditions:
+            verdict = "" if field.name in values else why if holds(values) else otherwise
+            if verdict:
+                rule, _, text = verdict.partition(":")
+                found.missing(field, rule, text, traps)
 
 
 _made: dict[tuple[str, str, str], tuple[Edition, Validator]] = {}
@@ -102,21 +104,27 @@ def _printed_yes(condition: Condition) -> bool:
     return condition.printed_required.startswith("是")
 
 
-def _conditional(condition: Condition, table: Table, profile: Profile) -> Conditional:
+def _conditional(edition: Edition, condition: Condition, table: Table, profile: Profile) -> Conditional:
     firm = _printed_yes(condition) or (condition.basis == "printed" and condition.when != "source-physical")
     rule = "conditional" if firm else "suggested"
     if condition.when == "report-signed" and not profile.ca_required:
         rule = "ca"
     otherwise = f"suggested:{condition.text}" if condition.when in _WAITING else ""
     field = table.field(condition.field)
-    return field, compile_condition(condition.when), f"{rule}:{condition.text}", otherwise, condition.traps
+    rule_of = compile_condition(condition.when, _items(edition, field))
+    return field, rule_of, f"{rule}:{condition.text}", otherwise, condition.traps
+
+
+def _items(edition: Edition, field: Field) -> frozenset[str]:
+    codes = edition.code_lists[field.code_list].codes if field.code_list else {}
+    return frozenset(codes) | {code.name for code in codes.values()}
 
 
 def _plan(edition: Edition, table: Table, spec: Field, profile: Profile, keys: frozenset[str]) -> Plan:
     required = spec.required is Required.YES and not edition.conditions_of(table.id, spec.name)
     wanted = spec.required is Required.IF_KNOWN and profile.grade(table.id, spec.name, "if_known") is not None
     nested = None
-    if spec.format == "objects" and spec.items:
+    if spec.format == "objects" and spec.items in edition.tables:
         nested = compile_validator(edition, spec.items, profile)
     code_list = edition.code_lists.get(spec.code_list)
     return make_plan(spec, code_list, key=spec.name in keys, required=required, wanted=wanted, nested=nested)
@@ -152,7 +160,7 @@ _SHAPES = {
     "date": "is_date(v)",
     "moment": "(is_date(v) or is_datetime(v))",
     "interval": "is_interval(v)",
-    "division": "len(v) == 6 and v[:2] in c{index} and v.isascii() and v.isdigit()",
+    "division": "len(v) in (6, 9, 12) and v[:2] in c{index} and v.isascii() and v.isdigit()",
 }
 
 
@@ -186,6 +194,8 @@ def _plain_test(plan: Plan) -> str:
     limit = plan.max_length
     size = f"0 < len(v) <= {limit}" if limit is not None else "v"
     test = f"v.__class__ is str and {size} and v.strip() is v"
+    if plan.key:
+        test += " and v.isprintable()"
     if plan.kind == "list":
         test += "".join(
             f" and {s!r} not in v" for s in (*plan.separators, ", ", "， ") if s != plan.spec.separator

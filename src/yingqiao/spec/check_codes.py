@@ -22,6 +22,8 @@ def lists_whole(edition: Edition) -> Iterator[Problem]:
         for name, times in Counter(c.name for c in codes.codes.values()).items():
             if times > 1 or not name:
                 yield Problem("code-lists", _where(codes), f"名称 {name!r} 出现 {times} 次")
+        if not codes.title:
+            yield Problem("code-lists", _where(codes), "没有名称")
         if codes.match not in MATCHES:
             yield Problem("code-lists", _where(codes), f"未知的 match {codes.match!r}")
         for code in codes.codes.values():
@@ -42,6 +44,10 @@ def _promised_lists(edition: Edition) -> Iterator[Problem]:
     listed = {f"{c.id}.csv" for c in edition.code_lists.values() if not c.inline}
     for name in sorted({f.name for f in edition.folder.joinpath("dictionaries").iterdir()} - listed):
         yield Problem("code-lists", f"dictionaries/{name}", "dictionaries.csv 中没有这张字典")
+    for index in ("dictionaries.csv", "enum_lists.csv"):
+        for name, times in Counter(row["list"] for row in read_rows(edition.folder, index)).items():
+            if times > 1:
+                yield Problem("code-lists", index, f"{name} 出现 {times} 次")
     for row in read_rows(edition.folder, "enums.csv"):
         if row["list"] not in edition.code_lists:
             yield Problem("code-lists", "enums.csv", f"enum_lists.csv 中没有 {row['list']}")
@@ -99,7 +105,10 @@ def composed_codes_agree(edition: Edition) -> Iterator[Problem]:
     if edition.folder is None:
         return
     for name, columns in read_manifest(edition.folder).get("promised", {}).get("composed", {}).items():
-        codes = edition.code_lists[name]
+        codes = edition.code_lists.get(name)
+        if codes is None:
+            yield Problem("code-composition", f"代码表 {name}", "没有这张表")
+            continue
         for code in codes.codes.values():
             if code.code != "".join(code.extra.get(column, "?") for column in columns):
                 yield Problem(
@@ -112,8 +121,9 @@ def _runs(codes: CodeList) -> Iterator[Problem]:
     rows = [(c.code, c.extra) for c in codes.codes.values()]
     for (_, before), (code, row) in pairwise(rows):
         same = [before.get(k) == row.get(k) for k in ("modality", "region_code")] == [True, True]
-        expected = int(before.get("item_no", "0")) + 1 if same else 1
-        if int(row.get("item_no", "0")) != expected:
+        number = before.get("item_no", "")
+        expected = int(number) + 1 if same and number.isdecimal() else 1
+        if row.get("item_no") != f"{expected:03}":
             yield Problem("code-composition", _where(codes, code), f"组内序号应为 {expected:03}")
         if same and before.get("region") != row.get("region"):
             yield Problem("code-composition", _where(codes, code), "同一组有两个部位名称")

@@ -46,6 +46,8 @@ def words_known(edition: Edition) -> Iterator[Problem]:
             yield Problem("field-words", where, "有多值格式才有分隔符，且必须有")
         if field.separator and field.separator not in SEPARATORS:
             yield Problem("field-words", where, f"未知的分隔符 {field.separator!r}")
+        if field.pattern and not (rule and (rule.patterned or rule.separated)):
+            yield Problem("field-words", where, "pattern 只用于 pattern 与多值格式")
         if rule and rule.patterned and not field.pattern:
             yield Problem("field-words", where, f"格式 {field.format} 需要 pattern")
 

@@ -39,6 +39,8 @@ def _faults(edition: Edition, table: Table, condition: Condition) -> Iterator[st
     rule = CONDITIONS.get(name)
     if condition.basis not in BASES:
         yield f"未知的 basis {condition.basis!r}"
+    if condition.printed_required[:1] not in ("是", "否"):
+        yield f"printed_required 应为是或否：{condition.printed_required!r}"
     if not condition.text:
         yield "缺少中文说明"
     if rule is None:
@@ -51,10 +53,9 @@ def _faults(edition: Edition, table: Table, condition: Condition) -> Iterator[st
     elif rule.parameter == "field" and parameter not in names:
         yield f"参数 {parameter} 不是表中的字段"
     elif rule.parameter == "codes" and rule.reads[0] in names:
-        codes = edition.code_lists[table.field(rule.reads[0]).code_list].codes
-        yield from (
-            f"参数 {code} 不是 {rule.reads[0]} 的代码" for code in parameter.split(",") if code not in codes
-        )
+        codes = edition.code_lists.get(table.field(rule.reads[0]).code_list)
+        unknown = [code for code in parameter.split(",") if codes is None or code not in codes.codes]
+        yield from (f"参数 {code} 不是 {rule.reads[0]} 的代码" for code in unknown)
 
 
 def _conditional_fields_have_conditions(edition: Edition) -> Iterator[Problem]:
@@ -85,6 +86,8 @@ def messages_complete(edition: Edition) -> Iterator[Problem]:
         yield Problem("messages", f"messages.csv {name}", "缺少这条消息")
     for name, text in edition.messages.items():
         where = f"messages.csv {name}"
+        if not text:
+            yield Problem("messages", where, "没有文字")
         if name not in MESSAGES:
             yield Problem("messages", where, "程序不用这条消息")
             continue

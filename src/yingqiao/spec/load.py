@@ -118,24 +118,27 @@ def _code_lists(folder: Path) -> dict[str, CodeList]:
 
 
 def _dictionary(folder: Path, index: dict[str, str]) -> CodeList:
-    codes = {row["code"]: _code(row) for row in read_rows(folder, f"dictionaries/{index['list']}.csv")}
+    codes = [_code(row) for row in read_rows(folder, f"dictionaries/{index['list']}.csv")]
     return CodeList(
         id=index["list"],
         title=index["title"],
         section=index["section"],
         standard=index["standard"],
         open=False,
-        codes=MappingProxyType(_promised(index, codes)),
+        codes=MappingProxyType(_by_code(index, codes)),
         pattern=index["pattern"],
         match=index["match"],
     )
 
 
-def _promised(index: dict[str, str], codes: dict[str, Code]) -> dict[str, Code]:
-    """`codes`, when as many as the index promises: a repeated code would vanish silently."""
-    if len(codes) != int(index["entries"]):
-        raise SpecError(f"{index['list']}: {len(codes)} distinct codes, {index['entries']} promised")
-    return codes
+def _by_code(index: dict[str, str], codes: list[Code]) -> dict[str, Code]:
+    """Code -> its row. Raises SpecError for another count, or a repeated code: it would vanish silently."""
+    found = {code.code: code for code in codes}
+    if not len(found) == len(codes) == int(index["entries"]):
+        raise SpecError(
+            f"{index['list']}: {len(codes)} rows, {len(found)} distinct codes, {index['entries']} promised"
+        )
+    return found
 
 
 _CODE_COLUMNS = {"code", "name", "printed_code", "printed_name", "status", "note"}
@@ -154,19 +157,15 @@ def _code(row: dict[str, str]) -> Code:
 
 
 def _inline_list(index: dict[str, str], rows: list[dict[str, str]]) -> CodeList:
-    codes = {
-        row["code"]: Code(
-            row["code"], row["name"], row["code"], row["name"], "ok", row["note"], MappingProxyType({})
-        )
-        for row in rows
-    }
+    nothing = MappingProxyType(dict[str, str]())
+    codes = [Code(r["code"], r["name"], r["code"], r["name"], "ok", r["note"], nothing) for r in rows]
     return CodeList(
         id=index["list"],
         title=index["title"],
         section=index["section"],
         standard="",
-        open=index["open"] == "true",
-        codes=MappingProxyType(_promised(index, codes)),
+        open={"true": True, "false": False}[index["open"]],
+        codes=MappingProxyType(_by_code(index, codes)),
         inline=True,
     )
 

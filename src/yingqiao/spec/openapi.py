@@ -126,7 +126,7 @@ def _answer(edition: Edition) -> Schema:
         "accepted": (1, {}),
         "accepted-with-warnings": (1, {"count": 2}),
         "bad-signature": (0, {}),
-        "unknown-hospital": (0, {"code": "12140000000000000X"}),
+        "unknown-hospital": (0, {"code": "1214000040000000X7"}),
         "validation-failed": (0, {"first": "检查唯一标识 risStudyId 必填", "count": 3}),
     }
     return _response(edition, "已处理：code 1 已持久保存，0 被拒收，message 说明原因（T11）", shown)

@@ -125,7 +125,11 @@ def _texts(edition: Edition, field: Field) -> Schema:
 
 def _value(edition: Edition, table: Table, field: Field, prefix: str) -> Schema:
     target = target_of(table, field)
-    reference = {"$ref": prefix + definition_name(*target)} if target else {"type": "string", "minLength": 1}
+    reference: Schema = (
+        {"$ref": prefix + definition_name(*target)} if target else {"type": "string", "minLength": 1}
+    )
+    if field.format == "urls":
+        reference["pattern"] = "^(https?|ftps?|s3)://"
     if field.type == "array":
         return {"type": "array", "items": reference}
     if field.type == "object":

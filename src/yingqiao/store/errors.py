@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
+from typing import TYPE_CHECKING
 
-import psycopg
 import sqlalchemy.exc
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 class StoreError(Exception):
@@ -62,7 +66,8 @@ def store_error(error: BaseException) -> StoreError | None:
         return StoreUnavailable("no database connection became free in time")
     if isinstance(error, sqlite3.Error):
         return _from_sqlite(error)
-    if isinstance(error, psycopg.Error):
+    driver = sys.modules.get("psycopg")  # slow to import, and not needed beside SQLite
+    if driver is not None and isinstance(error, driver.Error):
         return _from_postgres(error)
     return None
 
@@ -81,5 +86,6 @@ def _from_postgres(error: psycopg.Error) -> StoreError | None:
     state = error.sqlstate or ""
     if state == "53100":
         return StoreFull(str(error))
-    lost = not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    driver = sys.modules["psycopg"]
+    lost = not state and isinstance(error, (driver.OperationalError, driver.InterfaceError))
     return StoreUnavailable(str(error)) if lost or state.startswith(_POSTGRES_AWAY) else None

@@ -17,12 +17,12 @@ import structlog
 from sqlalchemy import Connection, Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from yingqiao.exchange.profile import Profile
+from yingqiao.exchange.profile import Profile, ProfileError
 from yingqiao.exchange.receive import HospitalEntry
 from yingqiao.gm.keystore import KeystoreError, MasterKey
 from yingqiao.gm.sm4 import Sm4Error, check_value, parse_key
 from yingqiao.store.database import Database
-from yingqiao.store.errors import HospitalError, StoreError
+from yingqiao.store.errors import HospitalError
 from yingqiao.store.schema import hospital_keys, hospitals
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +68,7 @@ class HospitalRegistry:
         self._now_ms = now_ms
         self._entries: dict[str, HospitalEntry] = {}
         self._opened: dict[bytes, bytes] = {}
+        self._profiles: dict[str, Profile] = {}
         self._loaded = float("-inf")
         self._reloading = threading.Lock()
         self._stop = threading.Event()
@@ -195,7 +196,7 @@ class HospitalRegistry:
         while not self._stop.wait(FRESH_S):
             try:
                 self.reload()
-            except StoreError as error:  # the entries stay as they were until the database is back
+            except Exception as error:  # noqa: BLE001 -- entries stay as they were, the thread must go on
                 _log.warning("hospitals.not_refreshed", error=type(error).__name__)
 
     def _reload_if_older(self, seconds: float) -> bool:
@@ -223,11 +224,18 @@ class HospitalRegistry:
         self._loaded = time.monotonic()
 
     def _entry(self, row: Row[Any], keys: tuple[bytes, ...]) -> HospitalEntry:
-        before = self._entries.get(row.code)
-        profile = Profile.from_json(row.profile)
-        if before is not None and before.profile == profile:
-            profile = before.profile  # the same object: what is compiled for it stays found
-        return HospitalEntry(code=row.code, name=row.name, disabled=row.disabled, keys=keys, profile=profile)
+        return HospitalEntry(row.code, row.name, row.disabled, keys, self._profile(row.code, row.profile))
+
+    def _profile(self, code: str, text: str) -> Profile:
+        """The profile, one object a text: what is compiled for it stays found."""
+        if text not in self._profiles:
+            try:
+                self._profiles[text] = Profile.from_json(text)
+            except ProfileError as error:  # by another edition of the program; one hospital must not stop all
+                _log.error("hospitals.profile_unreadable", hospital=code, error=str(error))
+                before = self._entries.get(code)
+                return before.profile if before else Profile()
+        return self._profiles[text]
 
     def _open(self, row: Row[Any]) -> bytes | None:
         """The key, opened once; None (and an error in the log) when it is sealed under another master key."""

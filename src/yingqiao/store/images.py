@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import psycopg
 from sqlalchemy import Connection, Table, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -36,6 +35,7 @@ SeriesKey = tuple[int, str]
 """Study id and series UID."""
 _MANY = 10_000
 _ATTEMPTS = 5
+_DEADLOCK = "40P01"
 
 
 class ImageIndex:
@@ -71,7 +71,7 @@ class ImageIndex:
                     _index(connection, batch)
                     _note(connection, progress)
             except DBAPIError as error:
-                if attempt == _ATTEMPTS or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+                if attempt == _ATTEMPTS or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
                     raise
             else:
                 return

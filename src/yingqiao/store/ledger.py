@@ -8,6 +8,7 @@ or an error and nothing is kept. Cancelling a waiter does not cancel what it sub
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from yingqiao.exchange.model import Submission
-from yingqiao.store import ledger_postgres, ledger_sqlite
+from yingqiao.store import ledger_sqlite
 from yingqiao.store.database import Database
 from yingqiao.store.errors import RecordRejected, StoreBusy, StoreError, StoreUnavailable, store_error
 from yingqiao.store.ledger_rows import Entry, entry_of, without_poison
@@ -120,8 +121,7 @@ class Ledger:
             try:
                 with self._database.write() as connection:
                     driver: Any = connection.connection.driver_connection
-                    insert = ledger_sqlite.insert if self._database.is_sqlite else ledger_postgres.insert
-                    return insert(driver, [without_poison(entry) if poisoned else entry])[0]
+                    return _insert(driver, [without_poison(entry) if poisoned else entry])[0]
             except StoreError:
                 raise
             except Exception as error:  # whatever a driver raises for values it cannot take
@@ -139,8 +139,7 @@ class Ledger:
             raise StoreBusy("too much is waiting for the database")
 
     async def _lane(self) -> None:
-        make = ledger_sqlite.SqliteWriter if self._database.is_sqlite else ledger_postgres.PostgresWriter
-        writer: Writer = make(self._database)
+        writer = _writer(self._database)
         try:
             while batch := await self._next_batch():
                 await self._write(writer, batch)
@@ -196,14 +195,34 @@ class Ledger:
                 waiting.done.set_exception(type(error)(str(error)))
 
     async def _until_back(self, writer: Writer, error: StoreError) -> None:
+        if await writer.reconnect():
+            return  # only this connection was lost, or this batch too large
         self._away = error
         _log.error("store.away", error=type(error).__name__)
         self._fail(list(self._queue), error)
         self._queue.clear()
         self._queued_bytes = 0
         delay = RETRY_FIRST_S
-        while not self._closing and not await writer.reconnect():
+        while not self._closing:
             await asyncio.sleep(delay)
+            if await writer.reconnect():
+                break
             delay = min(2 * delay, RETRY_MOST_S)
         self._away = None
         _log.info("store.back")
+
+
+def _writer(database: Database) -> Writer:
+    if database.is_sqlite:
+        return ledger_sqlite.SqliteWriter(database)
+    from yingqiao.store import ledger_postgres  # its driver is slow to import, and not needed beside SQLite
+
+    return ledger_postgres.PostgresWriter(database)
+
+
+def _insert(driver: Any, entries: Sequence[Entry]) -> list[int]:  # noqa: ANN401 -- one of two drivers
+    if isinstance(driver, sqlite3.Connection):
+        return ledger_sqlite.insert(driver, entries)
+    from yingqiao.store import ledger_postgres
+
+    return ledger_postgres.insert(driver, entries)

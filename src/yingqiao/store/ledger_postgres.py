@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +12,6 @@ import psycopg
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Table
 
 from yingqiao.store.database import Database
-from yingqiao.store.errors import store_error
 from yingqiao.store.ledger_rows import (
     EXAM_UPSERT,
     REPORT_UPSERT,
@@ -23,6 +23,8 @@ from yingqiao.store.ledger_rows import (
 )
 from yingqiao.store.schema import submissions
 
+_WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+_IDLE_S = 1.0
 _IDS = "SELECT nextval('submissions_id_seq') FROM generate_series(1, %s)"
 
 
@@ -82,6 +84,7 @@ class PostgresWriter:
         self._database = database
         self._thread = ThreadPoolExecutor(1, "ledger-postgres")
         self._pooled: Any = None
+        self._used = 0.0
 
     async def write(self, entries: Sequence[Entry]) -> list[int]:
         return await asyncio.wrap_future(self._thread.submit(self._write, entries))
@@ -94,8 +97,13 @@ class PostgresWriter:
         self._thread.shutdown()
 
     def _write(self, entries: Sequence[Entry]) -> list[int]:
+        # A connection that lay idle may have died meanwhile: better to learn it before a record depends on
+        # it.
+        if time.monotonic() - self._used > _IDLE_S:
+            self._reconnected()
         while True:
             connection = self._connected()
+            self._used = time.monotonic()
             try:
                 with connection.transaction():
                     return insert(connection, entries)
@@ -115,15 +123,12 @@ class PostgresWriter:
         return connection
 
     def _reconnected(self) -> bool:
-        self._drop()
         try:
-            self._connected().execute("SELECT 1").fetchone()
-        except Exception as error:  # whatever it is, the database cannot be written yet
-            if store_error(error) is None:
-                raise
+            answer = self._connected().execute(_WRITABLE).fetchone()
+        except Exception:  # noqa: BLE001 -- whatever it is, the database cannot be written yet
             self._drop()
             return False
-        return True
+        return answer is not None and answer[0] is True
 
     def _drop(self) -> None:
         pooled, self._pooled = self._pooled, None

@@ -6,10 +6,11 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import TypeVar
 
 from yingqiao.store.database import Database
-from yingqiao.store.errors import StoreUnavailable, store_error
+from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger_rows import EXAM_UPSERT, REPORT_UPSERT, SUBMISSION_COLUMNS, Entry
 
 T = TypeVar("T")
@@ -84,9 +85,7 @@ class SqliteWriter:
         try:
             await self._helped(self._connect)
             await self._helped(self._probe)
-        except Exception as error:  # whatever it is, the database cannot be written yet
-            if store_error(error) is None:
-                raise
+        except Exception:  # noqa: BLE001 -- whatever it is, the database cannot be written yet
             self._drop()
             return False
         return True
@@ -125,7 +124,7 @@ class SqliteWriter:
 
     def _probe(self) -> None:
         """Writes a page durably and takes it back: a full disk answers here, not with a hospital's record."""
-        with self._lock, self._database.sqlite_connection() as connection:
+        with self._lock, closing(self._database.sqlite_connection()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("UPDATE alembic_version SET version_num = version_num")
             connection.execute("COMMIT")

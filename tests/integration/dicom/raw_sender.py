@@ -1,4 +1,4 @@
-"""A requestor that does what real ones do not: any fragments, several operations outstanding, half messages."""
+"""A requestor that does what real ones do not: any fragments, operations outstanding, half messages."""
 
 from __future__ import annotations
 
@@ -44,6 +44,9 @@ class RawSender:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.socket.close()
+
+    def __del__(self) -> None:
         self.socket.close()
 
     def receive(self) -> pdu.Pdu:

@@ -251,7 +251,8 @@ def test_t03_the_profile_decides_on_the_timestamp():
 
 def test_t17_another_hospital_inside_is_refused_unless_of_the_group():
     """T17."""
-    refused = take(exam(hospitalCode=OTHER_CODE))
+    refused = take(exam(hospitalCode=OTHER_CODE, patName=None))
+    assert rules(refused) == {("hospitalCode", "hospital"), ("patName", "required")}
     assert (refused.answer.code, only(refused).body_kind) == (0, BodyKind.RECORD)
     assert OTHER_CODE in refused.answer.message
     grouped = take(exam(hospitalCode=OTHER_CODE), entry=hospital(Profile(group=frozenset({OTHER_CODE}))))
@@ -360,6 +361,14 @@ def test_replay_tells_a_lost_document():
     first = take(report(patId=None), "report-sync")
     again = receiver().retake(kept(first), NOW_MS, lambda _: None)
     assert ("reportPdfBase64", "pdf") in rules(again)
+
+
+def test_replay_opens_no_document_the_sender_named_himself():
+    """A forged reference stays what it was when it came: no PDF."""
+    first = take(report(reportPdfBase64=f"object:{PDF_DIGEST}"), "report-sync")
+    again = receiver().retake(kept(first), NOW_MS, load)
+    assert ("reportPdfBase64", "pdf") in rules(again)
+    assert only(again).report is None
 
 
 def test_replay_of_a_hospital_that_is_gone():

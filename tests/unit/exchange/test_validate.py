@@ -264,6 +264,9 @@ def test_t41_mutual_recognition_items():
     assert told(of_exam(examItemName="院内自定项目")) == {("examItemName", "code_list", "warn")}
     assert told(of_exam(examItemName=None, examItemCode=None)) == {("examItemCode", "suggested", "warn")}
     assert told(of_exam(examItemCode=None)) == {("examItemCode", "conditional", "refuse")}
+    assert told(of_exam(examItemName="院内自定项目", examItemCode=None)) == {
+        ("examItemName", "code_list", "warn")
+    }
 
 
 @pytest.mark.parametrize("mark", ["HR", "晋HR", "全国HR", "0", 1, "是", "否"])
@@ -447,8 +450,12 @@ def test_t72_all_types_are_accepted():
     assert of_exam(modality="US", imgExamType="4").findings == ()
 
 
-def test_a_key_that_is_too_long_is_no_key():
-    assert told(of_exam(risStudyId="R" * 300)) == {("risStudyId", "key", "refuse")}
+@pytest.mark.parametrize("key", ["R" * 300, "R\0", "R\n1", "\0"])
+def test_a_key_that_is_too_long_or_invisible_is_no_key(key: str):
+    """And no profile softens it."""
+    assert told(of_exam(risStudyId=key)) == {("risStudyId", "key", "refuse")}
+    soft = Profile(grades={"key": Level.NOTE, "exam.risStudyId": None})
+    assert told(of_exam(soft, risStudyId=key)) == {("risStudyId", "key", "refuse")}
 
 
 def test_a_profile_changes_the_grade_by_rule_and_by_field():

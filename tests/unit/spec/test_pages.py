@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from yingqiao.spec import Edition
@@ -15,8 +16,18 @@ def test_committed_pages_are_up_to_date(edition: Edition) -> None:
 def test_tables_keep_their_columns(edition: Edition) -> None:
     """A bar inside a cell (T37's separator) must not open another column."""
     for name, text in pages(edition).items():
-        rows = [line for line in text.splitlines() if line.startswith("| ")]
-        widths = {
-            line.count("|") for line in rows if name == "exam.md" and "`" in line and "患者" not in line
-        }
-        assert len(widths) <= 2
+        for heading, *rows in _tables(text):
+            assert {row.count("|") for row in rows} == {heading.count("|")}, name
+
+
+def test_every_link_leads_to_a_page_or_an_anchor(edition: Edition) -> None:
+    texts = pages(edition)
+    for name, text in texts.items():
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+            assert not anchor or f'<a id="{anchor}"></a>' in texts[target or name]
+            assert (target or name) in texts
+
+
+def _tables(text: str) -> list[list[str]]:
+    blocks = [block.splitlines() for block in text.split("\n\n")]
+    return [block for block in blocks if block[0].startswith("| ")]

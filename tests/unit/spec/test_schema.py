@@ -13,14 +13,14 @@ from yingqiao.spec.schema import json_schema
 EXAM: dict[str, Any] = {
     "patName": "张三",
     "cardType": "01",
-    "idCard": "140101199001010015",
+    "idCard": "140101199001010010",
     "sex": "1",
     "patTelephone": "13900000000",
     "fixmedinsCode": "H14010000001",
     "examAdmndvs": "140100",
     "hosplv": "02",
     "hospitalName": "测试医院",
-    "hospitalCode": "12140000000000000X",
+    "hospitalCode": "1214000040000000X7",
     "labNum": "L1",
     "risStudyId": "E1",
     "inhospExamItemCode": "I1",
@@ -46,7 +46,7 @@ EXAM: dict[str, Any] = {
 }
 REPORT: dict[str, Any] = {
     "hospitalName": "测试医院",
-    "hospitalCode": "12140000000000000X",
+    "hospitalCode": "1214000040000000X7",
     "patId": "H1",
     "patType": 1,
     "xno": "P1",
@@ -128,10 +128,33 @@ def test_printed_lengths_that_cannot_hold_the_value_are_only_told(edition: Editi
 
 def test_nested_parts_resolve(edition: Edition) -> None:
     """四(二)5: the example of the remark is a strict record but for its empty values."""
-    day = {"hospitalCode": "12140000000000000X", "date": "2026-01-05"}
+    day = {"hospitalCode": "1214000040000000X7", "date": "2026-01-05"}
     exams = [{"imgExamType": "CT", "pushExamNum": 2, "study_uids": ["E14476538", "E14476577"]}]
     assert errors(edition, "reconciliation", {**day, "examInfo": exams}) == []
     assert errors(edition, "reconciliation", {**day, "examInfo": [{}]}) == ["$.examInfo[0]"] * 3
+
+
+def test_image_addresses_name_a_known_scheme(edition: Edition) -> None:
+    """T94."""
+    series = dict.fromkeys(
+        (
+            "PATIENT_ID",
+            "MODALITY",
+            "ACCESS_NO",
+            "PATIENTNAME",
+            "PATIENTAGE",
+            "STUDYIUID",
+            "SERIESIUID",
+            "SERIESNO",
+        ),
+        "1",
+    )
+    series["STUDYDATE"] = "2026-01-05"
+    assert (
+        errors(edition, "images_list", {**series, "FILEPATH": ["http://a/1.dcm", "s3://b/1", "ftp://c/1"]})
+        == []
+    )
+    assert errors(edition, "images_list", {**series, "FILEPATH": ["file:///etc/passwd"]}) == ["$.FILEPATH[0]"]
 
 
 def test_openapi_is_valid(edition: Edition) -> None:

@@ -133,6 +133,8 @@ class Expected:
     instances: int
     reports: int
     """Distinct reports accepted."""
+    parked_reports: int
+    """Of exams that never come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +165,5 @@ class Day:
             linked_studies=sum(case.linked for case in with_images),
             instances=sum(case.instances for case in with_images),
             reports=len(reports),
+            parked_reports=sum(case.flaw is Flaw.REPORT_ORPHAN for case in self.cases),
         )

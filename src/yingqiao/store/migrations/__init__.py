@@ -6,14 +6,16 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreError, StoreUnavailable, store_error
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0001"
 """The newest revision; a test holds it to the scripts."""
@@ -51,6 +53,8 @@ def current(database: Database) -> str | None:
 
 def configuration(connection: Connection | None = None) -> Config:
     """Alembic's configuration for our scripts, on `connection`."""
+    from alembic.config import Config  # slow to import, and mostly there is nothing to migrate
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -75,6 +79,8 @@ def _upgrade(connection: Connection) -> None:
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and found > HEAD:
         raise SchemaTooNew(f"the database is at {found}, this program knows {HEAD}")
+    from alembic import command
+
     command.upgrade(configuration(connection), "head")
 
 
