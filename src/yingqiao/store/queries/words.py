@@ -62,7 +62,7 @@ def _flag_or_all(value: str) -> bool | None:
 
 
 def _one_of(kind: type[StrEnum]) -> Parse:
-    def parse(value: str) -> Any:  # noqa: ANN401 a member of `kind`
+    def parse(value: str) -> Any:
         try:
             return kind(value)
         except ValueError:
@@ -135,7 +135,8 @@ EXAM_WORDS = (
     _HOSPITAL,
     _RIS,
     _NAME,
-    Word("patientId", "--patient-id", "patient_id", _text, "影像号或患者编号"),
+    Word("patientId", "--patient-id", "patient_id", _text, "影像号"),
+    Word("hisPatientId", "--his-patient-id", "his_patient_id", _text, "患者编号（院内主索引）"),
     Word("idNumber", "--id-number", "id_number", _text, "身份证件号"),
     Word("labNum", "--lab-num", "lab_num", _text, "申请单流水号"),
     _ACCESSION,
