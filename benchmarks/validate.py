@@ -15,8 +15,8 @@ from importlib.metadata import version
 
 import orjson
 import pybase64
-from tests.unit.exchange.records import CODE, EDITION, KEY, NOW_MS, NOW_S, exam, receiver, report
 
+from tests.unit.exchange.records import CODE, EDITION, KEY, NOW_MS, NOW_S, exam, receiver, report
 from yingqiao.exchange.envelope import Window, open_envelope, parse, seal, sign
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.record import exam_row

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import orjson
-from tests.unit.exchange.records import CODE, KEY, exam, report
 
+from tests.unit.exchange.records import CODE, KEY, exam, report
 from yingqiao.exchange.envelope import seal
 
 KEY_HEX = KEY.hex()

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.http.bodies import HOSPITAL, KEY_HEX
 from tests.peers.gateway import RunningGateway, free_port
 from tests.peers.postgres import PostgresServer, start_postgres
-
-from benchmarks.http.bodies import HOSPITAL, KEY_HEX
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam, report
 from tests.peers.gateway import RunningGateway
 

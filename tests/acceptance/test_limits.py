@@ -11,6 +11,7 @@ import time
 
 import httpx
 import pytest
+
 from tests.acceptance.senders import envelope, exam
 from tests.peers.gateway import GatewayMaker, RunningGateway
 

@@ -23,8 +23,8 @@ from threading import Event
 
 import orjson
 import pytest
-from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
 
+from tests.acceptance.senders import HOSPITAL, KEY_HEX, Pushed, in_background, push_images, push_records
 from yingqiao.store.compression import decompress
 from yingqiao.store.landing import LandingReader
 from yingqiao.store.objects import LocalObjects

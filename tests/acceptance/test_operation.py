@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import httpx
+
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam, report
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
 from tests.peers.postgres import start_postgres

@@ -220,7 +220,7 @@ def _writer(database: Database) -> Writer:
     return ledger_postgres.PostgresWriter(database)
 
 
-def _insert(driver: Any, entries: Sequence[Entry]) -> list[int]:  # noqa: ANN401 -- one of two drivers
+def _insert(driver: Any, entries: Sequence[Entry]) -> list[int]:
     if isinstance(driver, sqlite3.Connection):
         return ledger_sqlite.insert(driver, entries)
     from yingqiao.store import ledger_postgres

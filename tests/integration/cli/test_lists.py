@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.integration.store.link_world import HOSPITAL, World
 
+from tests.integration.store.link_world import HOSPITAL, World
 from yingqiao.app.stores import open_stores
 from yingqiao.cli import exams, reports, studies
 from yingqiao.settings import Settings

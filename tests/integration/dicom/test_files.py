@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from pydicom.filereader import read_partial
 from pydicom.uid import ImplicitVRLittleEndian
+
 from tests.integration.dicom.raw_sender import RawSender
 
 _PACKAGE = Path(pydicom.__file__).parent / "data"

@@ -10,8 +10,8 @@ import threading
 import time
 
 import pytest
-from tests.integration.dicom.raw_sender import CT, EXPLICIT, VERIFICATION, RawSender, message
 
+from tests.integration.dicom.raw_sender import CT, EXPLICIT, VERIFICATION, RawSender, message
 from yingqiao.dicom.sources import AllowList, Source
 from yingqiao.dicom.upper_layer import dimse, items, pdu
 

@@ -13,7 +13,6 @@ import signal
 import sys
 
 from tests.store_makers import exam_row, report_row, submission
-
 from yingqiao.store.database import open_database
 from yingqiao.store.errors import StoreError
 from yingqiao.store.ledger import Ledger

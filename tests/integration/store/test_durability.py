@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
+
 from tests.peers.postgres import PostgresServer, wait_until_ready
 from tests.store_makers import exam_row, submission
-
 from yingqiao.store.compression import decompress
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable

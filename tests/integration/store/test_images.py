@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
-from tests.store_makers import NOW, landed
 
+from tests.store_makers import NOW, landed
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.schema import hospitals, instances, series, studies

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import select
-from tests.store_makers import NOW, exam_row, report_row, submission
 
+from tests.store_makers import NOW, exam_row, report_row, submission
 from yingqiao.exchange.model import Finding, Level, Outcome, Submission
 from yingqiao.store.compression import decompress
 from yingqiao.store.database import Database

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import delete, select
+
 from tests.peers.postgres import PostgresServer
 from tests.store_makers import NOW, exam_row, report_row, submission
-
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.ledger import Ledger
 from yingqiao.store.schema import exams, reports, submissions

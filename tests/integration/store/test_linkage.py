@@ -5,8 +5,8 @@ import time
 
 import pytest
 from sqlalchemy import func, select
-from tests.integration.store.link_world import HOSPITAL, OTHER, World
 
+from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.store.database import Database
 from yingqiao.store.linkage import Linker, link_all, link_batch, relink_all
 from yingqiao.store.schema import exam_keys, exams, reports, studies

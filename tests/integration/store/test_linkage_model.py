@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from sqlalchemy import select
-from tests.integration.store.link_world import HOSPITAL, OTHER, World
 
+from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.exchange import link
 from yingqiao.exchange.link import ExamFacts, ReportFacts
 from yingqiao.exchange.timeline import ReportState, report_state, state_of

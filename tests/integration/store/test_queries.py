@@ -3,8 +3,8 @@
 import orjson
 import pytest
 from sqlalchemy import text
-from tests.integration.store.link_world import HOSPITAL, OTHER, World
 
+from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.exchange.model import Outcome
 from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.store import queries

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import insert
-from tests.store_makers import exam_row, submission
 
+from tests.store_makers import exam_row, submission
 from yingqiao.exchange.model import Outcome
 from yingqiao.store.database import Database
 from yingqiao.store.ledger import Ledger

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from tests.integration.store.link_world import HOSPITAL, World
 
+from tests.integration.store.link_world import HOSPITAL, World
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.linkage import link_all
 from yingqiao.store.objects import LocalObjects

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from tests.helpers.receiver_server import serve_receiver
 
+from tests.helpers.receiver_server import serve_receiver
 from yingqiao.client import AsyncGateway, Gateway, Misunderstood, Refused, Unavailable
 from yingqiao.client.protocol import findings_of
 from yingqiao.exchange.model import Level

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.dicom.conversation import CT, EXPLICIT, REQUEST, Conversation, fragments, store_command
 
+from tests.unit.dicom.conversation import CT, EXPLICIT, REQUEST, Conversation, fragments, store_command
 from yingqiao.dicom.upper_layer import dimse, items, pdu
 from yingqiao.dicom.upper_layer.machine import (
     Aborted,

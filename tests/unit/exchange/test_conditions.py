@@ -1,8 +1,8 @@
 """Conditions: every rule the edition may name can be evaluated."""
 
 import pytest
-from tests.unit.exchange.records import EDITION
 
+from tests.unit.exchange.records import EDITION
 from yingqiao.exchange.conditions import UnknownConditionError, compile_condition
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.validate import compile_validator

@@ -7,8 +7,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.exchange.records import CODE, KEY, NEXT_KEY, NOW_MS, NOW_S
 
+from tests.unit.exchange.records import CODE, KEY, NEXT_KEY, NOW_MS, NOW_S
 from yingqiao.exchange.envelope import (
     Opened,
     Window,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.exchange.link_facts import exam, report, study
 
+from tests.unit.exchange.link_facts import exam, report, study
 from yingqiao.exchange import link
 from yingqiao.exchange.link import Decision, ExamFacts, StudyFacts, link_study, split_list
 

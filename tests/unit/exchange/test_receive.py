@@ -9,6 +9,7 @@ import pybase64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.unit.exchange.records import (
     CODE,
     EDITION,
@@ -25,7 +26,6 @@ from tests.unit.exchange.records import (
     report,
     take,
 )
-
 from yingqiao.exchange.model import BodyKind, Level, Outcome, Submission
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.receive import Kept, Taken

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.unit.spec.test_schema import EXAM, REPORT
 
+from tests.unit.spec.test_schema import EXAM, REPORT
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.validate import compile_validator
 from yingqiao.spec import load_edition

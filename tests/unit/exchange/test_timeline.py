@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.exchange.link_facts import T0, exam, report, study
 
+from tests.unit.exchange.link_facts import T0, exam, report, study
 from yingqiao.exchange.link import Link, Rule
 from yingqiao.exchange.timeline import (
     NEED_NAMES,

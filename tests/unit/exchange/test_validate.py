@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.exchange.records import CODE, EDITION, OTHER_CODE, exam, report
 
+from tests.unit.exchange.records import CODE, EDITION, OTHER_CODE, exam, report
 from yingqiao.exchange.model import Level, Validated
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.validate import compile_validator

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
-from tests.helpers.receiver_server import serve_receiver
 
+from tests.helpers.receiver_server import serve_receiver
 from yingqiao.dicom.index import read_facts
 from yingqiao.hospital.simulate.day import make_day
 from yingqiao.hospital.simulate.dicom_sender import DicomNode, DicomUnreachableError, send_study
