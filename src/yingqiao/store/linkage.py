@@ -39,8 +39,7 @@ from yingqiao.store.schema import (
 )
 
 BATCH = 200
-"""Due rows of each kind in one pass: tens of milliseconds of work, a few of them under SQLite's write
-lock."""
+"""Due rows of each kind in one pass while it is quiet."""
 QUIET_POLL_S = 0.2
 BUSY_SHARE = 0.15
 """At most this part of the time is spent linking while a lot is coming in."""
