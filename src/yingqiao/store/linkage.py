@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -322,13 +323,22 @@ class Linker:
             try:
                 pause = self._turn()
                 retry = RETRY_FIRST_S
-            except (StoreUnavailable, DBAPIError) as error:
-                # DBAPIError: PostgreSQL may choose us as the victim of a deadlock; the pass is simply
-                # repeated.
-                if self.available:
-                    _log.warning("linking paused", reason=type(error).__name__)
-                self.available = False
-                pause, retry = retry, min(retry * 2, RETRY_MOST_S)
+            except StoreUnavailable as error:
+                pause, retry = self._pause("store", error, retry)
+            except DBAPIError as error:
+                # PostgreSQL may choose us as the victim of a deadlock; the pass is simply repeated.
+                pause, retry = self._pause("conflict", error, retry)
+            except Exception as error:  # noqa: BLE001 a thread that dies unseen would stop all linking
+                pause, retry = self._pause("unexpected", error, retry)
+
+    def _pause(self, cause: str, error: Exception, retry: float) -> tuple[float, float]:
+        """How long to wait before the next try, and before the one after; told once, without patient data."""
+        if self.available:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            at = f"{where.name}:{where.lineno}"
+            _log.warning("linking paused", cause=cause, reason=type(error).__name__, at=at)
+        self.available = False
+        return retry, min(retry * 2, RETRY_MOST_S)
 
     def _turn(self) -> float:
         """One pass; returns how long to rest after it, in seconds."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert
-from tests.integration.store.link_world import EXAM, HOSPITAL, OTHER
 
+from tests.integration.store.link_world import EXAM, HOSPITAL, OTHER
 from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.store import queries
 from yingqiao.store.database import Database, open_database

@@ -8,8 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.exchange.records import CODE, EDITION, KEY, NOW_S, exam, receiver, report
 
+from tests.unit.exchange.records import CODE, EDITION, KEY, NOW_S, exam, receiver, report
 from yingqiao import logging
 from yingqiao.exchange.envelope import seal
 from yingqiao.exchange.model import Submission
