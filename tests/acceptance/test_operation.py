@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -236,12 +238,11 @@ def test_an_address_of_its_own_for_reading(make_gateway: GatewayMaker) -> None:
     assert httpx.post(f"http://127.0.0.1:{admin}/exam-sync").status_code == 404
 
 
-def test_the_database_goes_away_and_comes_back(make_gateway: GatewayMaker, tmp_path: Path) -> None:
+def test_the_database_goes_away_and_comes_back(make_gateway: GatewayMaker) -> None:
     """503 with Retry-After while it is away, quickly; nothing acknowledged is lost."""
-    folder = tmp_path / "pg"
-    folder.mkdir()
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
+    folder = Path(
+        tempfile.mkdtemp(prefix="yingqiao-pg-")
+    )  # not below pytest's own folder, which is root's only
     server = start_postgres(folder)
     try:
         gateway = make_gateway("--database", server.url("postgres"), hospital=False)
@@ -270,6 +271,7 @@ def test_the_database_goes_away_and_comes_back(make_gateway: GatewayMaker, tmp_p
         assert [row["examKey"] for row in rows] == ["D2", "D1"]
     finally:
         server.stop("immediate")
+        shutil.rmtree(folder)
 
 
 def test_the_reserve_of_the_disk_is_kept_free(make_gateway: GatewayMaker) -> None:

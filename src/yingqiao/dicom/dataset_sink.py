@@ -82,6 +82,11 @@ class DatasetSink:
             self.large.discard()
             self.large = None
 
+    def close(self) -> None:
+        """Forget everything and give all pages back now; the mapping itself goes with the last reference."""
+        self.discard()
+        self._pages.madvise(mmap.MADV_DONTNEED)
+
     def trim(self) -> None:
         """Give a big buffer's pages back: the association is idle."""
         if self._most_used > _TRIM_ABOVE:

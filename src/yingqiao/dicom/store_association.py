@@ -72,6 +72,7 @@ class StoreAssociation:
         self._reject = reject
         self._machine = Acceptor(config.max_pdu)
         self._sink: DatasetSink
+        self._opened = False
         self._window = 1
         self._calling = ""
         self._called = ""
@@ -90,8 +91,8 @@ class StoreAssociation:
         except GivenUp as reason:
             self._abort(str(reason))
         finally:
-            if self._machine.contexts:
-                self._sink.discard()
+            if self._opened:
+                self._sink.close()
                 self._service.observer.association_closed(time.monotonic() - self._began)
             self._wire.finish(2.0)
 
@@ -159,6 +160,7 @@ class StoreAssociation:
         answer = negotiation.accept(request, config.max_pdu, config.async_window)
         if answer.user.async_window is not None:
             self._window = answer.user.async_window[0]
+        self._opened = True
         self._service.observer.association_opened()
         self._perform(self._machine.accept(answer, request))
 

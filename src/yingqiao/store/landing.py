@@ -59,7 +59,7 @@ class LandingReader:
 
     def segments(self) -> dict[str, int]:
         """Landing file names with their sizes, oldest first."""
-        found = sorted(self.root.glob(f"*{SUFFIX}"), key=lambda path: path.name.rpartition("-")[2])
+        found = sorted(filter(_number_of, self.root.glob(f"*{SUFFIX}")), key=_number_of)
         return {path.name: path.stat().st_size for path in found}
 
     def read(self, segment: str, offset: int, length: int) -> bytes:
@@ -218,9 +218,7 @@ class LandingArea(LandingReader):
         self._free_until = 0.0
         for leftover in root.glob(f"*{_UNFINISHED}"):
             leftover.unlink()  # never acknowledged
-        self._next = 1 + max(
-            (int(name.removesuffix(SUFFIX).rpartition("-")[2]) for name in self.segments()), default=0
-        )
+        self._next = 1 + max(map(_number_of, root.glob(f"*{SUFFIX}")), default=0)
 
     def close(self) -> None:
         """Give up the lock. What is under way must have ended."""
@@ -371,6 +369,12 @@ class LargeWriter:
             os.close(self._fd)
             self._fd = -1
         self._part.unlink(missing_ok=True)
+
+
+def _number_of(path: Path) -> int:
+    """The running number in a landing file's name; 0 when it is not one of ours."""
+    number = path.name.removesuffix(SUFFIX).rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _lock(root: Path) -> int:

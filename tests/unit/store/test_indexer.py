@@ -191,7 +191,7 @@ def test_a_file_that_is_no_landing_file_does_not_stop_recovery(tmp_path, index):
     gateway = Gateway(tmp_path / "l", index)
     gateway.receive("1.2.1", submit=False)
     gateway.stop()
-    (tmp_path / "l" / "seg-00000000.landing").write_bytes(b"short")
+    (tmp_path / "l" / "seg-00000076.landing").write_bytes(b"short")
     (tmp_path / "l" / "big-00000077.landing").write_bytes(b"x" * 9000)
     gateway = Gateway(tmp_path / "l", index)
     assert gateway.indexer.wait_recovered(5.0)

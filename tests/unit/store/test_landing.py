@@ -220,6 +220,16 @@ def test_one_process_at_a_time(tmp_path, area):
         LandingArea(area.root)
 
 
+def test_a_stranger_in_the_folder_does_no_harm(tmp_path):
+    root = tmp_path / "landing"
+    root.mkdir()
+    (root / "copy of seg.landing").write_bytes(b"?")
+    area = LandingArea(root, reserve_bytes=0)
+    keep(area, b"a" * 100)
+    assert list(area.segments()) == ["seg-00000001.landing"]
+    area.close()
+
+
 def test_only_landing_files_are_read(area):
     for name in ("lock", "../secret.landing", "x/y.landing"):
         with pytest.raises(FileNotFoundError):
