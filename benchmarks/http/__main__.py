@@ -1,4 +1,4 @@
-"""`python -m benchmarks.http [--seconds N] [--rows …]`: needs wrk, PostgreSQL and the `bench` dependencies."""
+"""`python -m benchmarks.http [--seconds N] [--rows …]`: needs wrk and PostgreSQL."""
 
 from __future__ import annotations
 

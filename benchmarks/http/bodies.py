@@ -1,4 +1,4 @@
-"""Sealed request bodies, made before the clock starts: thousands of different whole exams, reports with 1 MB PDFs."""
+"""Sealed request bodies, made before the clock starts: whole exams, reports with 1 MB PDFs."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Measured:
 def run_load(
     url: str, route: str, bodies: Path, connections: int, seconds: int, processes: Iterable[int]
 ) -> Measured:
-    """Load for so many seconds after a second of warming up; `processes` are the parents whose trees are counted."""
+    """Load for so many seconds after one to warm up; the trees below `processes` are counted."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed (Debian: apt-get install wrk)")
     roots = list(processes)

@@ -1,4 +1,4 @@
-"""The servers under load: ours, as shipped, and the naive one; each in processes of its own, on fresh data."""
+"""The servers under load: ours, as shipped, and the naive one; each on fresh data."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -147,9 +148,11 @@ def push_records(host: str, port: int, name: str, stop: Event, pushed: Pushed) -
             )
             answer = json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException):
+            connection.close()
             return
         assert answer["code"] == 1, answer
         answered[key] = value
+    connection.close()
 
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -247,10 +250,14 @@ def store_status(reply: bytes) -> int:
 def open_association(host: str, port: int, called: str, calling: str = "TESTER") -> socket.socket:
     connection = socket.create_connection((host, port), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(_associate_request(called, calling))
-    kind, _ = _read_pdu(connection)
-    if kind != 2:
-        raise ConnectionError(f"association refused with PDU {kind}")
+    try:
+        connection.sendall(_associate_request(called, calling))
+        kind, _ = _read_pdu(connection)
+        if kind != 2:
+            raise ConnectionError(f"association refused with PDU {kind}")
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 
@@ -265,16 +272,13 @@ def store(connection: socket.socket, message_id: int, sop_uid: str, data: bytes)
 def push_images(host: str, port: int, called: str, name: str, stop: Event, pushed: Pushed) -> None:
     """Stores instances until told to stop or the gateway dies."""
     number, root = 0, f"1.2.826.0.1.3680043.8.{random.getrandbits(48)}"
-    try:
-        connection = open_association(host, port, called, name)
+    with contextlib.suppress(OSError), open_association(host, port, called, name) as connection:
         while not stop.is_set():
             number += 1
             sop_uid = f"{root}.{number}"
             data = dataset(sop_uid, f"{root}.0", random.choice((600, 20_000, 200_000)))
             if store(connection, number, sop_uid, data) == 0:
                 pushed.instances[sop_uid] = hashlib.sha256(data).hexdigest()
-    except OSError:
-        return
 
 
 def in_background(target: object, *args: object) -> Thread:

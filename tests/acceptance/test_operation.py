@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ import httpx
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam, report
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
+from tests.peers.postgres import start_postgres
 
 WRONG_KEY = "ffffffffffffffffffffffffffffffff"
 
@@ -233,3 +236,61 @@ def test_an_address_of_its_own_for_reading(make_gateway: GatewayMaker) -> None:
     assert httpx.get(f"http://127.0.0.1:{admin}/metrics").status_code == 200
     assert httpx.get(f"http://127.0.0.1:{admin}/health/ready").status_code == 200
     assert httpx.post(f"http://127.0.0.1:{admin}/exam-sync").status_code == 404
+
+
+def test_the_database_goes_away_and_comes_back(make_gateway: GatewayMaker) -> None:
+    """503 with Retry-After while it is away, quickly; nothing acknowledged is lost."""
+    folder = Path(
+        tempfile.mkdtemp(prefix="yingqiao-pg-")
+    )  # not below pytest's own folder, which is root's only
+    server = start_postgres(folder)
+    try:
+        gateway = make_gateway("--database", server.url("postgres"), hospital=False)
+        gateway.add_hospital()
+        time.sleep(1.1)
+        assert gateway.push("/exam-sync", exam("D1"))["code"] == 1
+        server.stop("immediate")
+        answer = gateway.post("/exam-sync", envelope(exam("D2")))
+        assert (answer.status_code, answer.json()["code"]) == (503, 0)
+        assert int(answer.headers["retry-after"]) > 0
+        time.sleep(1.5)
+        assert httpx.get(f"{gateway.url}/health/ready").status_code == 503
+        assert httpx.get(f"{gateway.url}/health/live").status_code == 200
+        started = time.monotonic()
+        assert gateway.post("/exam-sync", envelope(exam("D3"), hospital="NOBODY")).status_code in (200, 503)
+        assert time.monotonic() - started < 3
+        server.start()
+        deadline = time.monotonic() + 30
+        while httpx.get(f"{gateway.url}/health/ready").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        while gateway.push("/exam-sync", exam("D2"))["code"] != 1:  # a hospital repeats what was answered 503
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        rows = gateway.json("submissions", "list", "--outcome", "accepted")
+        assert [row["examKey"] for row in rows] == ["D2", "D1"]
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(folder)
+
+
+def test_the_reserve_of_the_disk_is_kept_free(make_gateway: GatewayMaker) -> None:
+    """Below the reserve nothing is taken: 503 with Retry-After, and not ready."""
+    gateway = make_gateway(start=False)
+    gateway.environ["YINGQIAO_RESERVE_BYTES"] = str(2**60)
+    gateway.launch()
+    deadline = time.monotonic() + 30
+    while not _answers(gateway):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert httpx.get(f"{gateway.url}/health/ready").json()["parts"]["landing"]["ok"] is False
+    answer = gateway.post("/exam-sync", envelope(exam("F1")))
+    assert (answer.status_code, answer.json()["code"]) == (503, 0)
+    assert "retry-after" in answer.headers
+
+
+def _answers(gateway: RunningGateway) -> bool:
+    try:
+        return httpx.get(f"{gateway.url}/health/live").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the envelope: any body, whole or damaged, is answered.
 
 `python -m tests.fuzz.fuzz_envelope -max_total_time=60 [corpus folder]` (needs atheris).
-The invariants are those
-of `one_input`, which the deterministic tests run too.
+The invariants are those of `one_input`, which the
+deterministic tests run too.
 """
 
 from __future__ import annotations

@@ -70,11 +70,16 @@ class RunningGateway:
             *self.flags,
         ]
 
-    def start(self) -> None:
+    def launch(self) -> None:
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, env=os.environ | self.environ
             )
+
+    def start(self) -> None:
+        """Launch, and wait until it is ready."""
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"

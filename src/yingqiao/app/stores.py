@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder
+from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
 from yingqiao.settings import Settings
 from yingqiao.store.database import Database, open_database
@@ -31,6 +31,8 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
     Raises StartError (Chinese), StoreUnavailable while in use.
     """
     folder = open_folder(settings, create=create)
+    if create:
+        remember_database(settings, folder)
     try:
         database = open_database(database_of(settings, folder))
     except ValueError as error:

@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -77,6 +79,8 @@ def simulate(
 @click.option("--keep", is_flag=True, help="结束后让网关继续运行")
 def demo(data: Path, exams: int, seed: int, keep: bool) -> None:
     """演示：启动网关，模拟医院推送一天的数据，再对账"""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))  # so that the gateway is stopped on the way out
     console = Console(highlight=False)
     try:
         agreed = _guarded(lambda: _demo(data, _day(DEMO_CODE, exams, seed, None), keep, console))

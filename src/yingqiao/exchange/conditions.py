@@ -14,7 +14,7 @@ Rule = Callable[[Values], bool]
 
 CHECKED_FROM = 4
 """examStatus from which the examination has taken place (T20)."""
-_WRITTEN = frozenset({1, 2, 3})
+_WRITTEN = frozenset({1, 2, 3, 4})
 _AUDITED = frozenset({2, 3})
 _EXAMINED_CHECK = frozenset({2, 3, 4})
 _WRITTEN_CHECK = frozenset({3, 4})

@@ -21,7 +21,7 @@ class Finding:
     """One thing validation found in a record. Texts are Chinese, for the hospital's engineer."""
 
     field: str
-    """Wire name as printed by the standard; dotted for nested (`setInfoList[0].setId`); '' for the whole record."""
+    """Wire name as printed by the standard; dotted for nested (`setInfoList[0].setId`); '' for the record."""
     label: str
     rule: str
     """A stable id: required | conditional | length | code_list | pattern | date | type | …"""
@@ -138,7 +138,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class InstanceFacts:
-    """What the index reads from one DICOM instance. Strings are decoded (see dicom/charset), trimmed of padding."""
+    """What the index reads from one DICOM instance; strings decoded (see dicom/charset), without padding."""
 
     sop_class_uid: str
     sop_instance_uid: str

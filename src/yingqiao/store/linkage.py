@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,11 +39,13 @@ from yingqiao.store.schema import (
 )
 
 BATCH = 200
-"""Due rows of each kind in one pass: tens of milliseconds of work, a few of them under SQLite's write
-lock."""
+"""Due rows of each kind in one pass while it is quiet."""
 QUIET_POLL_S = 0.2
 BUSY_SHARE = 0.15
 """At most this part of the time is spent linking while a lot is coming in."""
+BUSY_BATCH = 40
+"""Due rows of each kind in one pass then: intake never waits long for SQLite's write lock."""
+BUSY_REST_S = 0.05
 BUSY_RATE = 100.0
 """Submissions and instances per second that count as a lot."""
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
@@ -299,6 +302,7 @@ class Linker:
         self._thread: threading.Thread | None = None
         self._seen_rows = 0
         self._seen_at = 0.0
+        self._busy = False
         self.taken = 0
         """Due rows taken since the start."""
         self.passes = 0
@@ -322,29 +326,38 @@ class Linker:
             try:
                 pause = self._turn()
                 retry = RETRY_FIRST_S
-            except (StoreUnavailable, DBAPIError) as error:
-                # DBAPIError: PostgreSQL may choose us as the victim of a deadlock; the pass is simply
-                # repeated.
-                if self.available:
-                    _log.warning("linking paused", reason=type(error).__name__)
-                self.available = False
-                pause, retry = retry, min(retry * 2, RETRY_MOST_S)
+            except StoreUnavailable as error:
+                pause, retry = self._pause("store", error, retry)
+            except DBAPIError as error:
+                # PostgreSQL may choose us as the victim of a deadlock; the pass is simply repeated.
+                pause, retry = self._pause("conflict", error, retry)
+            except Exception as error:  # noqa: BLE001 a thread that dies unseen would stop all linking
+                pause, retry = self._pause("unexpected", error, retry)
+
+    def _pause(self, cause: str, error: Exception, retry: float) -> tuple[float, float]:
+        """How long to wait before the next try, and before the one after; told once, without patient data."""
+        if self.available:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            at = f"{where.name}:{where.lineno}"
+            _log.warning("linking paused", cause=cause, reason=type(error).__name__, at=at)
+        self.available = False
+        return retry, min(retry * 2, RETRY_MOST_S)
 
     def _turn(self) -> float:
         """One pass; returns how long to rest after it, in seconds."""
         started = time.monotonic()
-        taken = link_batch(self._database, self._batch)
+        taken = link_batch(self._database, min(self._batch, BUSY_BATCH) if self._busy else self._batch)
         took = time.monotonic() - started
         if not self.available:
             _log.info("linking resumed")
         self.available = True
         self.taken += taken
         self.passes += 1
-        busy = self._is_busy()
+        self._busy = self._is_busy()
         if not taken:
             return QUIET_POLL_S
-        if busy:
-            return max(QUIET_POLL_S, took * (1 / BUSY_SHARE - 1))
+        if self._busy:
+            return max(BUSY_REST_S, took * (1 / BUSY_SHARE - 1))
         return 0.0
 
     def _is_busy(self) -> bool:

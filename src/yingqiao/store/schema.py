@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -90,6 +91,12 @@ submissions = Table(  # the ledger of what was received; never updated, never de
     Index("ix_submissions_exam", "hospital_code", "exam_key", "id"),
     Index("ix_submissions_report", "hospital_code", "report_key", "id"),
     Index("ix_submissions_outcome", "outcome", "id"),
+    Index(
+        "ix_submissions_replay_of",
+        "replay_of",
+        sqlite_where=text("replay_of IS NOT NULL"),
+        postgresql_where=text("replay_of IS NOT NULL"),
+    ),
 )
 
 exams = Table(

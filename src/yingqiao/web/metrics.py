@@ -18,17 +18,6 @@ _SIZES = tuple(float(1024 * 4**power) for power in range(9))
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Counters of one (interface, stage, outcome): how many walks ended so."""
-
-    interface: str
-    stage: str
-    """receive | open | validate | record: where the walk ended; record when it went all the way."""
-    outcome: str
-    """accepted | refused | failed."""
-
-
 @dataclass(slots=True)
 class Metrics:
     """The gateway's metrics in a registry of their own."""
@@ -36,7 +25,7 @@ class Metrics:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     _ended: Counter = field(init=False)
-    _counters: dict[Ended, Callable[[float], None]] = field(init=False, default_factory=dict)
+    _counters: dict[tuple[str, str, str], Callable[[float], None]] = field(init=False, default_factory=dict)
     observe: dict[str, Callable[[float], None]] = field(init=False)
     """Stage -> records a duration in seconds."""
     observe_size: Callable[[float], None] = field(init=False)
@@ -58,8 +47,8 @@ class Metrics:
         self._gauges = {}
 
     def ended(self, interface: str, stage: str, outcome: str) -> None:
-        """Count one walk that ended."""
-        key = Ended(interface, stage, outcome)
+        """Count one walk that ended at `stage` (receive | open | validate | record: it went all the way)."""
+        key = (interface, stage, outcome)
         count = self._counters.get(key)
         if count is None:
             count = self._counters[key] = self._ended.labels(interface, stage, outcome).inc

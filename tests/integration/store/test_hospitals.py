@@ -127,7 +127,7 @@ def test_unknown_codes_do_not_hammer_the_database(elsewhere: HospitalRegistry) -
     started = time.monotonic()
     for number in range(20_000):
         elsewhere.get(f"X{number}")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 def test_a_key_under_another_master_key_harms_no_other(

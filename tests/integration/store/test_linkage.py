@@ -2,12 +2,16 @@
 hides."""
 
 import time
+from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from sqlalchemy import func, select
 
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
-from yingqiao.store.database import Database
+from tests.peers.postgres import PostgresServer
+from yingqiao.store import linkage
+from yingqiao.store.database import Database, open_database
 from yingqiao.store.linkage import Linker, link_all, link_batch, relink_all
 from yingqiao.store.schema import exam_keys, exams, reports, studies
 
@@ -207,3 +211,115 @@ def test_linker_thread_is_prompt_when_quiet(world: World) -> None:
     finally:
         linker.close()
     assert linker.available
+
+
+@pytest.mark.peer
+def test_two_linkers_of_two_processes_do_not_disturb_each_other(postgres_url: str) -> None:
+    """PostgreSQL: one links at a time, by an advisory lock. On SQLite one process owns the file."""
+    one, two = open_database(postgres_url), open_database(postgres_url)
+    world = World(one)
+    linkers = [Linker(one, batch=3), Linker(two, batch=3)]
+    for linker in linkers:
+        linker.start()
+    try:
+        for n in range(25):
+            world.images(study_uid=f"1.2.{n}", accession_number=f"A{n}")
+            world.exam(ris_study_id=f"RIS{n}", study_uids=(f"1.2.{n}",), accession_numbers=(f"A{n}",))
+            world.report(record_num=f"R{n}", ris_study_ids=(f"RIS{n}",))
+        deadline = time.monotonic() + 20
+        while due(one) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        for linker in linkers:
+            linker.close()
+    assert {world.exam_row(f"RIS{n}").state for n in range(25)} == {"complete"}
+    assert all(linker.available for linker in linkers)
+    one.close()
+    two.close()
+
+
+@pytest.mark.peer
+def test_linker_survives_the_database_going_away(
+    postgres: PostgresServer, postgres_url: str, database_when_back: None
+) -> None:
+    """It pauses, and goes on by itself when the database is back."""
+    database = open_database(postgres_url)
+    world = World(database)
+    linker = Linker(database)
+    linker.start()
+    try:
+        postgres.stop("immediate")
+        wait_for(lambda: not linker.available)
+        postgres.start()
+        world.exam()
+        world.images()
+        wait_for(lambda: world.exam_row().image_count == 1)
+    finally:
+        linker.close()
+        database.close()
+    assert linker.available
+
+
+@pytest.fixture
+def database_when_back(postgres: PostgresServer) -> Iterator[None]:
+    """Other tests of the session find the server running, whatever happened here."""
+    yield
+    try:
+        postgres.execute("SELECT 1")
+    except psycopg.Error:
+        postgres.start()
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_busy_intake_leaves_linking_a_bounded_share(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While much comes in the linker rests several times as long as it worked; when it is quiet it does
+    not rest."""
+    linker = Linker(world.database)
+    world.exam()
+    assert linker._turn() == 0.0
+    assert linker._turn() == linkage.QUIET_POLL_S
+    monkeypatch.setattr(linker, "_is_busy", lambda: True)
+    world.exam(ris_study_id="RIS2")
+    started = time.monotonic()
+    rest = linker._turn()
+    took = time.monotonic() - started
+    assert rest >= linkage.BUSY_REST_S
+    assert rest >= took * (1 / linkage.BUSY_SHARE - 1) * 0.2
+
+
+def test_busy_is_seen_from_what_came(world: World) -> None:
+    linker = Linker(world.database)
+    assert not linker._is_busy()
+    world.images(500)
+    assert linker._is_busy()
+    time.sleep(0.05)
+    assert not linker._is_busy()
+
+
+def test_an_unexpected_error_does_not_end_the_linker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and tried again."""
+    real = linkage.link_batch
+    failed = []
+
+    def fails_once(database: Database, batch: int) -> int:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("unexpected")
+        return real(database, batch)
+
+    monkeypatch.setattr(linkage, "link_batch", fails_once)
+    world.exam()
+    world.images()
+    linker = Linker(world.database)
+    linker.start()
+    try:
+        wait_for(lambda: world.exam_row().image_count == 1)
+    finally:
+        linker.close()
+    assert failed

@@ -33,11 +33,12 @@ from yingqiao.store.link_rows import (
 from yingqiao.store.linkage import link_all, link_batch, relink_all
 from yingqiao.store.schema import exam_keys, exam_studies, exams, reports
 
-RIS = st.sampled_from(["RIS1", "RIS2", "RIS3"])
+# Small worlds meet more often: most things share a number, few have a UID.
+RIS = st.sampled_from(["RIS1", "RIS2"])
 HOSPITALS = st.sampled_from([HOSPITAL, OTHER])
-UIDS = st.lists(st.sampled_from(["1.1", "1.2", "1.3"]), max_size=2, unique=True).map(tuple)
-NUMBERS = st.lists(st.sampled_from(["A1", "A2", "0"]), max_size=2, unique=True).map(tuple)
-NUMBER = st.sampled_from(["A1", "A2", "0", ""])
+UIDS = st.sampled_from([(), (), (), ("1.1",), ("1.1", "1.2")])
+NUMBERS = st.sampled_from([("A1",), ("A1",), ("A1", "A2"), ("A2",), ("0",), ()])
+NUMBER = st.sampled_from(["A1", "A1", "A2", "0"])
 PATIENTS = st.sampled_from([("P1", "张三"), ("P2", "李四"), ("", "")])
 DAYS = st.sampled_from(["2026-03-01 09:00:00", "2024-03-01 09:00:00", ""])
 
@@ -99,8 +100,8 @@ class Arrivals(RuleBasedStateMachine):
         )
 
     @rule(
-        uid=st.sampled_from(["1.1", "1.2", "1.3", "1.4"]),
-        sender=st.sampled_from([HOSPITAL, OTHER, ""]),
+        uid=st.sampled_from(["1.1", "1.2", "1.3"]),
+        sender=st.sampled_from([HOSPITAL, OTHER, "", ""]),
         number=NUMBER,
         patient=PATIENTS,
         modality=st.sampled_from(["CT", "MR"]),
@@ -123,8 +124,8 @@ class Arrivals(RuleBasedStateMachine):
         link_batch(self.database, batch)
 
     @rule()
-    def everything_is_marked_anew(self) -> None:
-        relink_all(self.database, chunk=3)
+    def linker_catches_up(self) -> None:
+        link_all(self.database)
 
     def teardown(self) -> None:
         while link_batch(self.database, 2):
@@ -195,5 +196,5 @@ def reports_of(exam: ExamFacts, found: Iterable[ReportFacts]) -> list[ReportFact
 
 TestArrivals = Arrivals.TestCase
 TestArrivals.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -101,6 +101,7 @@ def test_every_exam_filter_is_taken(api: Api) -> None:
         "risStudyId": "RIS/1",
         "patientName": "=1",
         "patientId": "P1",
+        "hisPatientId": "H1",
         "labNum": "L1",
         "accessionNumber": "A1",
         "studyUid": "1.1",

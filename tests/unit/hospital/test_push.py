@@ -117,3 +117,24 @@ def test_node_addresses(text):
 
 def test_a_node_address():
     assert DicomNode.parse("YQ@[::1]:104") == DicomNode("YQ", "::1", 104)
+
+
+def test_an_association_that_breaks_off_is_made_anew():
+    """Every instance is answered in the end, those already answered are not sent again."""
+    came = []
+
+    def store(event):
+        came.append(event.request.AffectedSOPInstanceUID)
+        if len(came) == 2:
+            event.assoc.abort()
+        return 0
+
+    ae = AE(ae_title="SHAKY")
+    ae.add_supported_context(CTImageStorage, SYNTAXES)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    node = DicomNode("SHAKY", "127.0.0.1", server.server_address[1])
+    day = make_day(CODE, exams=3, day=date(2026, 1, 5))
+    images = next(s.images for s in day.steps if s.images and s.images[0].visit.item.modality == "CT")[:3]
+    assert send_study(node, "SIM", [draw(image) for image in images]) == [0, 0, 0]
+    assert came == [images[0].sop_uid, images[1].sop_uid, images[1].sop_uid, images[2].sop_uid]
+    server.shutdown()

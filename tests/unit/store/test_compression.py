@@ -6,13 +6,14 @@ import threading
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yingqiao.store.compression import compress, decompress
 from yingqiao.store.errors import StoredBodyBroken
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=5000))
 def test_there_and_back(raw: bytes) -> None:
     assert decompress(compress(raw)) == raw

@@ -18,8 +18,8 @@ from yingqiao.hospital.simulate.records import Record, Visit, exam_record, repor
 from yingqiao.spec import Edition, load_edition
 
 OPENING = time(8, 0)
-CHINESE_REPORTS = 6
-"""PDFs drawn with a Chinese font at most; embedding one takes most of a second."""
+CHINESE_REPORTS = 3
+"""PDFs drawn with a Chinese font at most; embedding one takes about a second."""
 _STAFF = ("周技师", "吴技师"), ("陈医师", "武医师", "任医师"), ("郭主任", "薛主任")
 _NEEDS_IMAGES = tuple(item for item in ITEMS if item.modality != "US")
 _RARE_EVERY = 7

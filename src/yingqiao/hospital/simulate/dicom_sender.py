@@ -12,7 +12,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
 SUCCESS = 0x0000
-_TIMEOUT = 30
+ATTEMPTS = 3
+_TIMEOUT = 10
 
 
 class DicomUnreachableError(Exception):
@@ -36,10 +37,30 @@ class DicomNode:
 
 
 def send_study(node: DicomNode, calling_aet: str, datasets: Sequence[Dataset]) -> list[int]:
-    """Sends the datasets over one association, each in the transfer syntax of its meta header.
+    """Sends the datasets, each in the transfer syntax of its meta header, over one association if it lasts.
 
+    When it breaks off, what was not answered is sent again over a new one, as modalities do; ATTEMPTS times.
     The DIMSE status of each, in order. Raises DicomUnreachableError.
     """
+    statuses: list[int] = []
+    for attempt in range(1, ATTEMPTS + 1):
+        association = _associate(node, calling_aet, datasets)
+        try:
+            for dataset in datasets[len(statuses) :]:
+                statuses.append(_send(association, dataset))  # noqa: PERF401 -- kept when a later one fails
+        except DicomUnreachableError:
+            if attempt == ATTEMPTS:
+                raise
+            association.abort()
+        else:
+            break
+        finally:
+            if association.is_established:
+                association.release()
+    return statuses
+
+
+def _associate(node: DicomNode, calling_aet: str, datasets: Sequence[Dataset]) -> Association:
     ae = AE(ae_title=calling_aet)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = _TIMEOUT
     for dataset in datasets:
@@ -48,11 +69,7 @@ def send_study(node: DicomNode, calling_aet: str, datasets: Sequence[Dataset]) -
     association = ae.associate(node.host, node.port, ae_title=node.ae_title, evt_handlers=handlers)
     if not association.is_established:
         raise DicomUnreachableError(f"无法与 {node.ae_title}@{node.host}:{node.port} 建立 DICOM 关联")
-    try:
-        return [_send(association, dataset) for dataset in datasets]
-    finally:
-        if association.is_established:
-            association.release()
+    return association
 
 
 def _send(association: Association, dataset: Dataset) -> int:

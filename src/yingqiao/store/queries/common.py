@@ -17,6 +17,8 @@ from yingqiao.store.schema import submissions
 COUNT_AT_MOST = 100_000
 """Totals are counted up to here; beyond, `total_is_exact` is false."""
 LIMIT_AT_MOST = 10_000
+SLACK_MS = 60_000
+"""How far apart the order of ids and of arrival may be: commits of one moment overtake each other."""
 
 T = TypeVar("T")
 
@@ -141,7 +143,7 @@ def first_id_since(connection: Connection, table: Table, time: str, ms: int) -> 
         row = connection.execute(
             select(table.c.id, table.c[time]).where(table.c.id >= middle).order_by(table.c.id).limit(1)
         ).first()
-        if row is None or row[1] >= ms - 60_000:
+        if row is None or row[1] >= ms - SLACK_MS:
             high = middle
         else:
             low = row[0] + 1
@@ -152,3 +154,17 @@ def as_struct(kind: type[T], row: Row[Any], **more: object) -> T:
     """A row as a struct of the members they share, plus `more`."""
     shared = {name: value for name, value in row._mapping.items() if name in kind.__struct_fields__}  # type: ignore[attr-defined]  # noqa: SLF001
     return kind(**(shared | more))
+
+
+def received_within(
+    connection: Connection, table: Table, time: str, wanted: Range | None
+) -> list[ColumnElement[bool]]:
+    """Conditions for a row to have been received in the range of Unix ms, with bounds on the id for speed."""
+    if wanted is None:
+        return []
+    conditions = within(table.c[time], wanted)
+    if wanted.start is not None:
+        conditions.append(table.c.id >= first_id_since(connection, table, time, wanted.start))
+    if wanted.end is not None:
+        conditions.append(table.c.id < first_id_since(connection, table, time, wanted.end + 2 * SLACK_MS))
+    return conditions

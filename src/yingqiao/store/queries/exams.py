@@ -46,6 +46,7 @@ from yingqiao.store.queries.common import (
     findings_of,
     items,
     page_of,
+    received_within,
     version_record,
     within,
 )
@@ -74,7 +75,8 @@ class ExamFilter(msgspec.Struct, frozen=True, kw_only=True):
     ris_study_id: str | None = None
     patient_name: str | None = None
     patient_id: str | None = None
-    """影像号 or HIS 患者编号."""
+    """影像号."""
+    his_patient_id: str | None = None
     id_number: str | None = None
     lab_num: str | None = None
     accession_number: str | None = None
@@ -219,7 +221,16 @@ def list_exams(
     """Exams that fit, newest first. Raises ValueError for an unknown order or a limit out of range."""
     if order not in ORDERS:
         raise ValueError(f"order: {', '.join(ORDERS)}")
-    statement = select(exams).where(*_conditions(wanted or ExamFilter())).order_by(*ORDERS[order])
+    wanted = wanted or ExamFilter()
+    conditions = _conditions(wanted)
+    conditions += received_within(connection, exams, "first_received_at", wanted.received)
+    sorting = ORDERS[order]
+    span = wanted.exam_time
+    if order == "received" and wanted.hospital_code and span and span.start and span.end:
+        # SQLite cannot know how few a span of days is, and would walk all ids in order: sort what the
+        # span finds.
+        sorting = ((exams.c.id + 0).desc(),)
+    statement = select(exams).where(*conditions).order_by(*sorting)
     return page_of(connection, statement, exam_summary, limit, offset, with_total)
 
 
@@ -229,6 +240,8 @@ def _conditions(wanted: ExamFilter) -> list[ColumnElement[bool]]:
         {
             "hospital_code": wanted.hospital_code,
             "ris_study_id": wanted.ris_study_id,
+            "patient_id": wanted.patient_id,
+            "his_patient_id": wanted.his_patient_id,
             "id_number": wanted.id_number,
             "lab_num": wanted.lab_num,
             "modality": wanted.modality,
@@ -238,14 +251,9 @@ def _conditions(wanted: ExamFilter) -> list[ColumnElement[bool]]:
             "deleted": wanted.deleted,
         },
     )
-    conditions += within(exams.c.exam_time, wanted.exam_time) + within(
-        exams.c.first_received_at, wanted.received
-    )
+    conditions += within(exams.c.exam_time, wanted.exam_time)
     if wanted.patient_name is not None:
         conditions.append(exams.c.patient_name.like(escape(wanted.patient_name) + "%", escape="!"))
-    if wanted.patient_id is not None:
-        number = wanted.patient_id
-        conditions.append(or_(exams.c.patient_id == number, exams.c.his_patient_id == number))
     if wanted.accession_number is not None:
         conditions.append(_has_key("accession", wanted.accession_number))
     if wanted.study_uid is not None:

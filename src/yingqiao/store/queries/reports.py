@@ -17,6 +17,7 @@ from yingqiao.store.queries.common import (
     equal,
     items,
     page_of,
+    received_within,
     version_record,
     within,
 )
@@ -100,7 +101,7 @@ def list_reports(
     names = "hospital_code record_num patient_id modality report_status parked signed deleted"
     conditions = equal(reports, {name: getattr(wanted, name) for name in names.split()})
     conditions += within(reports.c.report_time, wanted.report_time)
-    conditions += within(reports.c.first_received_at, wanted.received)
+    conditions += received_within(connection, reports, "first_received_at", wanted.received)
     if wanted.ris_study_id is not None:
         named = select(exam_reports.c.report_id).where(exam_reports.c.ris_study_id == wanted.ris_study_id)
         if wanted.hospital_code is not None:

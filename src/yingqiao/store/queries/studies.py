@@ -18,6 +18,7 @@ from yingqiao.store.queries.common import (
     in_list,
     items,
     page_of,
+    received_within,
     within,
 )
 from yingqiao.store.schema import exam_studies, exams, instances, series, studies
@@ -145,7 +146,7 @@ def list_studies(
     names = "hospital_code study_uid accession_number patient_id"
     conditions = equal(studies, {name: getattr(wanted, name) for name in names.split()})
     conditions += within(studies.c.study_date, wanted.study_date)
-    conditions += within(studies.c.first_received_at, wanted.received)
+    conditions += received_within(connection, studies, "first_received_at", wanted.received)
     if wanted.patient_name is not None:
         begins = escape(wanted.patient_name) + "%"
         name = studies.c.patient_name

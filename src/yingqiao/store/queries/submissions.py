@@ -15,10 +15,9 @@ from yingqiao.store.queries.common import (
     as_struct,
     equal,
     findings_of,
-    first_id_since,
     page_of,
+    received_within,
     record_of,
-    within,
 )
 from yingqiao.store.schema import submissions
 
@@ -82,11 +81,7 @@ def list_submissions(
     conditions = equal(submissions, {name: getattr(wanted, name) for name in names.split()})
     if wanted.outcome is not None:
         conditions.append(submissions.c.outcome == str(wanted.outcome))
-    if wanted.received is not None:
-        conditions += within(submissions.c.received_at, wanted.received)
-        if wanted.received.start is not None:
-            first = first_id_since(connection, submissions, "received_at", wanted.received.start)
-            conditions.append(submissions.c.id >= first)
+    conditions += received_within(connection, submissions, "received_at", wanted.received)
     statement = select(*_LISTED).where(*conditions).order_by(submissions.c.id.desc())
     return page_of(connection, statement, _summary, limit, offset, with_total)
 

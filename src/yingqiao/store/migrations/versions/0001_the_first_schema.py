@@ -175,6 +175,13 @@ def upgrade() -> None:
     with op.batch_alter_table("submissions", schema=None) as batch_op:
         batch_op.create_index("ix_submissions_exam", ["hospital_code", "exam_key", "id"], unique=False)
         batch_op.create_index("ix_submissions_outcome", ["outcome", "id"], unique=False)
+        batch_op.create_index(
+            "ix_submissions_replay_of",
+            ["replay_of"],
+            unique=False,
+            sqlite_where=sa.text("replay_of IS NOT NULL"),
+            postgresql_where=sa.text("replay_of IS NOT NULL"),
+        )
         batch_op.create_index("ix_submissions_report", ["hospital_code", "report_key", "id"], unique=False)
 
     op.create_table(
