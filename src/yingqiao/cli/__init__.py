@@ -15,6 +15,7 @@ COMMANDS = {
     "hospitals": "医疗机构与密钥",
     "submissions": "收到的每一次提交：查看、重放",
     "exams": "检查：列表与时间线",
+    "reports": "报告：列表与详情",
     "studies": "影像：列表与详情",
     "hospital": "医院侧：模拟医院",
 }
