@@ -203,6 +203,10 @@ def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_em
         assert gateway.push("/exam-sync", exam(f"W{n}"))["code"] == 1
     text = httpx.get(f"{gateway.url}/metrics").text
     assert 'stage="record"} 40.0' in text
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    assert gateway.push("/exam-sync", exam("W40"))["code"] == 1
+    children = _children(gateway)
     assert gateway.stop() == 0
     assert not any(_alive(child) for child in children)
     assert "postgres" not in gateway.cli("serve", "--show-settings").stdout

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -28,6 +29,7 @@ from yingqiao.settings import HttpSettings, Settings
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.server import AddressError, bind
 
+_LET_GO_S = 5.0
 _log = structlog.get_logger(__name__)
 Announce = Callable[[str, str], None]
 """Told (HTTP address, DICOM address or '') once the gateway is ready."""
@@ -41,7 +43,7 @@ def run_gateway(settings: Settings, announce: Announce) -> None:
     try:
         remember_database(settings, folder)
         _check_workers(settings, database_of(settings, folder))
-        listening = _bind(settings.http)
+        listening = _bind_patiently(settings.http)
         with open_stores(settings) as stores:
             _run(settings, stores, listening, announce)
     finally:
@@ -118,6 +120,18 @@ def _check_workers(settings: Settings, database: str) -> None:
         raise StartError(
             "多个 HTTP 进程（http.workers 大于 1）须用 PostgreSQL：请设置 --database postgresql://…"
         )
+
+
+def _bind_patiently(http: HttpSettings) -> list[Listening]:
+    """After the main process was killed, its workers let go of the port within a moment."""
+    deadline = time.monotonic() + (_LET_GO_S if http.workers > 1 else 0.0)
+    while True:
+        try:
+            return _bind(http)
+        except StartError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _bind(http: HttpSettings) -> list[Listening]:
