@@ -124,6 +124,7 @@ class _Segment:
         self._written = 0
         self._flushed = 0
         self._flushing = False
+        self._released = 0
         self.fd = _create(path, self.nonce, fdatasync)
         weakref.finalize(self, os.close, self.fd)
 
@@ -148,7 +149,16 @@ class _Segment:
                 return
             self._flushing = True
             goal = self._written
+        end = self.end
         self._lead(goal)
+        self._release(end)
+
+    def _release(self, end: int) -> None:
+        """Give the page cache back what is on disk: nobody reads it soon, and the next instance writes into the
+        same warm pages instead of pushing the database out of memory. Dirty pages stay, so racing is harmless.
+        """
+        start, self._released = self._released, end
+        os.posix_fadvise(self.fd, start, max(0, end - start), os.POSIX_FADV_DONTNEED)
 
     def _lead(self, goal: int) -> None:
         durable = False
