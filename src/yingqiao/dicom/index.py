@@ -4,9 +4,10 @@ named."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from yingqiao.dicom import elements
-from yingqiao.dicom.charset import arbitrate
+from yingqiao.dicom.charset import Decoded, arbitrate
 from yingqiao.exchange.model import InstanceFacts
 
 MAX_TEXT = 1024
@@ -35,6 +36,8 @@ _TEXTS = {
     0x0020_0013: "instance_number",
 }
 _FRAMES = 0x0028_0008
+_INSTANCE_NUMBER = 0x0020_0013
+_TOO_LONG = "value-too-long"
 _UID = re.compile(r"[0-9.]{1,64}")
 _INTEGER = re.compile(rb"\s*\+?(\d{1,9})\s*")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]+")
@@ -52,13 +55,8 @@ def read_facts(
     20 microseconds for a plain instance.
     """
     found = elements.read_elements(dataset, transfer_syntax_uid)
-    raw = found.values
     uids = _uids(found, sop_class_uid, sop_instance_uid)
-    decoded = arbitrate(
-        {tag: value for tag, value in raw.items() if tag in _TEXTS},
-        raw.get(elements.SPECIFIC_CHARACTER_SET, b""),
-    )
-    texts = {_TEXTS[tag]: _clean(value, found) for tag, value in decoded.values.items()}
+    decoded, texts = _texts(found)
     return InstanceFacts(
         sop_class_uid=sop_class_uid,
         sop_instance_uid=sop_instance_uid,
@@ -73,6 +71,37 @@ def read_facts(
         oddities=(*found.oddities, *decoded.oddities),
         **texts,
     )
+
+
+def _texts(found: elements.Elements) -> tuple[Decoded, dict[str, str]]:
+    """The decoded texts by attribute of InstanceFacts. All but the instance number are a series' own, and
+    digits have no say in the arbitration: only a series' first instance costs one.
+    """
+    raws = tuple(item for item in found.values.items() if item[0] in _TEXTS and item[0] != _INSTANCE_NUMBER)
+    number = found.values.get(_INSTANCE_NUMBER, b"")
+    declared = found.values.get(elements.SPECIFIC_CHARACTER_SET, b"")
+    if not number.strip(b" \0").isdigit():
+        raws, number = (*raws, (_INSTANCE_NUMBER, number)), b""
+    small = sum(len(value) for _, value in raws) <= _CACHED_SIZE
+    decoded, texts, too_long = (_describe_again if small else _describe)(raws, declared)
+    if too_long:
+        found.note(_TOO_LONG)
+    if number:
+        texts = texts | {_TEXTS[_INSTANCE_NUMBER]: _clean(number.decode("ascii"), found)}
+    return decoded, texts
+
+
+def _describe(raws: tuple[tuple[int, bytes], ...], declared: bytes) -> tuple[Decoded, dict[str, str], bool]:
+    """Decoded, cleaned, and whether something was cut. The results are shared: not to be changed."""
+    notes = elements.Elements()
+    decoded = arbitrate(dict(raws), declared)
+    texts = {_TEXTS[tag]: _clean(value, notes) for tag, value in decoded.values.items()}
+    return decoded, texts, bool(notes.oddities)
+
+
+_describe_again = lru_cache(maxsize=512)(_describe)
+_CACHED_SIZE = 2048
+"""Bytes of text; larger headers are not worth keeping."""
 
 
 def _uids(found: elements.Elements, sop_class_uid: str, sop_instance_uid: str) -> tuple[str, str]:
@@ -105,7 +134,7 @@ def _clean(text: str, found: elements.Elements) -> str:
     if not text.isprintable():
         text = _CONTROLS.sub(" ", text).strip()
     if len(text) > MAX_TEXT:
-        found.note("value-too-long")
+        found.note(_TOO_LONG)
         text = text[:MAX_TEXT]
     return text
 

@@ -16,6 +16,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from yingqiao.exchange.model import Arrival, Place
@@ -80,16 +81,21 @@ def encode_record_header(nonce: bytes, arrival: Arrival, place: Place) -> bytes:
         arrival.received_at,
         place.digest,
     )
-    texts = (
+    shared = _encode_shared(
         arrival.calling_aet,
         arrival.called_aet,
         arrival.peer,
         arrival.transfer_syntax_uid,
         arrival.sop_class_uid,
-        arrival.sop_instance_uid,
     )
-    body = fixed + b"".join(map(_encode_text, texts))
+    body = fixed + shared + _encode_text(arrival.sop_instance_uid)
     return (body + _CRC.pack(zlib.crc32(body))).ljust(HEADER_SIZE, b"\0")
+
+
+@lru_cache(maxsize=512)
+def _encode_shared(*texts: str) -> bytes:
+    """What the instances of an association have in common."""
+    return b"".join(map(_encode_text, texts))
 
 
 def _encode_text(text: str) -> bytes:

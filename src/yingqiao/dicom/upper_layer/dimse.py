@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from yingqiao.dicom.upper_layer.items import PduError, text
 
@@ -132,19 +133,25 @@ def encode_response(command: Command, status: int, comment: str = "") -> bytes:
     """The response's command set (PS3.7 9.3.1.2, 9.3.5.2). `comment` (ASCII) is cut to the 64 characters of
     LO.
     """
-    elements: dict[int, int | str] = {
-        0x0100: (command.field | RESPONSE_BIT) & 0xFFFF,
-        0x0120: command.message_id,
-        0x0800: NO_DATASET,
-        0x0900: status,
-    }
-    if command.sop_class_uid:
-        elements[0x0002] = command.sop_class_uid
-    if comment:
-        elements[0x0902] = comment[:64]
-    if command.sop_instance_uid:
-        elements[0x1000] = command.sop_instance_uid
-    return encode_command(elements)
+    before = _before_message_id(command.sop_class_uid, command.field)
+    message_id = _US.pack(0, 0x0120, 2, command.message_id)
+    after = _after_message_id(int(status), comment)
+    uid = command.sop_instance_uid
+    instance = _encode_element(0x1000, uid) if uid else b""
+    length = len(before) + len(message_id) + len(after) + len(instance)
+    return b"".join((_UL.pack(0, 0, 4, length), before, message_id, after, instance))
+
+
+@lru_cache(maxsize=128)
+def _before_message_id(sop_class_uid: str, field: int) -> bytes:
+    sop_class = _encode_element(0x0002, sop_class_uid) if sop_class_uid else b""
+    return sop_class + _encode_element(0x0100, (field | RESPONSE_BIT) & 0xFFFF)
+
+
+@lru_cache(maxsize=128)
+def _after_message_id(status: int, comment: str) -> bytes:
+    fixed = _encode_element(0x0800, NO_DATASET) + _encode_element(0x0900, status)
+    return fixed + _encode_element(0x0902, comment[:64]) if comment else fixed
 
 
 def encode_request(

@@ -62,14 +62,12 @@ class PlainWire:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(TICK_SECONDS))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(write_timeout))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._acknowledge_soon()
 
     def fill(self, views: list[memoryview], on_tick: Callable[[], None]) -> None:
         wanted = sum(map(len, views))
         while True:
             try:
-                self._socket.setsockopt(
-                    socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1
-                )  # the kernel forgets it soon
                 got = self._socket.recvmsg_into(views, 0, socket.MSG_WAITALL)[0]
             except BlockingIOError:
                 got = -1
@@ -83,12 +81,19 @@ class PlainWire:
                 views = _after(views, got)
                 wanted -= got
             on_tick()
+            self._acknowledge_soon()
 
     def send(self, data: bytes) -> None:
         try:
             self._socket.sendall(data)
         except OSError as error:
             raise PeerGone from error
+        self._acknowledge_soon()
+
+    def _acknowledge_soon(self) -> None:
+        """Sending is what makes the kernel delay acknowledgements again, so once after each is enough."""
+        with contextlib.suppress(OSError):  # the next receive says so
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def is_readable(self) -> bool:
         poller = select.poll()
