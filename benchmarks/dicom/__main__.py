@@ -3,18 +3,24 @@
 Workload: 1,000 CT of 0.5 MB and 2,000 instances of 20 KB at 1, 4 and 8 associations, sent by a C program on
 raw sockets. Peers: Debian's Orthanc (defaults), DCMTK's storescp (not durable), and two floors in C: a file an
 instance with fsync, and one appended file with fdatasync. All with TCP_NODELAY; `as shipped` rows without.
+
+All receivers run from the start and take turns load by load (A B C A B C A B C); each figure is the median of
+its turns, so that a machine that drifts hits all alike.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import platform
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.dicom.peers import RECEIVERS, Running, build, machine, send, start, versions
@@ -22,6 +28,24 @@ from yingqiao.store.landing import LandingReader
 
 WORKLOADS = {"CT": (1000, 512 * 1024), "small": (2000, 20 * 1024)}
 ASSOCIATIONS = (1, 4, 8)
+TURNS = 3
+FRESH_MEMORY = (
+    "Receivers take turns; medians. On a virtual machine whose free pages go back to the host, a page costs much\n"
+    "more the first time it is touched: what is written to fresh page cache is slower than what reuses warm pages."
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    name: str
+    count: int
+    size: int
+    """Pixel bytes of an instance."""
+    associations: int = 1
+    window: int = 1
+    nagle: bool = False
+    once: bool = False
+    """A side remark: one turn is enough."""
 
 
 def main() -> int:
@@ -31,7 +55,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=list(RECEIVERS), choices=list(RECEIVERS))
     parser.add_argument("--folder", type=Path, help="where to receive; the disk measured")
     options = parser.parse_args()
-    print(f"machine: {machine()}\npython {platform.python_version()}; {versions()}\n")
+    print(f"machine: {machine()}\npython {platform.python_version()}; {versions()}\n{FRESH_MEMORY}\n")
     rates: dict[tuple[str, str], float] = {}
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-dicom-") as folder:
         tools = build(Path(folder))
@@ -48,44 +72,51 @@ def main() -> int:
 def _runs(
     tools: Path, folder: Path, options: argparse.Namespace
 ) -> Iterator[tuple[str, str, float, float, int, int]]:
-    number = 0
-    for name in options.only:
-        place = folder / name
-        place.mkdir()
-        running = start(name, tools, place)
-        try:
-            for load, (count, size) in WORKLOADS.items():
-                count //= 5 if options.quick else 1
-                for associations in ASSOCIATIONS:
-                    number += 1
-                    before = running.cpu_seconds()
-                    seconds = send(tools, running, associations, count, size, number)
-                    cpu = running.cpu_seconds() - before
-                    yield (
-                        name,
-                        f"{load} x{associations}",
-                        count / seconds,
-                        cpu,
-                        running.peak_megabytes(),
-                        count,
-                    )
-            yield from _extras(tools, running, number)
-        finally:
+    receivers: list[Running] = []
+    numbers = itertools.count(1)
+    try:
+        for name in options.only:
+            (folder / name).mkdir()
+            receivers.append(start(name, tools, folder / name))
+        for load in _loads(options.quick):
+            turns = 1 if options.quick or load.once else TURNS
+            yield from _alternate(tools, receivers, load, turns, numbers)
+    finally:
+        for running in receivers:
             running.stop()
-        if name == "yingqiao":
-            _verify(tools, place, options.quick)
+    if "yingqiao" in options.only:
+        _verify(tools, folder / "yingqiao", options.quick)
 
 
-def _extras(tools: Path, running: Running, number: int) -> Iterator[tuple[str, str, float, float, int, int]]:
-    """As shipped with Nagle on, and for us a window of asynchronous operations."""
+def _loads(quick: bool) -> Iterator[Load]:
+    """The workloads, then CT as shipped with Nagle on, and for us a window of asynchronous operations."""
+    for kind, (count, size) in WORKLOADS.items():
+        for associations in ASSOCIATIONS:
+            yield Load(f"{kind} x{associations}", count // (5 if quick else 1), size, associations)
     count, size = WORKLOADS["CT"]
-    count //= 5
-    extras = {"CT Nagle": (1, True)} | ({"CT window8": (8, False)} if running.name == "yingqiao" else {})
-    for offset, (load, (window, nagle)) in enumerate(extras.items()):
-        before = running.cpu_seconds()
-        seconds = send(tools, running, 1, count, size, 900 + number + offset, window, nagle)
-        cpu = running.cpu_seconds() - before
-        yield running.name, load, count / seconds, cpu, running.peak_megabytes(), count
+    yield Load("CT Nagle", count // 5, size, nagle=True, once=True)
+    yield Load("CT window8", count // 5, size, window=8, once=True)
+
+
+def _alternate(
+    tools: Path, receivers: Sequence[Running], load: Load, turns: int, numbers: Iterator[int]
+) -> Iterator[tuple[str, str, float, float, int, int]]:
+    """One row a receiver: medians over the turns of instances a second and of CPU seconds."""
+    able = [r for r in receivers if load.window == 1 or r.name == "yingqiao"]
+    measured: dict[str, list[tuple[float, float]]] = {r.name: [] for r in able}
+    for _ in range(turns):
+        for running in able:
+            measured[running.name].append(_measure(tools, running, load, next(numbers)))
+    for running in able:
+        seconds, cpu = map(statistics.median, zip(*measured[running.name], strict=True))
+        yield running.name, load.name, load.count / seconds, cpu, running.peak_megabytes(), load.count
+
+
+def _measure(tools: Path, running: Running, load: Load, number: int) -> tuple[float, float]:
+    """Seconds until all is answered, and the receiver's CPU seconds until it has come to rest."""
+    before = running.cpu_seconds()
+    seconds = send(tools, running, load.associations, load.count, load.size, number, load.window, load.nagle)
+    return seconds, running.cpu_seconds() - before
 
 
 def _verify(tools: Path, place: Path, quick: bool) -> None:
@@ -94,8 +125,7 @@ def _verify(tools: Path, place: Path, quick: bool) -> None:
         rows = connection.execute(
             'select sop_uid, segment, "offset" + dataset_offset, length - dataset_offset, digest from instances'
         ).fetchall()
-    expected = sum(count // (5 if quick else 1) for count, _ in WORKLOADS.values()) * len(ASSOCIATIONS)
-    expected += 2 * (WORKLOADS["CT"][0] // 5)
+    expected = sum(load.count * (1 if quick or load.once else TURNS) for load in _loads(quick))
     assert len(rows) == expected, f"{len(rows)} indexed, {expected} sent"
     reader = LandingReader(place / "landing")
     for uid, segment, offset, length, digest in rows[:: max(1, len(rows) // 50)]:
