@@ -60,6 +60,6 @@ fi
 
 echo "准备 Python 环境 .venv …"
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+"$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 echo "$want" > "$stamp"

@@ -2,6 +2,7 @@
 # Everything `make test` promises, in the order that fails soonest. Arguments go to pytest: `scripts/test.sh tests/unit -x`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: compile once
 echo "1/2 检查：格式、类型、导入方向"
 scripts/lint.sh
 echo "2/2 测试：两个进程，真实对端"
