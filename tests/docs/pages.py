@@ -55,7 +55,9 @@ class Page:
     def anchors(self) -> set[str]:
         """Ids of the headings, as GitHub makes them, and those set by hand."""
         headings = re.findall(r"^#+ +(.+)$", self.prose, re.MULTILINE)
-        return set(re.findall(r'<a id="([^"]+)">', self.prose)) | {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+        return set(re.findall(r'<a id="([^"]+)">', self.prose)) | {
+            re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+        }
 
     def section(self, heading: str) -> str:
         """The text under a heading, to the next of its level or above."""
