@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.senders import exam, report
 from tests.docs.pages import ROOT, page
 from tests.peers.gateway import GatewayMaker, free_port
-from tests.acceptance.senders import exam, report
 
 FIRST_EXAM = page("docs/tutorials/first-exam.md")
 OPERATE = page("docs/howto/operate.md")
