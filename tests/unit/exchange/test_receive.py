@@ -394,3 +394,18 @@ def test_any_body_is_answered(interface: str, raw: bytes):
     taken.answer.to_json()
     opened = receiver().take(interface, body(raw), peer="p", received_at=NOW_MS)
     opened.answer.to_json()
+
+
+def test_a_refused_record_that_was_read_keeps_its_keys() -> None:
+    """`submissions list --exam X` finds the refusals of X; nothing is upserted from them."""
+    refused = only(take(exam(patName="")))
+    assert (refused.outcome, refused.exam, refused.exam_key) == (Outcome.REFUSED, None, exam()["risStudyId"])
+    refused = only(take(report(findings=""), "report-sync"))
+    assert (refused.report, refused.report_key) == (None, report()["recordNum"])
+    merged = only(
+        take({"patient": exam(patName=""), "report": report()}, "examMergeReport-sync"),
+    )
+    assert (merged.exam_key, merged.report_key) == (exam()["risStudyId"], report()["recordNum"])
+    assert only(take(exam(patName="", risStudyId=["x"]))).outcome is Outcome.REFUSED
+    nameless = only(take(exam(risStudyId="")))
+    assert (nameless.outcome, nameless.exam_key) == (Outcome.REFUSED, "")
