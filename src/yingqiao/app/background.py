@@ -82,6 +82,7 @@ class Background:
             "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
             "index_queue": float(self._indexer.backlog),
             "linked_rows": float(self._linker.taken),
+            "link_rows_set_aside": float(self._linker.set_aside),
             "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
             "dicom_instances_received": float(counts.instances),
             "dicom_bytes_received": float(counts.bytes),

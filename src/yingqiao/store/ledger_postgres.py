@@ -110,7 +110,6 @@ class PostgresWriter:
                 with connection.transaction():
                     ids = insert(connection, entries)
                     inserted = True
-                return ids
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 continue  # another transaction went first; ours was rolled back whole
             except psycopg.Error:
@@ -121,6 +120,8 @@ class PostgresWriter:
                 if inserted or not may_renew or self._pooled is not None:
                     raise
                 may_renew = False
+            else:
+                return ids
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._pooled is None:
