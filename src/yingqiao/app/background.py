@@ -63,7 +63,7 @@ class Background:
         if self._scp is not None:
             self._scp.stop()
         if not self._indexer.stop():
-            _log.warning("index-left", instances=self._indexer.backlog, hint="重启后从落地区继续")
+            _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
         self._linker.close()
         self._landing.close()
 
@@ -152,7 +152,7 @@ class _Admission:
         self._read_at = float("-inf")
         self._refresh()
         if self._table.empty:
-            _log.warning("dicom-open", hint="没有登记影像来源，任何 AE 都可发送；用 hospitals dicom add 限定")
+            _log.warning("dicom.open", hint="没有登记影像来源，任何 AE 都可发送；用 hospitals dicom add 限定")
 
     def __call__(self, calling_aet: str, address: str) -> bool:
         self._refresh()
@@ -167,7 +167,7 @@ class _Admission:
             with self._database.read() as connection:
                 self._table = SourceTable(list_sources(connection))
         except StoreUnavailable:
-            _log.warning("dicom-sources-not-refreshed")
+            _log.warning("dicom.sources_not_refreshed")
 
 
 def _scp_config(dicom: DicomSettings) -> ScpConfig:

@@ -189,7 +189,8 @@ class Receiver:
 
     def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
         first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
-        message = self._edition.messages["validation-failed"].format(first=first, count=len(refused))
+        message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
+        message = self._edition.messages[message_id].format(first=first, count=len(refused))
         submission = replace(
             self._submission(request, Outcome.REFUSED, message, judged.documents),
             exam_key=judged.exam.ris_study_id if judged.exam else "",

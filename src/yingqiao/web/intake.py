@@ -91,7 +91,7 @@ class Intake:
             except ClientGoneError:
                 visit.outcome = "gone"
             except StoreUnavailable as unavailable:
-                _log.error("store-unavailable", interface=interface, reason=type(unavailable).__name__)
+                _log.error("store.unavailable", interface=interface, reason=type(unavailable).__name__)
                 await self._turn_away(visit, scope, send, self._later(503, "store-unavailable"))
             except Exception as error:  # noqa: BLE001 a defect of ours must not cost the client its answer
                 await self._turn_away(visit, scope, send, incident_of(error))
@@ -264,5 +264,5 @@ def incident_of(error: Exception) -> TurnedAwayError:
         f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}"
         for f in traceback.extract_tb(error.__traceback__)
     ]
-    _log.error("incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
+    _log.error("http.incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
     return TurnedAwayError(500, "internal", incident=incident)

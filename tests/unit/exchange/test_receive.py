@@ -409,3 +409,10 @@ def test_a_refused_record_that_was_read_keeps_its_keys() -> None:
     assert only(take(exam(patName="", risStudyId=["x"]))).outcome is Outcome.REFUSED
     nameless = only(take(exam(risStudyId="")))
     assert (nameless.outcome, nameless.exam_key) == (Outcome.REFUSED, "")
+
+
+def test_a_single_finding_is_worded_without_others() -> None:
+    """No “等共 1 项” when there is nothing else."""
+    taken = take(exam(patName=""))
+    assert len(taken.answer.content) == 1
+    assert taken.answer.message == "数据校验未通过：姓名（patName）该字段必填，但未填写"
