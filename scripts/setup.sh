@@ -60,6 +60,8 @@ fi
 
 echo "准备 Python 环境 .venv …"
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode requirements.lock
+# Compiled now: where Python may not or does not write bytecode, each command would compile for a second.
+"$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+.venv/bin/python -m compileall -q src/yingqiao
 echo "$want" > "$stamp"

@@ -134,6 +134,10 @@ class Submission:
     report: ReportRow | None = None
     documents: tuple[Document, ...] = ()
     replay_of: int | None = None
+    exam_key: str = ""
+    """risStudyId of a refused record that could be read; an accepted one has it in `exam`."""
+    report_key: str = ""
+    """recordNum, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

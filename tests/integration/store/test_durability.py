@@ -23,7 +23,7 @@ from tests.store_makers import exam_row, submission
 from yingqiao.store.compression import decompress
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.ledger import Ledger
+from yingqiao.store.ledger import Bounds, Ledger
 from yingqiao.store.schema import exams, reports, submissions
 
 ROOT = Path(__file__).parents[3]
@@ -232,3 +232,30 @@ def test_a_data_folder_that_vanished(tmp_path: Path) -> None:
         await ledger.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.peer
+def test_a_lane_whose_connection_died_between_two_writes_refuses_nothing(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    """`/health/ready` says ready as soon as one lane is back: the others must write as well, at once."""
+    database = open_database(postgres_url)
+
+    async def run() -> None:
+        ledger = Ledger(database, Bounds(batch=1), postgres_lanes=3)
+        ledger.start()
+        try:
+            for round_ in range(3):
+                keys = [f"L{round_}-{number}" for number in range(9)]
+                await asyncio.gather(*(ledger.record(submission(exam_row(key))) for key in keys))
+                postgres.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    f" WHERE datname = '{database.engine.url.database}'"
+                )
+        finally:
+            await ledger.close()
+
+    asyncio.run(run())
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(submissions)) == 27
+    database.close()
