@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [f"tests.peers.{module.stem}" for module in Path(__file__).parent.glob("peers/[a-z]*.py")]
@@ -26,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if used:
             place = item.path.stem if "shared_gateway" in used else ""
             item.add_marker(pytest.mark.xdist_group(f"{used[0]}{place}"))
+
+
+@pytest.fixture(autouse=True)
+def _log_as_at_start() -> None:
+    """A command run within an earlier test set where log events go; that test's stream is gone."""
+    structlog.reset_defaults()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
