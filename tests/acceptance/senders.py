@@ -267,9 +267,13 @@ def _read_pdu(connection: socket.socket) -> tuple[int, bytes]:
 
 
 def store_status(reply: bytes) -> int:
-    """The status (0000,0900) of a C-STORE response."""
-    at = reply.index(struct.pack("<HHI", 0, 0x0900, 2)) + 8
-    return int(struct.unpack_from("<H", reply, at)[0])
+    """The status (0000,0900) of a C-STORE response: the PDU's body, one value with the whole command set."""
+    at = 6
+    while True:  # element by element: a message id may look like the tag
+        _, element, length = struct.unpack_from("<HHI", reply, at)
+        if element == 0x0900:
+            return int(struct.unpack_from("<H", reply, at + 8)[0])
+        at += 8 + length
 
 
 def open_association(host: str, port: int, called: str, calling: str = "TESTER") -> socket.socket:

@@ -53,10 +53,10 @@ def assert_clear(answers: Answers, dicom: set[int]) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 96 MB."""
+    """A file system of 1 GB: the load must not fill it by itself."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "none", disk], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "none", disk], check=False)
     if mounted.returncode:
         pytest.skip("mounting is not permitted here; RLIMIT_FSIZE is tested instead")
     yield disk
@@ -76,7 +76,7 @@ def test_the_disk_is_full_and_has_room_again(
     gateway.start()
     answers = Answers()
     load = Load(gateway, answers)
-    load.begin("F")
+    load.begin("F", records=3, images=1)
     until(lambda: len(load.pushed.exams) > 20 and len(load.pushed.instances) > 20)
     ballast = small_disk / "ballast"
     _take_all(ballast)
@@ -96,7 +96,7 @@ def test_the_file_limit_is_reached_and_lifted(make_gateway: GatewayMaker) -> Non
     assert gateway.process is not None
     answers = Answers()
     load = Load(gateway, answers)
-    load.begin("L")
+    load.begin("L", records=3, images=1)
     until(lambda: len(load.pushed.exams) > 20 and len(load.pushed.instances) > 20)
     resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     until(lambda: refused(answers) > 20 and answers.dicom.count(_OUT_OF_RESOURCES) > 20)
@@ -122,7 +122,7 @@ def test_the_database_is_away_and_comes_back(make_gateway: GatewayMaker) -> None
         time.sleep(1.1)
         answers = Answers()
         load = Load(gateway, answers)
-        load.begin("D")
+        load.begin("D", records=3, images=1)
         until(lambda: len(load.pushed.exams) > 20 and len(load.pushed.instances) > 20)
         server.stop("immediate")
         before = len(load.pushed.instances)
