@@ -210,8 +210,7 @@ def _row(hospital: HospitalShown) -> dict[str, Any]:
 
 
 def _plain(hospital: HospitalShown) -> dict[str, Any]:
-    shown = camel_case(asdict(hospital))
-    return shown | {"profile": orjson.loads(hospital.profile)}
+    return {**camel_case(asdict(hospital)), "profile": orjson.loads(hospital.profile)}
 
 
 def _state(hospital: HospitalShown) -> str:
