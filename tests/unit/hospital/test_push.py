@@ -142,6 +142,26 @@ def test_an_association_that_breaks_off_is_made_anew():
     server.shutdown()
 
 
+def hold_up(association, monkeypatch):
+    """The reactor is preempted behind its checkpoint until an answer came, the sender before it takes it."""
+    wait, get_msg = association._reactor_checkpoint.wait, association.dimse.get_msg
+
+    def slow_wait():
+        wait()
+        until = time.monotonic() + 1
+        while association.dimse.msg_queue.empty() and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def slow_get(block=False):
+        if block:
+            time.sleep(0.5)
+        return get_msg(block)
+
+    monkeypatch.setattr(association._reactor_checkpoint, "wait", slow_wait)
+    monkeypatch.setattr(association.dimse, "get_msg", slow_get)
+    time.sleep(0.05)
+
+
 def test_an_answer_that_pynetdicom_loses_is_asked_for_again(monkeypatch):
     """Its reactor, held up after it was let through once more, takes the answer for a request and drops it."""
     real, associated = dicom_sender._associate, []
@@ -150,8 +170,7 @@ def test_an_answer_that_pynetdicom_loses_is_asked_for_again(monkeypatch):
         association = real(*details)
         associated.append(association)
         if len(associated) == 1:
-            wait = association._reactor_checkpoint.wait
-            monkeypatch.setattr(association._reactor_checkpoint, "wait", lambda: (wait(), time.sleep(0.3)))
+            hold_up(association, monkeypatch)
         return association
 
     monkeypatch.setattr(dicom_sender, "_associate", associate)
