@@ -106,7 +106,7 @@ class RequestLog:
                     {
                         "time": time.time(),
                         "level": "warning",
-                        "event": "log.lines_dropped",
+                        "event": "logging.lines_dropped",
                         "count": dropped,
                     }
                 )

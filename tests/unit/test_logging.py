@@ -44,4 +44,4 @@ def test_the_request_log_goes_on_when_there_is_room_again():
     log.close()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line.get("n") for line in lines] == [3, None]
-    assert (lines[1]["event"], lines[1]["count"]) == ("log.lines_dropped", 3)
+    assert (lines[1]["event"], lines[1]["count"]) == ("logging.lines_dropped", 3)
