@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct
 
 from yingqiao.exchange import bounded_json, documents
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
@@ -56,8 +57,7 @@ class Policy:
     """Keep refused bodies that claim no registered hospital; the caller bounds how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`{"code", "message", "content"}`; code 1 = success, 0 = failure, an integer (T08)."""
 
     code: int
@@ -68,8 +68,7 @@ class Answer:
         return orjson.dumps({"code": self.code, "message": self.message, "content": self.content})
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     submissions: tuple[Submission, ...]
     """To be made durable before `answer` is sent; empty when nothing is to be kept."""
     answer: Answer
