@@ -88,7 +88,7 @@ class RequestLog:
                     {
                         "time": time.time(),
                         "level": "warning",
-                        "event": "log-lines-dropped",
+                        "event": "log.lines_dropped",
                         "count": self._dropped,
                     }
                 )

@@ -176,7 +176,7 @@ def test_nothing_of_a_patient_is_in_the_log(make_gateway: GatewayMaker) -> None:
     for secret in ("欧阳", "140105199003070418", "13912345678", KEY_HEX, gateway.token):
         assert secret not in gateway.log
     lines = [json.loads(line) for line in gateway.log.splitlines() if line.startswith("{")]
-    requests = [line for line in lines if line["event"] == "request"]
+    requests = [line for line in lines if line["event"] == "http.request"]
     assert [line["outcome"] for line in requests] == ["accepted", "refused", "refused", "refused"]
     assert all(
         {"hospital", "interface", "bytes", "ms", "status", "submission"} <= set(line) for line in requests

@@ -22,6 +22,7 @@ from yingqiao.settings import Settings
 from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
+from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.web.api import routes as api_routes
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Intake, Parts
@@ -141,8 +142,14 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
         messages=edition.messages,
         metrics=metrics,
         write_line=log.write if settings.log.requests else None,
+        strangers=_strangers(settings, stores) if kept else None,
     )
     return Intake(parts, settings.http)
+
+
+def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
+    exchange = settings.exchange
+    return UnknownSenders(stores.database, UnknownBounds(exchange.unknown_count, exchange.unknown_bytes))
 
 
 def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[str, Check]) -> Site:

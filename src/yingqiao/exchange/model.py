@@ -135,6 +135,10 @@ class Submission(Struct, frozen=True):
     report: ReportRow | None = None
     documents: tuple[Document, ...] = ()
     replay_of: int | None = None
+    exam_key: str = ""
+    """risStudyId of a refused record that could be read; an accepted one has it in `exam`."""
+    report_key: str = ""
+    """recordNum, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

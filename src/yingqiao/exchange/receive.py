@@ -8,7 +8,7 @@ Nothing here touches disk or network: the caller makes the submission durable an
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import orjson
@@ -73,6 +73,8 @@ class Taken(Struct, frozen=True):
     """To be made durable before `answer` is sent; empty when nothing is to be kept."""
     answer: Answer
     http_status: int
+    stranger: bool = False
+    """Refused, and it claims no registered hospital: the caller bounds how much of that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,13 @@ class Receiver:
 
     def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
         first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
-        message = self._edition.messages["validation-failed"].format(first=first, count=len(refused))
-        submission = self._submission(request, Outcome.REFUSED, message, judged.documents)
+        message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
+        message = self._edition.messages[message_id].format(first=first, count=len(refused))
+        submission = replace(
+            self._submission(request, Outcome.REFUSED, message, judged.documents),
+            exam_key=judged.exam.ris_study_id if judged.exam else "",
+            report_key=judged.report.record_num if judged.report else "",
+        )
         return Taken((submission,), Answer(0, message, [_shown(f) for f in request.findings]), 200)
 
     def _accept(self, request: _Request, judged: Judged) -> Taken:
@@ -213,7 +220,7 @@ class Receiver:
         request.findings += (finding,)
         request.digest = request.digest or _sha256(request.body)
         submission = self._submission(request, Outcome.REFUSED, message, ())
-        return Taken((submission,), answer, refusal.http_status)
+        return Taken((submission,), answer, refusal.http_status, stranger=not known)
 
     def _submission(
         self,

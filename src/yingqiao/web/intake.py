@@ -49,6 +49,11 @@ class Recorder(Protocol):
         """Make the submission durable; its id. Raises StoreUnavailable."""
 
 
+class Strangers(Protocol):
+    def admit(self, size: int) -> bool:
+        """Whether a body of an unregistered sender may be kept. May block. Raises StoreUnavailable."""
+
+
 class DocumentStore(Protocol):
     def put(self, content: bytes) -> str:
         """Make the document durable; its digest. Raises StoreUnavailable."""
@@ -65,6 +70,8 @@ class Parts:
     metrics: Metrics
     write_line: Callable[[dict[str, object]], None] | None
     """Writes a line of the request log; None = no request log."""
+    strangers: Strangers | None = None
+    """Bounds what is kept of senders nobody registered; None = no bound."""
 
 
 class Intake:
@@ -80,6 +87,8 @@ class Intake:
         self.is_full = False
         """No room left on the disk but the reserve: nothing is taken until that changes."""
         self._pool = ThreadPoolExecutor(settings.threads, "intake")
+        # One thread of their own: counting what is kept of strangers may take long, hospitals must not wait.
+        self._strangers = ThreadPoolExecutor(1, "strangers")
 
     def app(self, interface: str) -> App:
         """The ASGI function of one interface."""
@@ -93,7 +102,7 @@ class Intake:
             except ClientGoneError:
                 visit.outcome = "gone"
             except StoreUnavailable as unavailable:
-                _log.error("store-unavailable", interface=interface, reason=type(unavailable).__name__)
+                _log.error("store.unavailable", interface=interface, reason=type(unavailable).__name__)
                 await self._turn_away(visit, scope, send, self._later(503, "store-unavailable"))
             except Exception as error:  # noqa: BLE001 a defect of ours must not cost the client its answer
                 await self._turn_away(visit, scope, send, incident_of(error))
@@ -104,6 +113,7 @@ class Intake:
 
     def close(self) -> None:
         self._pool.shutdown()
+        self._strangers.shutdown()
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -119,7 +129,8 @@ class Intake:
         taken = await self._judge(visit, headers.get(b"encryption-type"), raw)
         visit.judged = time.perf_counter()
         self._allow(visit, taken)
-        await self._keep(visit, taken)
+        if not taken.stranger or await self._admit_stranger(visit):
+            await self._keep(visit, taken)
         answer = taken.answer
         visit.status = taken.http_status
         visit.outcome = "accepted" if answer.code == 1 else "refused"
@@ -200,6 +211,13 @@ class Intake:
             if wait:
                 raise self._later(429, "too-many", wait)
 
+    async def _admit_stranger(self, visit: Visit) -> bool:
+        strangers = self._parts.strangers
+        if strangers is None:
+            return True
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._strangers, strangers.admit, visit.size)
+
     async def _keep(self, visit: Visit, taken: Taken) -> None:
         documents = [document for submission in taken.submissions for document in submission.documents]
         if documents:
@@ -262,5 +280,5 @@ def incident_of(error: Exception) -> TurnedAwayError:
         f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}"
         for f in traceback.extract_tb(error.__traceback__)
     ]
-    _log.error("incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
+    _log.error("http.incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
     return TurnedAwayError(500, "internal", incident=incident)
