@@ -8,11 +8,11 @@ Nothing here touches disk or network: the caller makes the submission durable an
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from yingqiao.exchange import bounded_json, documents
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
@@ -190,7 +190,7 @@ class Receiver:
         first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
         message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
         message = self._edition.messages[message_id].format(first=first, count=len(refused))
-        submission = replace(
+        submission = structs.replace(
             self._submission(request, Outcome.REFUSED, message, judged.documents),
             exam_key=judged.exam.ris_study_id if judged.exam else "",
             report_key=judged.report.record_num if judged.report else "",
