@@ -8,10 +8,11 @@ Nothing here touches disk or network: the caller makes the submission durable an
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct, structs
 
 from yingqiao.exchange import bounded_json, documents
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
@@ -56,8 +57,7 @@ class Policy:
     """Keep refused bodies that claim no registered hospital; the caller bounds how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`{"code", "message", "content"}`; code 1 = success, 0 = failure, an integer (T08)."""
 
     code: int
@@ -68,8 +68,7 @@ class Answer:
         return orjson.dumps({"code": self.code, "message": self.message, "content": self.content})
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     submissions: tuple[Submission, ...]
     """To be made durable before `answer` is sent; empty when nothing is to be kept."""
     answer: Answer
@@ -191,7 +190,7 @@ class Receiver:
         first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
         message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
         message = self._edition.messages[message_id].format(first=first, count=len(refused))
-        submission = replace(
+        submission = structs.replace(
             self._submission(request, Outcome.REFUSED, message, judged.documents),
             exam_key=judged.exam.ris_study_id if judged.exam else "",
             report_key=judged.report.record_num if judged.report else "",

@@ -22,7 +22,18 @@ from yingqiao.exchange.model import BodyKind, Document, Outcome, Submission
 from yingqiao.exchange.receive import Receiver, Taken
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.web.answers import MESSAGES, App, Receive, Scope, Send, body_of, header, send_json
+from yingqiao.web.answers import (
+    MESSAGES,
+    App,
+    Receive,
+    Scope,
+    Send,
+    answer_json,
+    body_of,
+    header,
+    send_json,
+    whole_of,
+)
 from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.visit import ClientGoneError, TurnedAwayError, Visit
@@ -105,11 +116,17 @@ class Intake:
         self._strangers.shutdown()
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        self._admit(visit, scope)
-        raw = await self._read(visit, receive)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._admit(visit, scope["method"], headers)
+        whole = whole_of(scope)
+        raw = whole.body() if whole else None
+        if raw is None:
+            raw = await self._read(visit, receive)
+        else:
+            self._count(visit, raw)
         visit.received = time.perf_counter()
         visit.stage = "open"
-        taken = await self._judge(visit, scope, raw)
+        taken = await self._judge(visit, headers.get(b"encryption-type"), raw)
         visit.judged = time.perf_counter()
         self._allow(visit, taken)
         if not taken.stranger or await self._admit_stranger(visit):
@@ -117,16 +134,17 @@ class Intake:
         answer = taken.answer
         visit.status = taken.http_status
         visit.outcome = "accepted" if answer.code == 1 else "refused"
-        await send_json(send, taken.http_status, body_of(answer.code, answer.message, answer.content))
+        body = body_of(answer.code, answer.message, answer.content)
+        await answer_json(whole, send, taken.http_status, body)
 
-    def _admit(self, visit: Visit, scope: Scope) -> None:
+    def _admit(self, visit: Visit, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be decided before the body is read. Raises TurnedAwayError."""
-        if scope["method"] != "POST":
+        if method != "POST":
             raise TurnedAwayError(405, "method-not-allowed", allowed="POST")
-        encoding = header(scope, b"content-encoding")
+        encoding = headers.get(b"content-encoding")
         if encoding and encoding.lower() != b"identity":
             raise TurnedAwayError(415, "content-encoding", value=encoding.decode("latin-1")[:40])
-        length = _length(scope)
+        length = _length(headers.get(b"content-length"))
         if length is not None and length > self._settings.max_body_bytes:
             raise TurnedAwayError(413, "too-large", limit=self._settings.max_body_bytes)
         if self.is_full:
@@ -166,8 +184,7 @@ class Intake:
         if not fits:
             raise self._later(503, "too-many")
 
-    async def _judge(self, visit: Visit, scope: Scope, raw: bytes) -> Taken:
-        encryption = header(scope, b"encryption-type")
+    async def _judge(self, visit: Visit, encryption: bytes | None, raw: bytes) -> Taken:
         encryption_type = None if encryption is None else encryption.decode("latin-1")
         received_at = int(time.time() * 1000)
 
@@ -248,8 +265,7 @@ class Intake:
             self._parts.write_line(visit.line())
 
 
-def _length(scope: Scope) -> int | None:
-    value = header(scope, b"content-length")
+def _length(value: bytes | None) -> int | None:
     if value is None:
         return None
     if not value.isdigit():
