@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test lint lock bench-dicom bench-http fuzz clean
+.PHONY: help setup demo test test-long lint lock bench-dicom bench-http fuzz clean
+FUZZ_SECONDS ?= 60
+export FUZZ_SECONDS
 
 help: ## 列出所有目标 / list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,11 +17,27 @@ test: setup ## 检查与全部测试（真实对端）/ lint, types, layers and 
 	@scripts/peers.sh
 	@scripts/test.sh
 
+test-long: setup ## 发布前：数百次断电式终止、长时间模糊测试 / hundreds of kills, long fuzzing
+	@scripts/peers.sh
+	@scripts/test-long.sh
+
 lint: setup ## 格式、类型、导入方向 / format, types, import directions
 	@scripts/lint.sh
 
-lock: ## 重新锁定依赖 / lock the dependencies again
+lock: setup ## 重新锁定依赖 / lock the dependencies again
 	@scripts/lock.sh
 
-clean: ## 删除环境与演示数据 / remove the environment and the demo's data
-	rm -rf .venv .uv demo-data demo-data.previous
+bench-dicom: setup ## DICOM 接收与 Orthanc、DCMTK、C 程序同场比较（BENCH_ARGS=--quick）/ receivers beside each other
+	@scripts/peers.sh
+	@.venv/bin/python -m benchmarks.dicom $(BENCH_ARGS)
+
+bench-http: setup ## HTTP 接收与不落盘、朴素实现同场比较（BENCH_ARGS="--seconds 5"）/ servers beside each other
+	@scripts/peers.sh wrk
+	@.venv/bin/python -m benchmarks.http $(BENCH_ARGS)
+
+fuzz: setup ## 覆盖率引导的模糊测试，每项 FUZZ_SECONDS 秒 / every fuzzer for FUZZ_SECONDS seconds
+	@scripts/fuzz.sh
+
+clean: ## 删除环境、缓存与演示数据 / remove the environment, caches and the demo's data
+	rm -rf .venv .uv demo-data demo-data.previous tutorial-data
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -5,10 +5,20 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.venv/.locked
-want=$(cat pyproject.toml requirements.lock | sha256sum | cut -d' ' -f1)
+want=$({ pwd; cat pyproject.toml requirements.lock; } | sha256sum | cut -d' ' -f1) # commands in .venv name this folder
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && [ -x .venv/bin/yingqiao ] && exit 0
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; return; fi
+  command -v sudo >/dev/null || { echo "需要 root 执行：$*" >&2; return 1; }
+  sudo "$@"
+}
+
+install() {
+  command -v apt-get >/dev/null || { echo "请先安装 $*" >&2; return 1; }
+  echo "安装 $* …" >&2
+  as_root apt-get update -qq >&2 && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >&2
+}
 
 find_python() {
   for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
@@ -24,10 +34,9 @@ python=$(find_python)
 find_uv() {
   if command -v uv >/dev/null 2>&1; then command -v uv; return; fi
   if [ ! -x .uv/bin/uv ]; then
-    if ! "$python" -m venv .uv >/dev/null 2>&1; then
+    if ! "$python" -m venv .uv >/dev/null 2>&1; then # Debian's Python comes without venv
       rm -rf .uv
-      as_root apt-get update -qq >&2
-      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >&2
+      install python3-venv
       "$python" -m venv .uv
     fi
     .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.5' >&2
@@ -36,14 +45,12 @@ find_uv() {
 }
 
 uv=$(find_uv)
-# uv does not read pip's configuration; a hospital's internal mirror set up for pip is honoured here.
-if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
-  index=$("$python" -m pip config get global.index-url 2>/dev/null || true)
-  [ -n "$index" ] && export UV_DEFAULT_INDEX="$index"
-fi
+. scripts/mirror.sh
 
 echo "准备 Python 环境 .venv …"
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+# Compiled now: where Python may not or does not write bytecode, each command would compile for a second.
+"$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+.venv/bin/python -m compileall -q src/yingqiao
 echo "$want" > "$stamp"

@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# Everything `make test` promises, in the order that fails soonest.
+# Everything `make test` promises, in the order that fails soonest. Arguments go to pytest: `scripts/test.sh tests/unit -x`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: compile once
+echo "1/2 检查：格式、类型、导入方向"
 scripts/lint.sh
-.venv/bin/pytest "$@"
+echo "2/2 测试：两个进程，真实对端"
+# A test that hangs must not hang the machine that runs it: after so many minutes everything is ended and reported.
+exec timeout --foreground --kill-after=30 "${YINGQIAO_TEST_MINUTES:-18}m" \
+  .venv/bin/pytest -n "${YINGQIAO_TEST_PROCESSES:-2}" --dist loadgroup --durations=15 --durations-min=2 "$@"

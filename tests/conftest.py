@@ -1,5 +1,46 @@
 """Fixtures of all tests. Each real peer has a module in tests/peers with its fixtures."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
 
+import pytest
+import structlog
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = [f"tests.peers.{module.stem}" for module in Path(__file__).parent.glob("peers/[a-z]*.py")]
+
+# A busy machine is slow, not wrong. In CI hypothesis's own profile says the same, and makes every run alike.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if "CI" not in os.environ:
+    settings.load_profile("patient")
+
+_STARTED_ONCE = ("shared_gateway", "orthanc")
+"""Fixtures that start a program for many tests: those tests run in one process, so that it starts once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups for `--dist loadgroup`."""
+    for item in items:
+        used = [name for name in _STARTED_ONCE if name in getattr(item, "fixturenames", ())]
+        if used:
+            place = item.path.stem if "shared_gateway" in used else ""
+            item.add_marker(pytest.mark.xdist_group(f"{used[0]}{place}"))
+
+
+@pytest.fixture(autouse=True)
+def _log_as_at_start() -> None:
+    """A command run within an earlier test set where log events go; that test's stream is gone."""
+    structlog.reset_defaults()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing is left out in silence: a skipped test fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and "CI" in os.environ and session.exitstatus == pytest.ExitCode.OK:
+        for report in skipped:
+            reporter.write_line(f"SKIPPED {report.nodeid}: {report.longrepr}", red=True)
+        reporter.write_line("CI skips nothing: each of these must run, or not be a test", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -12,7 +12,8 @@ import queue
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -22,7 +23,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Events of structlog and the standard library go to `stream` (default: standard error) as JSON lines."""
-    target = stream or sys.stderr
+    target = Unfailing(stream or sys.stderr)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -32,7 +33,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", target)),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
@@ -46,6 +47,22 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(_LEVELS[level], logging.WARNING), force=True)
+
+
+class Unfailing:
+    """Where log lines go. A full disk or a closed pipe costs lines, never what was being logged about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _dumps(event: Any, **_: Any) -> str:
@@ -83,21 +100,22 @@ class RequestLog:
         going = True
         while going:
             batch, going = self._take()
-            if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            if dropped:
                 batch.append(
                     {
                         "time": time.time(),
                         "level": "warning",
-                        "event": "log-lines-dropped",
-                        "count": self._dropped,
+                        "event": "logging.lines_dropped",
+                        "count": dropped,
                     }
                 )
-                self._dropped = 0
             try:
                 self._stream.write("".join(map(_line, batch)))
                 self._stream.flush()
             except (OSError, ValueError):
-                return  # standard error is gone; the requests matter more
+                # The log's disk is full, or nobody reads any more; the requests matter more.
+                self._dropped += dropped + len(batch)
 
     def _take(self) -> tuple[list[dict[str, Any]], bool]:
         """Wait for a line, then gather those of the next interval: one write for many."""

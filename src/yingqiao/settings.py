@@ -101,8 +101,12 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     edition: Annotated[str, _help("所用标准版本，见 `yingqiao spec`")] = "shanxi/v2_1"
     keep_unknown: Annotated[
-        bool, _help("也保存未登记机构的请求，登记后可重放（受 http.refusal_rate 限制）")
+        bool, _help("也保存未登记机构的请求，登记后可重放（受 http.refusal_rate 和下面两项限制）")
     ] = True
+    unknown_count: Annotated[int, _help("未登记机构的请求最多保存多少条；超过只应答，不保存", ge=0)] = 10_000
+    unknown_bytes: Annotated[
+        int, _help("未登记机构的请求最多保存多少字节（按收到时计）；超过只应答，不保存", ge=0)
+    ] = 64 * _MIB
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):

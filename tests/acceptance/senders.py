@@ -130,8 +130,23 @@ class Pushed:
     instances: dict[str, str] = field(default_factory=dict)
 
 
-def push_records(host: str, port: int, name: str, stop: Event, pushed: Pushed) -> None:
-    """Pushes exams, updates of exams and reports until told to stop or the gateway dies."""
+@dataclass
+class Answers:
+    """What a gateway in trouble said: HTTP (status, code, Retry-After) and DICOM statuses, in order."""
+
+    http: list[tuple[int, int, str | None]] = field(default_factory=list)
+    dicom: list[int] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Connections that ended without an answer."""
+
+
+def push_records(
+    host: str, port: int, name: str, stop: Event, pushed: Pushed, answers: Answers | None = None
+) -> None:
+    """Pushes exams, updates of exams and reports until told to stop or the gateway dies.
+
+    With `answers` it goes on whatever it is told, and writes that down.
+    """
     connection = http.client.HTTPConnection(host, port, timeout=10)
     number = 0
     while not stop.is_set():
@@ -146,12 +161,22 @@ def push_records(host: str, port: int, name: str, stop: Event, pushed: Pushed) -
             connection.request(
                 "POST", path, envelope(record), {"Content-Type": "application/json", "encryption-type": "SM4"}
             )
-            answer = json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException):
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        except (OSError, http.client.HTTPException) as error:
             connection.close()
-            return
-        assert answer["code"] == 1, answer
-        answered[key] = value
+            if answers is None:
+                return
+            answers.broken.append(f"HTTP: {error!r}")
+            continue
+        if answers is not None:
+            answers.http.append((response.status, answer["code"], response.getheader("retry-after")))
+        else:
+            assert answer["code"] == 1, answer
+        if answer["code"] == 1:
+            answered[key] = value
+        elif stop.wait(0.02):
+            break
     connection.close()
 
 
@@ -242,9 +267,13 @@ def _read_pdu(connection: socket.socket) -> tuple[int, bytes]:
 
 
 def store_status(reply: bytes) -> int:
-    """The status (0000,0900) of a C-STORE response."""
-    at = reply.index(struct.pack("<HHI", 0, 0x0900, 2)) + 8
-    return int(struct.unpack_from("<H", reply, at)[0])
+    """The status (0000,0900) of a C-STORE response: the PDU's body, one value with the whole command set."""
+    at = 6
+    while True:  # element by element: a message id may look like the tag
+        _, element, length = struct.unpack_from("<HHI", reply, at)
+        if element == 0x0900:
+            return int(struct.unpack_from("<H", reply, at + 8)[0])
+        at += 8 + length
 
 
 def open_association(host: str, port: int, called: str, calling: str = "TESTER") -> socket.socket:
@@ -269,16 +298,25 @@ def store(connection: socket.socket, message_id: int, sop_uid: str, data: bytes)
     return store_status(reply)
 
 
-def push_images(host: str, port: int, called: str, name: str, stop: Event, pushed: Pushed) -> None:
-    """Stores instances until told to stop or the gateway dies."""
+def push_images(
+    host: str, port: int, called: str, name: str, stop: Event, pushed: Pushed, answers: Answers | None = None
+) -> None:
+    """Stores instances until told to stop or the gateway dies; `answers` as for `push_records`."""
     number, root = 0, f"1.2.826.0.1.3680043.8.{random.getrandbits(48)}"
     with contextlib.suppress(OSError), open_association(host, port, called, name) as connection:
         while not stop.is_set():
             number += 1
             sop_uid = f"{root}.{number}"
             data = dataset(sop_uid, f"{root}.0", random.choice((600, 20_000, 200_000)))
-            if store(connection, number, sop_uid, data) == 0:
+            status = store(connection, number, sop_uid, data)
+            if status == 0:
                 pushed.instances[sop_uid] = hashlib.sha256(data).hexdigest()
+            if answers is not None:
+                answers.dicom.append(status)
+                if status and stop.wait(0.02):
+                    break
+    if answers is not None and not stop.is_set():
+        answers.broken.append("DICOM")
 
 
 def in_background(target: object, *args: object) -> Thread:

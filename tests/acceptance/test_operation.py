@@ -176,7 +176,7 @@ def test_nothing_of_a_patient_is_in_the_log(make_gateway: GatewayMaker) -> None:
     for secret in ("欧阳", "140105199003070418", "13912345678", KEY_HEX, gateway.token):
         assert secret not in gateway.log
     lines = [json.loads(line) for line in gateway.log.splitlines() if line.startswith("{")]
-    requests = [line for line in lines if line["event"] == "request"]
+    requests = [line for line in lines if line["event"] == "http.request"]
     assert [line["outcome"] for line in requests] == ["accepted", "refused", "refused", "refused"]
     assert all(
         {"hospital", "interface", "bytes", "ms", "status", "submission"} <= set(line) for line in requests
@@ -298,3 +298,28 @@ def _answers(gateway: RunningGateway) -> bool:
         return httpx.get(f"{gateway.url}/health/live").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_refusals_of_an_exam_are_found_by_it(make_gateway: GatewayMaker) -> None:
+    """A refused record that could be read keeps its keys: in `submissions list --exam`, in the exam's timeline."""
+    gateway = make_gateway()
+    assert gateway.push("/exam-sync", exam("T1"))["code"] == 1
+    assert gateway.push("/exam-sync", exam("T1", patName=""))["code"] == 0
+    assert gateway.push("/report/sync", report("TR1", "T1", findings=""))["code"] == 0
+    listed = gateway.json("submissions", "list", "--exam", "T1")
+    assert [row["outcome"] for row in listed] == ["refused", "accepted"]
+    assert len(gateway.json("submissions", "list", "--report", "TR1")) == 1
+    shown = gateway.json("exams", "show", HOSPITAL, "T1")
+    assert [event["kind"] for event in shown["timeline"]].count("refused") == 1
+    assert shown["exam"]["patientName"] == exam("T1")["patName"]
+
+
+def test_what_unregistered_hospitals_send_is_bounded(make_gateway: GatewayMaker) -> None:
+    """Over the bound: answered as before, not kept."""
+    gateway = make_gateway(EXCHANGE_UNKNOWN_COUNT="3")
+    for _ in range(6):
+        answer = gateway.push("/exam-sync", exam("U1"), hospital="NOBODY")
+        assert (answer["code"], answer["content"][0]["rule"]) == (0, "unknown-hospital")
+    assert gateway.push("/exam-sync", exam("U2"))["code"] == 1
+    assert len(gateway.json("submissions", "list", "--outcome", "refused")) == 3
+    assert "unknown.bound_reached" in gateway.log

@@ -21,6 +21,7 @@ from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
 
 YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
 _READY_S = 60.0
+_ANNOUNCED = "影桥网关已就绪".encode()
 
 
 def free_port() -> int:
@@ -39,6 +40,7 @@ class RunningGateway:
     http_port: int = field(default_factory=free_port)
     dicom_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    _log_from: int = 0
 
     @property
     def url(self) -> str:
@@ -72,24 +74,28 @@ class RunningGateway:
 
     def launch(self) -> None:
         with self.log_file.open("ab") as log:
+            self._log_from = log.tell()
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, env=os.environ | self.environ
             )
 
     def start(self) -> None:
-        """Launch, and wait until it is ready."""
+        """Launch, and wait until it is ready: it, and not the last breath of one that was killed."""
         self.launch()
         assert self.process is not None
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.02)
         raise AssertionError(f"not ready in time:\n{self.log[-3000:]}")
+
+    def _announced(self) -> bool:
+        return _ANNOUNCED in self.log_file.read_bytes()[self._log_from :]
 
     def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 30) -> int:
         assert self.process is not None

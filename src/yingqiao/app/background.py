@@ -63,7 +63,7 @@ class Background:
         if self._scp is not None:
             self._scp.stop()
         if not self._indexer.stop():
-            _log.warning("index-left", instances=self._indexer.backlog, hint="重启后从落地区继续")
+            _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
         self._linker.close()
         self._landing.close()
 
@@ -82,6 +82,7 @@ class Background:
             "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
             "index_queue": float(self._indexer.backlog),
             "linked_rows": float(self._linker.taken),
+            "link_rows_set_aside": float(self._linker.set_aside),
             "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
             "dicom_instances_received": float(counts.instances),
             "dicom_bytes_received": float(counts.bytes),
@@ -151,7 +152,7 @@ class _Admission:
         self._read_at = float("-inf")
         self._refresh()
         if self._table.empty:
-            _log.warning("dicom-open", hint="没有登记影像来源，任何 AE 都可发送；用 hospitals dicom add 限定")
+            _log.warning("dicom.open", hint="没有登记影像来源，任何 AE 都可发送；用 hospitals dicom add 限定")
 
     def __call__(self, calling_aet: str, address: str) -> bool:
         self._refresh()
@@ -166,7 +167,7 @@ class _Admission:
             with self._database.read() as connection:
                 self._table = SourceTable(list_sources(connection))
         except StoreUnavailable:
-            _log.warning("dicom-sources-not-refreshed")
+            _log.warning("dicom.sources_not_refreshed")
 
 
 def _scp_config(dicom: DicomSettings) -> ScpConfig:

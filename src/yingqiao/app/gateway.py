@@ -19,6 +19,7 @@ import structlog
 
 from yingqiao import logging
 from yingqiao.app.background import Background
+from yingqiao.app.descriptors import raise_limit
 from yingqiao.app.folder import StartError, database_of, lock_folder, open_folder, remember_database
 from yingqiao.app.http_side import Gauges, Listening, run_http, store_checks
 from yingqiao.app.keys import api_token
@@ -38,6 +39,7 @@ Announce = Callable[[str, str], None]
 def run_gateway(settings: Settings, announce: Announce) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError (Chinese) when it cannot start."""
     logging.configure(settings.log.level)
+    raise_limit(settings)
     folder = open_folder(settings, create=True)
     lock = lock_folder(folder)
     try:
@@ -60,7 +62,9 @@ def _run(settings: Settings, stores: Stores, listening: list[Listening], announc
         http = _address(listening[0].main)
 
         def ready() -> None:
-            _log.info("ready", http=http, dicom=dicom, data=str(stores.folder.root), workers=len(listening))
+            _log.info(
+                "gateway.ready", http=http, dicom=dicom, data=str(stores.folder.root), workers=len(listening)
+            )
             announce(http, dicom)
 
         if len(listening) == 1:
@@ -68,10 +72,10 @@ def _run(settings: Settings, stores: Stores, listening: list[Listening], announc
         else:
             _run_workers(settings, stores, listening, background, ready)
     finally:
-        _log.info("stopping")
+        _log.info("gateway.stopping")
         background.stop()
         stores.hospitals.close()
-        _log.info("stopped")
+        _log.info("gateway.stopped")
 
 
 def _run_alone(

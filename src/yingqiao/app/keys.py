@@ -32,7 +32,7 @@ def master_key(settings: Settings, folder: DataFolder) -> MasterKey:
     text, made = read_or_make_secret(folder.master_key, secrets.token_hex(KEY_LENGTH))
     if made:
         _log.warning(
-            "master-key-made", path=str(folder.master_key), hint="请备份并妥善保管；丢失后医院密钥无法恢复"
+            "key.master_made", path=str(folder.master_key), hint="请备份并妥善保管；丢失后医院密钥无法恢复"
         )
     return _from_hex(text, str(folder.master_key))
 
@@ -47,7 +47,7 @@ def api_token(settings: Settings, folder: DataFolder) -> str:
     if len(token) < 16:
         raise StartError(f"访问令牌文件 {path} 的内容太短（至少 16 个字符）")
     if made:
-        _log.info("api-token-made", path=str(path))
+        _log.info("key.api_token_made", path=str(path))
     return token
 
 

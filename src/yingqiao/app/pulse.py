@@ -61,7 +61,7 @@ class Pulse:
             try:
                 self.beat()
             except Exception as error:  # noqa: BLE001 what is only told must not end what is done
-                _log.warning("pulse-missed", kind=type(error).__name__)
+                _log.warning("pulse.missed", kind=type(error).__name__)
 
 
 def write_state(path: Path, parts: Mapping[str, Part]) -> None:

@@ -77,7 +77,7 @@ class Supervisor:
         try:
             seat.process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            _log.error("worker-killed", worker=seat.number)
+            _log.error("worker.killed", worker=seat.number)
             seat.process.kill()
             seat.process.wait()
 
@@ -107,7 +107,7 @@ class Supervisor:
 
     @staticmethod
     def _mourn(seat: _Seat, process: subprocess.Popen[bytes]) -> None:
-        _log.error("worker-ended", worker=seat.number, code=process.returncode)
+        _log.error("worker.ended", worker=seat.number, code=process.returncode)
         multiprocess.mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
         lived = time.monotonic() - seat.started_at
         seat.backoff = _BACKOFF_FIRST_S if lived > _HEALTHY_S else min(seat.backoff * 2, _BACKOFF_MOST_S)

@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 the answer is no (not found, refused, check failed) · 2
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -42,3 +43,6 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="yingqiao")
 def main() -> None:
     """影桥 Yingqiao：医疗影像云前置机。"""
+    os.umask(
+        0o027
+    )  # patient data: nothing a command makes is readable by others, the database's files included

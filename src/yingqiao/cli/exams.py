@@ -117,7 +117,10 @@ def show_(hospital: str, ris_study_id: str, values: bool, as_json: bool, setting
     with stores(settings) as opened, opened.database.read() as connection:
         found = show_exam(connection, hospital, ris_study_id)
     if found is None:
-        fail(f"医疗机构 {hospital} 没有检查 {ris_study_id}")
+        fail(
+            f"医疗机构 {hospital} 没有检查 {ris_study_id}；"
+            f"是否被拒收：yingqiao submissions list --hospital {hospital} --exam {ris_study_id}"
+        )
     if as_json:
         show_json(msgspec.to_builtins(found))
         return

@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from yingqiao.cli.options import data_options, shape_options, stores
-from yingqiao.cli.output import Exit, Shape, fail, shape_of, show_json, show_pairs, show_rows, when
+from yingqiao.cli.output import (
+    Exit,
+    Shape,
+    camel_case,
+    fail,
+    shape_of,
+    show_json,
+    show_pairs,
+    show_rows,
+    when,
+)
 from yingqiao.exchange.profile import Profile, ProfileError
 from yingqiao.settings import Settings
 from yingqiao.store.hospitals import HospitalRegistry, HospitalShown, KeyShown
@@ -62,7 +73,7 @@ def show(code: str, settings: Settings, as_json: bool) -> None:
         with opened.database.read() as connection:
             sources = [s for s in list_sources(connection) if s.hospital_code == code]
     if as_json:
-        show_json(_plain(hospital) | {"dicom_sources": [asdict(source) for source in sources]})
+        show_json(_plain(hospital) | {"dicomSources": [camel_case(asdict(source)) for source in sources]})
         return
     show_pairs(
         {
@@ -166,9 +177,9 @@ def dicom_add(code: str, aet: str, network: str, settings: Settings) -> None:
 @data_options
 def dicom_list(settings: Settings, as_json: bool, as_csv: bool) -> None:
     """列出影像来源"""
-    columns = {"id": "编号", "hospital_code": "医疗机构", "ae_title": "AE 标题", "network": "网段"}
+    columns = {"id": "编号", "hospitalCode": "医疗机构", "aeTitle": "AE 标题", "network": "网段"}
     with stores(settings) as opened, opened.database.read() as connection:
-        rows = [asdict(source) for source in list_sources(connection)]
+        rows = [camel_case(asdict(source)) for source in list_sources(connection)]
     show_rows(rows, columns, shape_of(as_json, as_csv), empty="没有登记影像来源：任何发送方都被接受")
 
 
@@ -199,7 +210,7 @@ def _row(hospital: HospitalShown) -> dict[str, Any]:
 
 
 def _plain(hospital: HospitalShown) -> dict[str, Any]:
-    return asdict(hospital)
+    return {**camel_case(asdict(hospital)), "profile": orjson.loads(hospital.profile)}
 
 
 def _state(hospital: HospitalShown) -> str:

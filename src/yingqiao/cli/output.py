@@ -77,6 +77,20 @@ def show_json(value: object) -> None:
     click.echo(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2))
 
 
+def camel_case(value: Any) -> Any:
+    """The same with member names as the API writes them: created_at -> createdAt, at every depth."""
+    if isinstance(value, Mapping):
+        return {_camel(name): camel_case(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [camel_case(item) for item in value]
+    return value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
 def console() -> Console:
     """Where tables go: as wide as the terminal; piped, as wide as it takes."""
     wide = None if sys.stdout.isatty() else 400

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from yingqiao.client.protocol import Answer
+from yingqiao.client.answer import Answer
 
 
 class ClientError(Exception):

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import httpx
 
+from yingqiao.client.answer import Answer
 from yingqiao.client.errors import Unavailable
-from yingqiao.client.protocol import EXAM, HEADERS, MERGED, REPORT, Answer, read_answer, request_body
+from yingqiao.client.protocol import EXAM, HEADERS, MERGED, REPORT, read_answer, request_body
 
 Record = Mapping[str, Any]
 TIMEOUT = 30.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from yingqiao.client.answer import Answer
 from yingqiao.client.errors import Misunderstood, Refused, Unavailable
 from yingqiao.exchange.envelope import seal
 from yingqiao.exchange.model import Finding, Level
@@ -16,22 +16,6 @@ EXAM, REPORT, MERGED = "/exam-sync", "/report/sync", "/examMergeReport-sync"
 HEADERS = {"Content-Type": "application/json", "encryption-type": "SM4"}
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
 _TEXTS = ("field", "label", "rule", "problem", "mend")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`{"code", "message", "content"}` of the gateway (T08), with the findings it lists."""
-
-    code: int
-    message: str
-    content: Any
-    findings: tuple[Finding, ...]
-    status: int
-    """HTTP status."""
-
-    @property
-    def accepted(self) -> bool:
-        return self.code == 1
 
 
 def request_body(record: Mapping[str, Any], hospital_code: str, key: bytes, now_s: int) -> bytes:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pybase64
+from msgspec import Struct
 
 from yingqiao.exchange import bounded_json
 from yingqiao.exchange.errors import Refusal
@@ -27,8 +27,7 @@ _MAX_TIMESTAMP_DIGITS = 16
 _WHITE = str.maketrans("", "", " \t\r\n\v\f\u00a0\u3000\ufeff")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     hospital_code: str
     data: str
     """As sent."""
@@ -38,8 +37,7 @@ class Envelope:
     """hospitalCode as sent, which is what was signed; `hospital_code` is trimmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     plaintext: bytes
     """The decrypted JSON as sent, UTF-8."""
     value: Any
@@ -49,8 +47,7 @@ class Opened:
     """Which of the keys opened it; 0 is the current one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """How far a timestamp may be from now, and what happens beyond (T03)."""
 
     seconds: int = 600

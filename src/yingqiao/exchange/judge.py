@@ -5,8 +5,10 @@ findings together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
+
+from msgspec import Struct, field, structs
 
 from yingqiao.exchange import documents
 from yingqiao.exchange.errors import Refusal
@@ -23,8 +25,7 @@ Load = Callable[[str], bytes | None]
 _KEYS = {"exam": "risStudyId", "report": "recordNum"}
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One record of a request."""
 
     table: str
@@ -44,8 +45,7 @@ class Part:
         return str(self.validated.values.get(self.key, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     parts: tuple[Part, ...]
     findings: tuple[Finding, ...]
     exam: ExamRow | None = None
@@ -152,7 +152,7 @@ class _Judge:
         papers, taken, members = self._documents(validator, members, found)
         validated = validator.run(members, unknown, renamed)
         if found.found:
-            validated = replace(validated, findings=(*found.found, *validated.findings))
+            validated = structs.replace(validated, findings=(*found.found, *validated.findings))
         pdf = next(iter(taken.values()), "").removeprefix(documents.REFERENCE)
         return Part(table, validated, papers, taken, pdf)
 

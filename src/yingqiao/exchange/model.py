@@ -1,11 +1,16 @@
-"""The things that travel. Values only; times are Unix milliseconds unless a name says otherwise."""
+"""The things that travel. Values only; times are Unix milliseconds unless a name says otherwise.
+
+What is made for every request is a msgspec.Struct: a frozen dataclass costs several times as much to make.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 
 class Level(StrEnum):
@@ -45,8 +50,7 @@ class BodyKind(StrEnum):
     """The request body as received: it could not be opened (wrong key, unknown hospital, broken)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExamRow:
+class ExamRow(Struct, frozen=True):
     """What the ledger keeps of an exam in columns; everything else stays in the submission."""
 
     hospital_code: str
@@ -74,8 +78,7 @@ class ExamRow:
     """checkFinishTime, else registerTime, else applyTime; canonical, Beijing time; '' when none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRow:
+class ReportRow(Struct, frozen=True):
     hospital_code: str
     record_num: str
     ris_study_ids: tuple[str, ...]
@@ -102,8 +105,7 @@ class ReportRow:
     """All CA fields are there (verification is another matter)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """An embedded document taken out of a record, to be put into the object store before acknowledging."""
 
     field: str
@@ -112,8 +114,7 @@ class Document:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """One request as decided by the pure middle, ready to be made durable and then answered."""
 
     interface: str
@@ -134,6 +135,10 @@ class Submission:
     report: ReportRow | None = None
     documents: tuple[Document, ...] = ()
     replay_of: int | None = None
+    exam_key: str = ""
+    """risStudyId of a refused record that could be read; an accepted one has it in `exam`."""
+    report_key: str = ""
+    """recordNum, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +231,7 @@ class LandedInstance:
     facts: InstanceFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
+class Validated(Struct, frozen=True):
     """A record after validation: canonical names, normalised values, everything found."""
 
     values: Mapping[str, Any]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct, structs
 
 from yingqiao.exchange import bounded_json, documents
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
@@ -56,8 +57,7 @@ class Policy:
     """Keep refused bodies that claim no registered hospital; the caller bounds how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`{"code", "message", "content"}`; code 1 = success, 0 = failure, an integer (T08)."""
 
     code: int
@@ -68,12 +68,13 @@ class Answer:
         return orjson.dumps({"code": self.code, "message": self.message, "content": self.content})
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     submissions: tuple[Submission, ...]
     """To be made durable before `answer` is sent; empty when nothing is to be kept."""
     answer: Answer
     http_status: int
+    stranger: bool = False
+    """Refused, and it claims no registered hospital: the caller bounds how much of that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,13 @@ class Receiver:
 
     def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
         first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
-        message = self._edition.messages["validation-failed"].format(first=first, count=len(refused))
-        submission = self._submission(request, Outcome.REFUSED, message, judged.documents)
+        message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
+        message = self._edition.messages[message_id].format(first=first, count=len(refused))
+        submission = structs.replace(
+            self._submission(request, Outcome.REFUSED, message, judged.documents),
+            exam_key=judged.exam.ris_study_id if judged.exam else "",
+            report_key=judged.report.record_num if judged.report else "",
+        )
         return Taken((submission,), Answer(0, message, [_shown(f) for f in request.findings]), 200)
 
     def _accept(self, request: _Request, judged: Judged) -> Taken:
@@ -214,7 +220,7 @@ class Receiver:
         request.findings += (finding,)
         request.digest = request.digest or _sha256(request.body)
         submission = self._submission(request, Outcome.REFUSED, message, ())
-        return Taken((submission,), answer, refusal.http_status)
+        return Taken((submission,), answer, refusal.http_status, stranger=not known)
 
     def _submission(
         self,

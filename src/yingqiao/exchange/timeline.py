@@ -330,7 +330,10 @@ def _images(study: StudyFacts, link: Link) -> list[Event]:
     odd = "；".join(FINDING_NAMES.get(finding, finding) for finding in link.findings)
     text = f"关联影像 {study.study_uid}（{RULE_NAMES[link.rule]}{'；' + odd if odd else ''}）"
     first = Event(study.first_received_at, "study-linked", text, None, study.study_uid)
-    arrived = f"影像 {study.study_uid} 已到 {study.instance_count} 幅（{study.modalities}）"
+    modalities = study.modalities.strip(",").replace(",", "、")
+    arrived = f"影像 {study.study_uid} 已到 {study.instance_count} 幅" + (
+        f"（{modalities}）" if modalities else ""
+    )
     return [first, Event(study.updated_at, "images-arrived", arrived, None, study.study_uid)]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
 BLOCK = 16
@@ -42,7 +43,7 @@ def decrypt_ecb(key: bytes, cipher: bytes) -> bytes:
     """
     if not cipher or len(cipher) % BLOCK:
         raise Sm4Error(f"{len(cipher)} bytes are not whole blocks of {BLOCK}")
-    plain = _cipher(key).decryptor().update(cipher)
+    plain = _mine.decryptor(key).update(cipher)
     count = plain[-1]
     if not 1 <= count <= BLOCK or not plain.endswith(_PADDING[count]):
         raise Sm4Error("the padding is wrong")
@@ -52,6 +53,20 @@ def decrypt_ecb(key: bytes, cipher: bytes) -> bytes:
 def check_value(key: bytes) -> str:
     """The first 6 hex digits of SM4(key, zeros): names a key in lists and logs, reveals none of it."""
     return _cipher(key).encryptor().update(bytes(BLOCK))[:3].hex().upper()
+
+
+class _Decryptors(threading.local):
+    """A thread's decryptors. In ECB whole blocks leave no state behind: one serves every message of its key."""
+
+    def __init__(self) -> None:
+        self.decryptor = lru_cache(maxsize=1024)(_new_decryptor)
+
+
+def _new_decryptor(key: bytes) -> CipherContext:
+    return _cipher(key).decryptor()
+
+
+_mine = _Decryptors()
 
 
 @lru_cache(maxsize=4096)

@@ -93,6 +93,7 @@ MESSAGES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "inner-not-json": ("detail",),
         "single-record": ("count",),
         "hospital-mismatch": ("inner", "outer"),
+        "validation-failed-one": ("first",),
         "validation-failed": ("first", "count"),
         "bad-pdf": ("field", "detail"),
         "too-large": ("limit",),

@@ -28,7 +28,6 @@ from yingqiao.store.schema import hospital_keys, hospitals
 _log = structlog.get_logger(__name__)
 
 FRESH_S = 0.5
-UNKNOWN_RELOAD_S = 1.0
 MAX_CODE = 64
 
 
@@ -86,17 +85,15 @@ class HospitalRegistry:
             self._follower.join()
 
     def get(self, code: str) -> HospitalEntry | None:
-        """The hospital, None when there is none. A code not known makes the registry look again, at most
-        once a second.
+        """The hospital, None when there is none.
 
-        Raises StoreUnavailable only when it must look and cannot.
+        Once started it answers from memory, at most `FRESH_S` and a reading old: it is asked in event loops,
+        and never reads the database there. Not started (commands), it looks again when older; then raises
+        StoreUnavailable when it must look and cannot.
         """
         if self._follower is None:
             self._reload_if_older(FRESH_S)
-        entry = self._entries.get(code)
-        if entry is None and self._reload_if_older(UNKNOWN_RELOAD_S):
-            entry = self._entries.get(code)
-        return entry
+        return self._entries.get(code)
 
     def reload(self) -> None:
         """Read all hospitals again. Raises StoreUnavailable."""
@@ -193,19 +190,22 @@ class HospitalRegistry:
         return shown
 
     def _follow(self) -> None:
+        fresh = True
         while not self._stop.wait(FRESH_S):
             try:
                 self.reload()
+                fresh = True
             except Exception as error:  # noqa: BLE001 -- entries stay as they were, the thread must go on
-                _log.warning("hospitals.not_refreshed", error=type(error).__name__)
+                if fresh:  # told once, not twice a second for as long as the database is away
+                    _log.warning("hospitals.not_refreshed", error=type(error).__name__)
+                fresh = False
 
-    def _reload_if_older(self, seconds: float) -> bool:
+    def _reload_if_older(self, seconds: float) -> None:
         if time.monotonic() - self._loaded < seconds:
-            return False
+            return
         with self._reloading:
             if time.monotonic() - self._loaded >= seconds:
                 self._load()
-        return True
 
     def _load(self) -> None:
         now = self._now_ms()

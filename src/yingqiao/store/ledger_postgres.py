@@ -101,18 +101,27 @@ class PostgresWriter:
         # it.
         if time.monotonic() - self._used > _IDLE_S:
             self._reconnected()
+        may_renew = True
         while True:
             connection = self._connected()
             self._used = time.monotonic()
+            inserted = False
             try:
                 with connection.transaction():
-                    return insert(connection, entries)
+                    ids = insert(connection, entries)
+                    inserted = True
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 continue  # another transaction went first; ours was rolled back whole
             except psycopg.Error:
                 if connection.closed:
                     self._drop()
-                raise
+                # The server came back while this lane was not looking: it lost its connection, not the
+                # database. What was lost during COMMIT may be kept already: never written a second time.
+                if inserted or not may_renew or self._pooled is not None:
+                    raise
+                may_renew = False
+            else:
+                return ids
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._pooled is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 from sqlalchemy import Table
 
 from yingqiao.exchange.model import ExamRow, ReportRow, Submission
@@ -58,8 +59,7 @@ _PATIENT_ID = EXAM_COLUMNS.index("patient_id")
 _REPORT_KEPT = {"hospital_code", "record_num", "first_received_at", "parked"}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The rows of one submission; submission ids are put in front when they are known."""
 
     submission: Row
@@ -119,8 +119,8 @@ def entry_of(submission: Submission) -> Entry:
         submission.received_at,
         submission.peer,
         str(submission.outcome),
-        exam.ris_study_id if exam else "",
-        report.record_num if report else "",
+        exam.ris_study_id if exam else submission.exam_key,
+        report.record_num if report else submission.report_key,
         changed,
         submission.message,
         findings,

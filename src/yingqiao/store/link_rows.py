@@ -12,6 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, fu
 from yingqiao.exchange import link
 from yingqiao.exchange.link import ExamFacts, Held, Link, ReportFacts, Rule, StudyFacts
 from yingqiao.store.schema import exam_keys, exam_reports, exam_studies, exams, reports, studies
+from yingqiao.store.set_aside import Choice, DueRow, every
 
 IN_SIZE = 800
 """Values in one IN list; below every driver's limit."""
@@ -78,10 +79,10 @@ def named(report: ReportFacts) -> set[ExamKey]:
     return {(report.hospital_code, ris_id) for ris_id in report.ris_study_ids}
 
 
-def read_situation(connection: Connection, batch: int) -> Situation:
-    """Up to `batch` due rows of each kind, oldest first, and what deciding about them needs."""
+def read_situation(connection: Connection, batch: int, choice: Choice = every) -> Situation:
+    """Up to `batch` due rows of each kind among `choice`, oldest first, and what deciding about them needs."""
     seen = Situation()
-    _read_due(connection, seen, batch)
+    _read_due(connection, seen, batch, choice)
     if seen:
         _read_core(connection, seen)
         _read_studies(connection, seen)
@@ -90,9 +91,23 @@ def read_situation(connection: Connection, batch: int) -> Situation:
     return seen
 
 
-def _read_due(connection: Connection, seen: Situation, batch: int) -> None:
+def due_rows(connection: Connection, batch: int, choice: Choice) -> list[DueRow]:
+    """What `read_situation` would take."""
+    return [
+        (table.name, row_id)
+        for table in (exams, reports, studies)
+        for row_id in connection.scalars(_due(table, [table.c.id], batch, choice))
+    ]
+
+
+def _due(table: Table, columns: list[Any], batch: int, choice: Choice) -> Select[Any]:
+    where = (table.c.link_due == true()) & choice(table)
+    return select(*columns).where(where).order_by(table.c.id).limit(batch)
+
+
+def _read_due(connection: Connection, seen: Situation, batch: int, choice: Choice) -> None:
     def due(table: Table, columns: list[Any]) -> Select[Any]:
-        return select(*columns).where(table.c.link_due == true()).order_by(table.c.id).limit(batch)
+        return _due(table, columns, batch, choice)
 
     for row in connection.execute(due(exams, EXAM_COLUMNS + EXAM_DERIVED)):
         _keep_exam(seen, row)

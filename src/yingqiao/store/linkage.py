@@ -26,7 +26,7 @@ from yingqiao.exchange.link import Link
 from yingqiao.exchange.timeline import ReportState, Standing, report_state, state_of
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.link_rows import Situation, held_back, judge, named, read_situation
+from yingqiao.store.link_rows import Situation, due_rows, held_back, judge, named, read_situation
 from yingqiao.store.schema import (
     exam_keys,
     exam_reports,
@@ -37,6 +37,7 @@ from yingqiao.store.schema import (
     studies,
     submissions,
 )
+from yingqiao.store.set_aside import Choice, DueRow, SetAside, every, only
 
 BATCH = 200
 """Due rows of each kind in one pass while it is quiet."""
@@ -238,14 +239,15 @@ def _held_in(connection: Connection, seen: Situation) -> IsHeld:
     return lambda exam, own: bool(held_back(connection, exam, own, seen.judged))
 
 
-def link_batch(database: Database, batch: int = BATCH) -> int:
-    """One pass. Returns the number of due rows taken; 0 when nothing is due or another process is linking.
+def link_batch(database: Database, batch: int = BATCH, choice: Choice = every) -> int:
+    """One pass over due rows of the choice. Returns how many were taken; 0 when nothing is due or another
+    process is linking.
 
     Raises StoreUnavailable.
     """
     if database.is_sqlite:
         with database.read() as connection:
-            seen = read_situation(connection, batch)
+            seen = read_situation(connection, batch, choice)
             if not seen:
                 return 0
             changes = plan(seen, _held_in(connection, seen))
@@ -256,7 +258,7 @@ def link_batch(database: Database, batch: int = BATCH) -> int:
             lock = text("SELECT pg_try_advisory_xact_lock(:key)")
             if not connection.scalar(lock, {"key": _ADVISORY_KEY}):
                 return 0
-            seen = read_situation(connection, batch)
+            seen = read_situation(connection, batch, choice)
             if not seen:
                 return 0
             changes = plan(seen, _held_in(connection, seen))
@@ -308,6 +310,12 @@ class Linker:
         self.passes = 0
         self.available = True
         """False from a failed pass until one succeeds."""
+        self._aside = SetAside()
+
+    @property
+    def set_aside(self) -> int:
+        """Due rows that raise whenever they are looked at, left out until their next try."""
+        return len(self._aside)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="linker", daemon=True)
@@ -329,7 +337,6 @@ class Linker:
             except StoreUnavailable as error:
                 pause, retry = self._pause("store", error, retry)
             except DBAPIError as error:
-                # PostgreSQL may choose us as the victim of a deadlock; the pass is simply repeated.
                 pause, retry = self._pause("conflict", error, retry)
             except Exception as error:  # noqa: BLE001 a thread that dies unseen would stop all linking
                 pause, retry = self._pause("unexpected", error, retry)
@@ -337,19 +344,17 @@ class Linker:
     def _pause(self, cause: str, error: Exception, retry: float) -> tuple[float, float]:
         """How long to wait before the next try, and before the one after; told once, without patient data."""
         if self.available:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            at = f"{where.name}:{where.lineno}"
-            _log.warning("linking paused", cause=cause, reason=type(error).__name__, at=at)
+            _log.warning("link.paused", cause=cause, reason=type(error).__name__, at=_place(error))
         self.available = False
         return retry, min(retry * 2, RETRY_MOST_S)
 
     def _turn(self) -> float:
         """One pass; returns how long to rest after it, in seconds."""
         started = time.monotonic()
-        taken = link_batch(self._database, min(self._batch, BUSY_BATCH) if self._busy else self._batch)
+        taken = self._pass(min(self._batch, BUSY_BATCH) if self._busy else self._batch)
         took = time.monotonic() - started
         if not self.available:
-            _log.info("linking resumed")
+            _log.info("link.resumed")
         self.available = True
         self.taken += taken
         self.passes += 1
@@ -359,6 +364,38 @@ class Linker:
         if self._busy:
             return max(BUSY_REST_S, took * (1 / BUSY_SHARE - 1))
         return 0.0
+
+    def _pass(self, batch: int) -> int:
+        """A pass that no single row can hold up."""
+        for row in self._aside.ready():
+            self._alone(row)
+        try:
+            return link_batch(self._database, batch, self._aside.others)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if isinstance(error, DBAPIError) and self.available:
+                raise  # PostgreSQL may choose us as the victim of a deadlock: the pass is repeated first
+        with self._database.read() as connection:
+            rows = due_rows(connection, batch, self._aside.others)
+        return sum(self._alone(row) for row in rows if not self._stop.is_set())
+
+    def _alone(self, row: DueRow) -> int:
+        """A pass for one row, which is set aside when it raises. Returns 1 when it was taken."""
+        try:
+            taken = link_batch(self._database, 1, only(row))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            again = self._aside.add(row)
+            if again is None:
+                raise
+            table, row_id = row
+            told = {"table": table, "id": row_id, "reason": type(error).__name__, "at": _place(error)}
+            _log.error("link.row_set_aside", **told, again_s=again)
+            return 0
+        self._aside.remove(row)
+        return taken
 
     def _is_busy(self) -> bool:
         """Whether many submissions and instances came since the last pass, over all processes."""
@@ -370,3 +407,9 @@ class Linker:
         elapsed, came = now - self._seen_at, rows - self._seen_rows
         first, self._seen_rows, self._seen_at = self._seen_at == 0.0, rows, now
         return not first and came > BUSY_RATE * elapsed
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised; never what it says, which may quote a record."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{where.name}:{where.lineno}"

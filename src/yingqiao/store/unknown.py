@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import func, select
 
 from yingqiao.exchange.model import Outcome
@@ -13,6 +14,7 @@ from yingqiao.store.database import Database
 from yingqiao.store.schema import hospitals, submissions
 
 RECOUNT_S = 60.0
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class UnknownSenders:
         self._counted = float("-inf")
         self._count = 0
         self._bytes = 0
+        self._told = False
 
     def admit(self, size: int) -> bool:
         """Whether a body of `size` bytes may still be kept; counts it when so. Raises StoreUnavailable.
@@ -44,11 +47,19 @@ class UnknownSenders:
         with self._mutex:
             if time.monotonic() - self._counted > RECOUNT_S:
                 self._recount()
+                self._told = False
             if self._count >= self._bounds.count or self._bytes + size > self._bounds.bytes:
+                self._tell()
                 return False
             self._count += 1
             self._bytes += size
             return True
+
+    def _tell(self) -> None:
+        """Once between two counts: each of them would be a line a request."""
+        if not self._told:
+            _log.warning("unknown.bound_reached", kept=self._count, bytes=self._bytes)
+        self._told = True
 
     def _recount(self) -> None:
         c = submissions.c

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -13,11 +13,35 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_TYPE = (b"content-type", b"application/json; charset=utf-8")
+_JSON_LINE = b"content-type: application/json; charset=utf-8\r\n"
+WHOLE = "yingqiao.whole"
+"""Where our server puts a `Whole` in a scope's extensions."""
+
+
+class Whole(Protocol):
+    """A server's way around ASGI's messages for a request and an answer of one piece each."""
+
+    def body(self) -> bytes | None:
+        """The whole body when all of it is here already, once; None: use `receive`."""
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> bool:
+        """Send the whole response, `headers` as lines; False: nothing was done, use `send`."""
+
+
+def whole_of(scope: Mapping[str, Any]) -> Whole | None:
+    found: Whole | None = scope.get("extensions", {}).get(WHOLE)
+    return found
 
 
 def body_of(code: int, message: str, content: object = None) -> bytes:
     """The bytes of an answer. `content` is real JSON (T09)."""
     return orjson.dumps({"code": code, "message": message, "content": content})
+
+
+async def answer_json(whole: Whole | None, send: Send, status: int, body: bytes) -> None:
+    """Send `body` as the whole response, in one write where the server can."""
+    if whole is None or not whole.respond(status, _JSON_LINE, body):
+        await send_json(send, status, body)
 
 
 async def send_json(

@@ -22,7 +22,18 @@ from yingqiao.exchange.model import BodyKind, Document, Outcome, Submission
 from yingqiao.exchange.receive import Receiver, Taken
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.web.answers import MESSAGES, App, Receive, Scope, Send, body_of, header, send_json
+from yingqiao.web.answers import (
+    MESSAGES,
+    App,
+    Receive,
+    Scope,
+    Send,
+    answer_json,
+    body_of,
+    header,
+    send_json,
+    whole_of,
+)
 from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.visit import ClientGoneError, TurnedAwayError, Visit
@@ -36,6 +47,11 @@ _log = structlog.get_logger(__name__)
 class Recorder(Protocol):
     async def record(self, submission: Submission) -> int:
         """Make the submission durable; its id. Raises StoreUnavailable."""
+
+
+class Strangers(Protocol):
+    def admit(self, size: int) -> bool:
+        """Whether a body of an unregistered sender may be kept. May block. Raises StoreUnavailable."""
 
 
 class DocumentStore(Protocol):
@@ -54,6 +70,8 @@ class Parts:
     metrics: Metrics
     write_line: Callable[[dict[str, object]], None] | None
     """Writes a line of the request log; None = no request log."""
+    strangers: Strangers | None = None
+    """Bounds what is kept of senders nobody registered; None = no bound."""
 
 
 class Intake:
@@ -69,6 +87,8 @@ class Intake:
         self.is_full = False
         """No room left on the disk but the reserve: nothing is taken until that changes."""
         self._pool = ThreadPoolExecutor(settings.threads, "intake")
+        # One thread of their own: counting what is kept of strangers may take long, hospitals must not wait.
+        self._strangers = ThreadPoolExecutor(1, "strangers")
 
     def app(self, interface: str) -> App:
         """The ASGI function of one interface."""
@@ -82,7 +102,7 @@ class Intake:
             except ClientGoneError:
                 visit.outcome = "gone"
             except StoreUnavailable as unavailable:
-                _log.error("store-unavailable", interface=interface, reason=type(unavailable).__name__)
+                _log.error("store.unavailable", interface=interface, reason=type(unavailable).__name__)
                 await self._turn_away(visit, scope, send, self._later(503, "store-unavailable"))
             except Exception as error:  # noqa: BLE001 a defect of ours must not cost the client its answer
                 await self._turn_away(visit, scope, send, incident_of(error))
@@ -93,29 +113,38 @@ class Intake:
 
     def close(self) -> None:
         self._pool.shutdown()
+        self._strangers.shutdown()
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        self._admit(visit, scope)
-        raw = await self._read(visit, receive)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._admit(visit, scope["method"], headers)
+        whole = whole_of(scope)
+        raw = whole.body() if whole else None
+        if raw is None:
+            raw = await self._read(visit, receive)
+        else:
+            self._count(visit, raw)
         visit.received = time.perf_counter()
         visit.stage = "open"
-        taken = await self._judge(visit, scope, raw)
+        taken = await self._judge(visit, headers.get(b"encryption-type"), raw)
         visit.judged = time.perf_counter()
         self._allow(visit, taken)
-        await self._keep(visit, taken)
+        if not taken.stranger or await self._admit_stranger(visit):
+            await self._keep(visit, taken)
         answer = taken.answer
         visit.status = taken.http_status
         visit.outcome = "accepted" if answer.code == 1 else "refused"
-        await send_json(send, taken.http_status, body_of(answer.code, answer.message, answer.content))
+        body = body_of(answer.code, answer.message, answer.content)
+        await answer_json(whole, send, taken.http_status, body)
 
-    def _admit(self, visit: Visit, scope: Scope) -> None:
+    def _admit(self, visit: Visit, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be decided before the body is read. Raises TurnedAwayError."""
-        if scope["method"] != "POST":
+        if method != "POST":
             raise TurnedAwayError(405, "method-not-allowed", allowed="POST")
-        encoding = header(scope, b"content-encoding")
+        encoding = headers.get(b"content-encoding")
         if encoding and encoding.lower() != b"identity":
             raise TurnedAwayError(415, "content-encoding", value=encoding.decode("latin-1")[:40])
-        length = _length(scope)
+        length = _length(headers.get(b"content-length"))
         if length is not None and length > self._settings.max_body_bytes:
             raise TurnedAwayError(413, "too-large", limit=self._settings.max_body_bytes)
         if self.is_full:
@@ -155,8 +184,7 @@ class Intake:
         if not fits:
             raise self._later(503, "too-many")
 
-    async def _judge(self, visit: Visit, scope: Scope, raw: bytes) -> Taken:
-        encryption = header(scope, b"encryption-type")
+    async def _judge(self, visit: Visit, encryption: bytes | None, raw: bytes) -> Taken:
         encryption_type = None if encryption is None else encryption.decode("latin-1")
         received_at = int(time.time() * 1000)
 
@@ -182,6 +210,13 @@ class Intake:
                 wait = self._hospitals.take(submission.hospital_code)
             if wait:
                 raise self._later(429, "too-many", wait)
+
+    async def _admit_stranger(self, visit: Visit) -> bool:
+        strangers = self._parts.strangers
+        if strangers is None:
+            return True
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._strangers, strangers.admit, visit.size)
 
     async def _keep(self, visit: Visit, taken: Taken) -> None:
         documents = [document for submission in taken.submissions for document in submission.documents]
@@ -230,8 +265,7 @@ class Intake:
             self._parts.write_line(visit.line())
 
 
-def _length(scope: Scope) -> int | None:
-    value = header(scope, b"content-length")
+def _length(value: bytes | None) -> int | None:
     if value is None:
         return None
     if not value.isdigit():
@@ -246,5 +280,5 @@ def incident_of(error: Exception) -> TurnedAwayError:
         f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}"
         for f in traceback.extract_tb(error.__traceback__)
     ]
-    _log.error("incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
+    _log.error("http.incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
     return TurnedAwayError(500, "internal", incident=incident)

@@ -80,6 +80,7 @@ _GAUGE_HELP = {
     "disk_free_bytes": "数据目录所在磁盘的剩余空间（字节）",
     "index_queue": "已落地、待建索引的影像实例数",
     "link_queue": "待关联的检查、报告与影像数",
+    "link_rows_set_aside": "关联时总出错、暂被跳过的检查、报告与影像数；日志事件 link.row_set_aside 有编号",
     "dicom_associations": "当前 DICOM 关联数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",

@@ -9,12 +9,45 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from yingqiao.settings import HttpSettings
-from yingqiao.web.answers import MESSAGES, body_of
+from yingqiao.web.answers import MESSAGES, WHOLE, body_of
 
 _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+
+
+class WholeCycle:
+    """A request whose body is here and its answer, one piece each: what ASGI's messages cost is saved.
+
+    See `answers.Whole`.
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def body(self) -> bytes | None:
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        return body
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> bool:
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        close = b"" if cycle.keep_alive else b"connection: close\r\n"
+        head = b"%b%bcontent-length: %d\r\n%b\r\n" % (STATUS_LINE[status], headers, len(body), close)
+        cycle.transport.write(head + body)
+        cycle.message_event.set()
+        if close:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -51,6 +84,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body = True
         self._head_bytes = 0
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.scope["extensions"] = {WHOLE: WholeCycle(cycle)}  # type: ignore[dict-item]
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         self._waiting_since = None

@@ -186,7 +186,7 @@ def _is_default(error: HTTPException) -> bool:
 
 
 def _unavailable(_: Request, error: Exception) -> Response:
-    _log.error("store-unavailable", interface="api", reason=type(error).__name__)
+    _log.error("store.unavailable", interface="api", reason=type(error).__name__)
     answer = {"code": 0, "message": MESSAGES["store-unavailable"], "content": None}
     return JSONResponse(answer, 503, {"retry-after": "5"})
 

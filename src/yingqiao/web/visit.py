@@ -45,7 +45,7 @@ class Visit:
         return {
             "time": time.time(),
             "level": "info",
-            "event": "request",
+            "event": "http.request",
             "interface": self.interface,
             "hospital": self.hospital[:64],
             "peer": self.peer,

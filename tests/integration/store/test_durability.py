@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tests.store_makers import exam_row, submission
 from yingqiao.store.compression import decompress
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.ledger import Ledger
+from yingqiao.store.ledger import Bounds, Ledger
 from yingqiao.store.schema import exams, reports, submissions
 
 ROOT = Path(__file__).parents[3]
@@ -153,20 +153,27 @@ def test_the_database_goes_away_and_comes_back(
     database.close()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path], check=False)
-    if mounted.returncode:
-        pytest.skip("mounting is not permitted here; RLIMIT_FSIZE is tested instead")
-    yield tmp_path
-    subprocess.run(["umount", "-l", tmp_path], check=True)
+def _mounted(folder: Path) -> bool:
+    """Whether a file system of 2 MB is now at `folder`: not everybody may mount."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def test_the_disk_is_full_and_has_room_again(small_disk: Path) -> None:
-    _fill(
-        small_disk, 0, lambda _: subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
-    )
+def test_the_disk_is_full_and_has_room_again(tmp_path: Path) -> None:
+    """A file system of 2 MB that grows; where mounting is not permitted, a limit on the size of files."""
+    small_disk = tmp_path / "small"
+    small_disk.mkdir()
+    if not _mounted(small_disk):
+        _fill(small_disk, 1_000_000, lambda load: load.process.send_signal(signal.SIGUSR1))
+        return
+    try:
+        _fill(
+            small_disk,
+            0,
+            lambda _: subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True),
+        )
+    finally:
+        subprocess.run(["umount", "-l", small_disk], check=True)
 
 
 def test_the_file_limit_is_reached_and_lifted(tmp_path: Path) -> None:
@@ -225,3 +232,30 @@ def test_a_data_folder_that_vanished(tmp_path: Path) -> None:
         await ledger.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.peer
+def test_a_lane_whose_connection_died_between_two_writes_refuses_nothing(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    """`/health/ready` says ready as soon as one lane is back: the others must write as well, at once."""
+    database = open_database(postgres_url)
+
+    async def run() -> None:
+        ledger = Ledger(database, Bounds(batch=1), postgres_lanes=3)
+        ledger.start()
+        try:
+            for round_ in range(3):
+                keys = [f"L{round_}-{number}" for number in range(9)]
+                await asyncio.gather(*(ledger.record(submission(exam_row(key))) for key in keys))
+                postgres.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    f" WHERE datname = '{database.engine.url.database}'"
+                )
+        finally:
+            await ledger.close()
+
+    asyncio.run(run())
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(submissions)) == 27
+    database.close()

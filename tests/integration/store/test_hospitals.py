@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -156,3 +157,22 @@ def test_dicom_sources(registry: HospitalRegistry, database: Database) -> None:
     assert table.hospital_of("US1", "2001:db8::1") == ""
     assert remove_source(database, anywhere.id)
     assert not remove_source(database, anywhere.id)
+
+
+def test_an_unknown_code_reads_no_database_once_started(
+    registry: HospitalRegistry, elsewhere: HospitalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`get` is asked in event loops: only the follower's thread reads, and sees a new hospital in a second."""
+    readers: set[str] = set()
+    load = elsewhere._load
+
+    def watched() -> None:
+        readers.add(threading.current_thread().name)
+        load()
+
+    monkeypatch.setattr(elsewhere, "_load", watched)
+    elsewhere._loaded = float("-inf")
+    assert elsewhere.get("NEW") is None
+    registry.add("NEW", "新医院", OTHER)
+    until(lambda: elsewhere.get("NEW"), seconds=1)
+    assert readers == {"hospitals"}

@@ -3,6 +3,7 @@ hides."""
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,10 +11,13 @@ from sqlalchemy import func, select
 
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from tests.peers.postgres import PostgresServer
-from yingqiao.store import linkage
+from yingqiao.exchange.link import ExamFacts
+from yingqiao.exchange.timeline import Standing
+from yingqiao.store import linkage, set_aside
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.linkage import Linker, link_all, link_batch, relink_all
 from yingqiao.store.schema import exam_keys, exams, reports, studies
+from yingqiao.store.set_aside import Choice, SetAside
 
 
 @pytest.fixture
@@ -307,11 +311,11 @@ def test_an_unexpected_error_does_not_end_the_linker(world: World, monkeypatch: 
     real = linkage.link_batch
     failed = []
 
-    def fails_once(database: Database, batch: int) -> int:
+    def fails_once(database: Database, batch: int, choice: Choice) -> int:
         if not failed:
             failed.append(True)
             raise RuntimeError("unexpected")
-        return real(database, batch)
+        return real(database, batch, choice)
 
     monkeypatch.setattr(linkage, "link_batch", fails_once)
     world.exam()
@@ -323,3 +327,56 @@ def test_an_unexpected_error_does_not_end_the_linker(world: World, monkeypatch: 
     finally:
         linker.close()
     assert failed
+
+
+def test_a_row_that_always_raises_holds_up_only_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is set aside, told by its id, tried again later and later; the others are linked."""
+    poisonous = ["RIS2"]
+    real = linkage.state_of
+
+    def fails_for_one(exam: ExamFacts, *more: Any) -> Standing:
+        if exam.ris_study_id in poisonous:
+            raise ValueError(f"poison of {exam.patient_id}")
+        return real(exam, *more)
+
+    monkeypatch.setattr(linkage, "state_of", fails_for_one)
+    monkeypatch.setattr(set_aside, "AGAIN_FIRST_S", 0.2)
+    for number in (1, 2, 3):
+        world.exam(
+            ris_study_id=f"RIS{number}", accession_numbers=(f"A{number}",), study_uids=(f"1.2.{number}",)
+        )
+    world.images(study_uid="1.2.3", accession_number="A3")
+    linker = Linker(world.database)
+    linker.start()
+    try:
+        wait_for(lambda: world.exam_row("RIS3").image_count == 1 and world.exam_row("RIS1").state != "")
+        wait_for(lambda: linker.set_aside == 1)
+        assert linker.available
+        assert world.exam_row("RIS2").state == ""
+        world.exam(ris_study_id="RIS4", accession_numbers=("A4",), study_uids=("1.2.4",))
+        wait_for(lambda: world.exam_row("RIS4").state != "")
+        poisonous.clear()
+        wait_for(lambda: world.exam_row("RIS2").state != "")
+        assert linker.set_aside == 0
+    finally:
+        linker.close()
+    told = capsys.readouterr().out
+    assert "link.row_set_aside" in told
+    assert "poison of" not in told
+
+
+def test_rows_are_set_aside_longer_each_time_and_not_without_bound() -> None:
+    now = [0.0]
+    aside = SetAside(lambda: now[0])
+    row = ("exams", 1)
+    assert [aside.add(row) for _ in range(9)] == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+    assert aside.ready() == []
+    now[0] = 601
+    assert aside.ready() == [row]
+    for number in range(2, set_aside.AT_MOST + 1):
+        assert aside.add(("exams", number)) == 5
+    assert aside.add(("reports", 1)) is None
+    aside.remove(row)
+    assert aside.add(("reports", 1)) == 5

@@ -394,3 +394,25 @@ def test_any_body_is_answered(interface: str, raw: bytes):
     taken.answer.to_json()
     opened = receiver().take(interface, body(raw), peer="p", received_at=NOW_MS)
     opened.answer.to_json()
+
+
+def test_a_refused_record_that_was_read_keeps_its_keys() -> None:
+    """`submissions list --exam X` finds the refusals of X; nothing is upserted from them."""
+    refused = only(take(exam(patName="")))
+    assert (refused.outcome, refused.exam, refused.exam_key) == (Outcome.REFUSED, None, exam()["risStudyId"])
+    refused = only(take(report(findings=""), "report-sync"))
+    assert (refused.report, refused.report_key) == (None, report()["recordNum"])
+    merged = only(
+        take({"patient": exam(patName=""), "report": report()}, "examMergeReport-sync"),
+    )
+    assert (merged.exam_key, merged.report_key) == (exam()["risStudyId"], report()["recordNum"])
+    assert only(take(exam(patName="", risStudyId=["x"]))).outcome is Outcome.REFUSED
+    nameless = only(take(exam(risStudyId="")))
+    assert (nameless.outcome, nameless.exam_key) == (Outcome.REFUSED, "")
+
+
+def test_a_single_finding_is_worded_without_others() -> None:
+    """No “等共 1 项” when there is nothing else."""
+    taken = take(exam(patName=""))
+    assert len(taken.answer.content) == 1
+    assert taken.answer.message == "数据校验未通过：姓名（patName）该字段必填，但未填写"

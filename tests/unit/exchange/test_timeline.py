@@ -194,7 +194,7 @@ def test_timeline_tells_images_and_audit() -> None:
     texts = {event.kind: event.text for event in told}
     assert "检查号 accessionNumber 一致" in texts["study-linked"]
     assert "姓名不一致" in texts["study-linked"]
-    assert "3 幅" in texts["images-arrived"]
+    assert "3 幅（CT" in texts["images-arrived"]
     assert "王主任" in texts["report-audited"]
 
 

@@ -1,5 +1,6 @@
 """The day pushed over real sockets: the pure middle decides as planned, an SCP gets readable images."""
 
+import time
 from datetime import date
 
 import pytest
@@ -8,6 +9,7 @@ from pynetdicom.sop_class import CTImageStorage
 
 from tests.helpers.receiver_server import serve_receiver
 from yingqiao.dicom.index import read_facts
+from yingqiao.hospital.simulate import dicom_sender
 from yingqiao.hospital.simulate.day import make_day
 from yingqiao.hospital.simulate.dicom_sender import DicomNode, DicomUnreachableError, send_study
 from yingqiao.hospital.simulate.images import LIE, MISSING, SOP_CLASSES, SYNTAXES, draw
@@ -137,4 +139,48 @@ def test_an_association_that_breaks_off_is_made_anew():
     images = next(s.images for s in day.steps if s.images and s.images[0].visit.item.modality == "CT")[:3]
     assert send_study(node, "SIM", [draw(image) for image in images]) == [0, 0, 0]
     assert came == [images[0].sop_uid, images[1].sop_uid, images[1].sop_uid, images[2].sop_uid]
+    server.shutdown()
+
+
+def hold_up(association, monkeypatch):
+    """The reactor is preempted behind its checkpoint until an answer came, the sender before it takes it."""
+    wait, get_msg = association._reactor_checkpoint.wait, association.dimse.get_msg
+
+    def slow_wait():
+        wait()
+        until = time.monotonic() + 1
+        while association.dimse.msg_queue.empty() and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def slow_get(block=False):
+        if block:
+            time.sleep(0.5)
+        return get_msg(block)
+
+    monkeypatch.setattr(association._reactor_checkpoint, "wait", slow_wait)
+    monkeypatch.setattr(association.dimse, "get_msg", slow_get)
+    time.sleep(0.05)
+
+
+def test_an_answer_that_pynetdicom_loses_is_asked_for_again(monkeypatch):
+    """Its reactor, held up after it was let through once more, takes the answer for a request and drops it."""
+    real, associated = dicom_sender._associate, []
+
+    def associate(*details):
+        association = real(*details)
+        associated.append(association)
+        if len(associated) == 1:
+            hold_up(association, monkeypatch)
+        return association
+
+    monkeypatch.setattr(dicom_sender, "_associate", associate)
+    monkeypatch.setattr(dicom_sender, "_RESPONSE_S", 1)
+    ae = AE(ae_title="QUICK")
+    ae.add_supported_context(CTImageStorage, SYNTAXES)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, lambda _: 0)])
+    node = DicomNode("QUICK", "127.0.0.1", server.server_address[1])
+    day = make_day(CODE, exams=3, day=date(2026, 1, 5))
+    images = next(s.images for s in day.steps if s.images and s.images[0].visit.item.modality == "CT")
+    assert send_study(node, "SIM", [draw(images[0])]) == [0]
+    assert len(associated) == 2
     server.shutdown()

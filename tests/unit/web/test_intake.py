@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -47,16 +48,37 @@ def body(record: dict[str, Any]) -> bytes:
     return json.dumps(seal(json.dumps(record).encode(), CODE, KEY, NOW_S)).encode()
 
 
+class Strangers:
+    """Admits or not, and tells which thread asked."""
+
+    def __init__(self, admits: bool) -> None:
+        self.admits = admits
+        self.asked: list[tuple[int, int]] = []
+
+    def admit(self, size: int) -> bool:
+        self.asked.append((size, threading.get_ident()))
+        return self.admits
+
+
 def call(
     raw: bytes,
     recorder: Recorder,
     documents: Documents | None = None,
     path: str = "exam-sync",
+    strangers: Strangers | None = None,
     **settings: Any,
 ) -> tuple[int, dict[str, str], dict[str, Any], dict[str, object]]:
     """Status, headers, answer and log line of one request."""
     lines: list[dict[str, object]] = []
-    parts = Parts(receiver(), recorder, documents or Documents(), EDITION.messages, Metrics(), lines.append)
+    parts = Parts(
+        receiver(keep_unknown=True),
+        recorder,
+        documents or Documents(),
+        EDITION.messages,
+        Metrics(),
+        lines.append,
+        strangers,
+    )
     intake = Intake(parts, HttpSettings(**settings))
     sent: list[dict[str, Any]] = []
 
@@ -79,6 +101,28 @@ def test_accepted_after_it_was_recorded() -> None:
     status, _, answer, line = call(body(exam()), recorder)
     assert (status, answer["code"], len(recorder.kept)) == (200, 1, 1)
     assert (line["submission"], line["hospital"], line["outcome"]) == (1, CODE, "accepted")
+
+
+@pytest.mark.parametrize("admits", [True, False])
+def test_what_strangers_send_is_kept_within_a_bound_and_always_answered(admits: bool) -> None:
+    """Bodies of unregistered hospitals must not fill the disk; counting them must not stop the event loop."""
+    recorder, strangers = Recorder(), Strangers(admits)
+    raw = json.dumps(seal(json.dumps(exam()).encode(), "NOBODY", KEY, NOW_S)).encode()
+    status, _, answer, line = call(raw, recorder, strangers=strangers)
+    assert (status, answer["code"], answer["content"][0]["rule"]) == (200, 0, "unknown-hospital")
+    assert len(recorder.kept) == admits
+    assert line["outcome"] == "refused"
+    ((size, thread),) = strangers.asked
+    assert size == len(raw)
+    assert thread != threading.get_ident()
+
+
+def test_a_registered_hospital_is_not_counted_as_a_stranger() -> None:
+    strangers = Strangers(admits=False)
+    recorder = Recorder()
+    call(body(exam()), recorder, strangers=strangers)
+    call(body(exam(patName="")), recorder, strangers=strangers)
+    assert (len(recorder.kept), strangers.asked) == (2, [])
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("x"), StoreFull("x"), StoreBusy("x")])

@@ -12,8 +12,13 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
 SUCCESS = 0x0000
-ATTEMPTS = 3
-_TIMEOUT = 10
+ATTEMPTS = 4
+_TIMEOUT_S = 10
+_RESPONSE_S = 5
+"""Shorter, because of a race in pynetdicom 3.0.4 (association.py, `_run_reactor` and `send_c_store`): the reactor
+thread, preempted between `_reactor_checkpoint.wait()` and `_is_paused = False`, passes for paused; it goes on when
+the response has come, takes it off the queue as if it were a request, and `send_c_store` waits for nothing. The
+association is then given up and what was not answered is sent again, which the gateway takes as the same."""
 
 
 class DicomUnreachableError(Exception):
@@ -62,7 +67,8 @@ def send_study(node: DicomNode, calling_aet: str, datasets: Sequence[Dataset]) -
 
 def _associate(node: DicomNode, calling_aet: str, datasets: Sequence[Dataset]) -> Association:
     ae = AE(ae_title=calling_aet)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = _TIMEOUT
+    ae.acse_timeout = ae.network_timeout = _TIMEOUT_S
+    ae.dimse_timeout = _RESPONSE_S
     for dataset in datasets:
         ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
     handlers = [(evt.EVT_CONN_OPEN, _without_nagle)]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import orjson
 
 from yingqiao.client import Gateway, Refused
-from yingqiao.client.protocol import EXAM, MERGED, REPORT, Answer, request_body
+from yingqiao.client.answer import Answer
+from yingqiao.client.protocol import EXAM, MERGED, REPORT, request_body
 from yingqiao.hospital.simulate.dicom_sender import SUCCESS, DicomNode, send_study
 from yingqiao.hospital.simulate.images import draw
 from yingqiao.hospital.simulate.plan import Day, Kind, Seal, Step

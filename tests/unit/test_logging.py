@@ -1,0 +1,47 @@
+"""The log's disk may be full, its reader gone: lines are lost and counted, never the work."""
+
+import io
+import json
+import time
+
+import structlog
+
+from yingqiao import logging
+
+
+class Full(io.StringIO):
+    """A stream that takes nothing while `full`."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+def test_an_event_that_cannot_be_written_raises_nothing():
+    stream = Full()
+    logging.configure("info", stream)
+    try:
+        structlog.get_logger("x").error("store.away")
+        stream.full = False
+        structlog.get_logger("x").error("store.back")
+    finally:
+        logging.configure()
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["store.back"]
+
+
+def test_the_request_log_goes_on_when_there_is_room_again():
+    stream = Full()
+    log = logging.RequestLog(stream, interval_s=0.01)
+    log.start()
+    for number in range(3):
+        log.write({"time": 1.0, "event": "http.request", "n": number})
+    time.sleep(0.2)
+    stream.full = False
+    log.write({"time": 1.0, "event": "http.request", "n": 3})
+    log.close()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("n") for line in lines] == [3, None]
+    assert (lines[1]["event"], lines[1]["count"]) == ("logging.lines_dropped", 3)
