@@ -181,7 +181,7 @@ def _create(path: Path, nonce: bytes, fdatasync: Callable[[int], None]) -> int:
         os.pwrite(fd, encode_segment_header(nonce, time.time_ns() // 1_000_000), 0)
         fdatasync(fd)
         sync_folder(path.parent)
-    except BaseException:
+    except BaseException:  # whatever ends it, no descriptor and no half-made file stay behind
         os.close(fd)
         path.unlink(missing_ok=True)
         raise

@@ -73,7 +73,7 @@ class SqliteWriter:
             else:
                 ids = insert(connection, entries)
             await self._helped(lambda: connection.execute("COMMIT"))
-        except BaseException:
+        except BaseException:  # a cancelled task too must not leave the transaction open
             self._roll_back(connection)
             raise
         finally:

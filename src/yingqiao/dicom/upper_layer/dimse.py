@@ -34,7 +34,6 @@ class Status(IntEnum):
     """What this SCP answers (PS3.4 table B.2-1, PS3.7 annex C)."""
 
     SUCCESS = 0x0000
-    PROCESSING_FAILURE = 0x0110
     INVALID_SOP_INSTANCE = 0x0117
     SOP_CLASS_NOT_SUPPORTED = 0x0122
     UNRECOGNIZED_OPERATION = 0x0211
