@@ -286,3 +286,183 @@ exam_studies = Table(  # 关联 exam ↔ DICOM study
     Column("rule", String, nullable=False),  # how it was found: study-uid | accession | patient …
     Column("findings", String, nullable=False),  # comma list: patient-differs …
 )
+
+study_expectations = Table(  # how many instances a study has, and who said so; never how many we hope for
+    "study_expectations",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", String, nullable=False),
+    Column("study_uid", String, nullable=False),
+    Column("series_uid", String, nullable=False),  # '' = the study as a whole
+    Column("source", String, nullable=False),  # exchange.completeness.Source: pacs | images-list | commitment
+    Column("origin", String, nullable=False),  # the PACS node, list or requester that said it
+    Column("expected", Integer, nullable=False),  # instances
+    Column("told_at", BigInteger, nullable=False),
+    UniqueConstraint("study_uid", "series_uid", "source", "origin", "hospital_code"),
+)
+
+work = Table(  # what has to be done: one row per list, exam, document or batch, never per instance
+    "work",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("key", String, nullable=False),  # what it is about; (kind, key) is asked for once
+    Column("hospital_code", String, nullable=False),
+    Column("destination", String, nullable=False),  # work_destinations.name; '' = none
+    Column("priority", Integer, nullable=False),  # exchange.work.Priority; the lowest number goes first
+    Column("payload", Text, nullable=False),  # JSON
+    Column("state", String, nullable=False),  # exchange.work.WorkState
+    Column("run", Integer, nullable=False),  # how often it was asked for anew: replayed, grown
+    Column("attempt", Integer, nullable=False),  # within this run
+    Column("due_at", BigInteger, nullable=False),
+    Column("error_class", String, nullable=False),  # exchange.work.ErrorClass; '' = none
+    Column("reason", Text, nullable=False),  # Chinese, of the last failure
+    Column("progress_done", Integer, nullable=False),
+    Column("progress_total", Integer, nullable=False),
+    Column("progress_bytes", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    UniqueConstraint("kind", "key"),
+    Index("ix_work_admission", "destination", "state", "priority", "id"),
+    Index("ix_work_due", "state", "due_at"),
+    Index("ix_work_hospital", "hospital_code", "state", "id"),
+    Index("ix_work_kind", "kind", "state", "id"),
+)
+
+work_destinations = Table(  # whom work goes to, and what holds for all of it: limits, windows, breaker
+    "work_destinations",
+    metadata,
+    Column(
+        "name", String, primary_key=True
+    ),  # '<hospital>/<scheme>://<host>:<port>', '<hospital>/pacs/<name>'
+    Column("hospital_code", String, nullable=False, index=True),
+    Column("held", Boolean, nullable=False),  # paused by a person
+    Column("held_reason", Text, nullable=False),
+    Column("max_parallel", Integer, nullable=False),
+    Column("bytes_per_second", BigInteger, nullable=False),  # 0 = no limit
+    Column("windows", String, nullable=False),  # '22:00-06:00,…' Beijing time; '' = always
+    Column("failures", Integer, nullable=False),  # one after the other, by the destination's fault
+    Column("open_until", BigInteger, nullable=False),  # the breaker lets nothing through until then
+    Column("last_error", Text, nullable=False),
+    Column("last_error_at", BigInteger),
+    Column("last_success_at", BigInteger),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+fetch_hosts = Table(  # where a hospital's URLs may lead; nothing else is ever fetched
+    "fetch_hosts",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", ForeignKey("hospitals.code"), nullable=False),
+    Column("scheme", String, nullable=False),  # http | https | ftp | ftps | sftp | s3 | file
+    Column("host", String, nullable=False),  # name, address or CIDR; of s3 the bucket; of file ''
+    Column("port", Integer, nullable=False),  # 0 = the scheme's own
+    Column("root", String, nullable=False),  # path prefix; of file the folder
+    Column("private", Boolean, nullable=False),  # may resolve to private, loopback or link-local addresses
+    Column("path_encoding", String, nullable=False),  # utf-8 | gb18030: of characters outside ASCII in paths
+    Column(
+        "options", Text, nullable=False
+    ),  # JSON: region, endpoint, TLS CA or fingerprint, headers' names …
+    Column("sealed", LargeBinary),  # JSON of user, password, access key …, under the master key
+    Column("destination", ForeignKey("work_destinations.name"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("hospital_code", "scheme", "host", "port", "root"),
+)
+
+image_lists = Table(  # one series' list of addresses (/images/list); upsert by SERIESIUID (T95)
+    "image_lists",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", String, nullable=False),
+    Column("series_uid", String, nullable=False),
+    Column("study_uid", String, nullable=False),
+    Column("accession_number", String, nullable=False),
+    Column("patient_id", String, nullable=False),
+    Column("patient_name", String, nullable=False),
+    Column("modality", String, nullable=False),
+    Column("study_date", String, nullable=False),
+    Column("submission_id", BigInteger, nullable=False),  # the last that named it
+    Column("first_received_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("file_count", Integer, nullable=False),
+    Column("relay_due", Boolean, nullable=False),  # has files no work was made for yet
+    UniqueConstraint("hospital_code", "series_uid"),
+    Index("ix_image_lists_relay_due", "relay_due", "id"),
+    Index("ix_image_lists_study", "study_uid"),
+)
+
+image_files = Table(  # one address of a list, and what became of it
+    "image_files",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("list_id", ForeignKey("image_lists.id"), nullable=False),
+    Column("url_digest", LargeBinary, nullable=False),  # SHA-256 of the address as sent
+    Column("url", Text, nullable=False),
+    Column("state", String, nullable=False),  # exchange.fetch.FileState
+    Column("attempts", Integer, nullable=False),
+    Column("error_class", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sop_uids", Text, nullable=False),  # comma list of what was in it
+    Column("instance_count", Integer, nullable=False),
+    Column("byte_count", BigInteger, nullable=False),
+    Column("digest", LargeBinary),  # SHA-256 of the file as fetched
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("list_id", "url_digest"),
+    Index("ix_image_files_state", "list_id", "state", "id"),
+)
+
+report_documents = Table(  # a report version's PDF brought from its pdf_path
+    "report_documents",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", String, nullable=False),
+    Column("record_num", String, nullable=False),
+    Column("submission_id", BigInteger, nullable=False),  # the report version that named the address
+    Column("url", Text, nullable=False),
+    Column("state", String, nullable=False),  # exchange.fetch.FileState
+    Column("object", String, nullable=False),  # `sha256:<hex>`; '' until stored
+    Column("byte_count", BigInteger, nullable=False),
+    Column("error_class", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("submission_id", "url"),
+    Index("ix_report_documents_report", "hospital_code", "record_num"),
+)
+
+pacs_nodes = Table(  # a hospital's Q/R service
+    "pacs_nodes",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("hospital_code", ForeignKey("hospitals.code"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("ae_title", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("calling_aet", String, nullable=False),  # '' = the gateway's own
+    Column("retrieve_by", String, nullable=False),  # auto | move | get
+    Column("charset", String, nullable=False),  # of queries: '' = GB18030 when needed
+    Column("options", Text, nullable=False),  # JSON: exchange.pull.PacsOptions
+    Column("disabled", Boolean, nullable=False),
+    Column("destination", ForeignKey("work_destinations.name"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("hospital_code", "name"),
+)
+
+commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was answered
+    "commitments",
+    metadata,
+    Column("id", _id, primary_key=True, autoincrement=True),
+    Column("transaction_uid", String, nullable=False),
+    Column("hospital_code", String, nullable=False),
+    Column("requester_aet", String, nullable=False),
+    Column("peer", String, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("referenced", LargeBinary, nullable=False),  # zstd of JSON [[SOP class UID, SOP instance UID], …]
+    Column("reference_count", Integer, nullable=False),
+    Column("failed_count", Integer),  # NULL until judged
+    Column("judged_at", BigInteger),
+    Column("notified_at", BigInteger),
+    UniqueConstraint("requester_aet", "transaction_uid"),
+)
