@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
+from yingqiao.exchange.clock import beijing_ms, clock
 from yingqiao.exchange.link import (
     FINDING_NAMES,
     RULE_NAMES,
@@ -23,7 +23,6 @@ from yingqiao.exchange.link import (
     imaging_types,
 )
 
-BEIJING = timezone(timedelta(hours=8))
 IMAGE_TYPES = frozenset("1235")
 """影像数据对接范围: X线, CT, MRI, 核医学 (T72); exams of other types are complete without images."""
 
@@ -222,14 +221,6 @@ def _between(text: str, first: int, last: int) -> int:
     return max(first, min(beijing_ms(text) or first, last))
 
 
-def beijing_ms(text: str) -> int | None:
-    """`yyyy-MM-dd HH:mm:ss` Beijing time as Unix milliseconds; None when it is something else."""
-    try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=BEIJING).timestamp() * 1000)
-    except ValueError:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class SubmissionFacts:
     """One row of the ledger as the timeline shows it."""
@@ -335,8 +326,3 @@ def _images(study: StudyFacts, link: Link) -> list[Event]:
         f"（{modalities}）" if modalities else ""
     )
     return [first, Event(study.updated_at, "images-arrived", arrived, None, study.study_uid)]
-
-
-def clock(ms: int) -> str:
-    """Unix milliseconds as `yyyy-MM-dd HH:mm:ss`, Beijing time."""
-    return datetime.fromtimestamp(ms / 1000, BEIJING).strftime("%Y-%m-%d %H:%M:%S")

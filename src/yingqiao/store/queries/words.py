@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from yingqiao.exchange.clock import BEIJING
 from yingqiao.exchange.model import Outcome
-from yingqiao.exchange.timeline import BEIJING, ExamState, Need
+from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
 from yingqiao.store.queries.reports import ReportFilter
