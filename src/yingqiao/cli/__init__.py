@@ -18,6 +18,7 @@ COMMANDS = {
     "exams": "检查：列表与时间线",
     "reports": "报告：列表与详情",
     "studies": "影像：列表与详情",
+    "pacs": "PACS 节点：登记、检测、查询、调取影像",
     "hospital": "医院侧：模拟医院",
 }
 

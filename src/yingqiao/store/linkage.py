@@ -27,6 +27,7 @@ from yingqiao.exchange.timeline import ReportState, Standing, report_state, stat
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.link_rows import Situation, due_rows, held_back, judge, named, read_situation
+from yingqiao.store.pulls import ask_for_pulls
 from yingqiao.store.schema import (
     exam_keys,
     exam_reports,
@@ -192,6 +193,7 @@ def _write(connection: Connection, seen: Situation, changes: Changes) -> None:
     _clear(connection, exams, "submission_id", seen.due_exams)
     _clear(connection, reports, "submission_id", seen.due_reports)
     _clear(connection, studies, "instance_count", seen.due_studies)
+    ask_for_pulls(connection, ((seen.exams[i], seen.reports_of(seen.exams[i])) for i in sorted(seen.core)))
 
 
 _STANDING = (

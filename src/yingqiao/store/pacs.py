@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, ColumnElement, Row, delete, false, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, false, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from yingqiao.exchange.pacs import (
@@ -21,7 +22,12 @@ from yingqiao.exchange.pacs import (
 )
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
-from yingqiao.store.schema import hospitals, pacs_nodes, work_destinations
+from yingqiao.exchange.windows import WindowError
+from yingqiao.exchange.work import OPEN_STATES, WorkState
+from yingqiao.store.schema import hospitals, pacs_nodes, work, work_destinations
+from yingqiao.store.work.destinations import ensure, hold, resume
+
+DISABLED = "PACS 节点已停用"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,19 @@ def _ensure_line(connection: Connection, node: NewPacsNode, destination: str) ->
     known = connection.scalar(select(hospitals.c.code).where(hospitals.c.code == node.hospital_code))
     if known is None:
         raise HospitalError(f"没有医疗机构 {node.hospital_code}")
-    ensure(
-        connection,
-        destination,
-        node.hospital_code,
-        max_parallel=node.limits.parallel,
-        bytes_per_second=node.limits.bytes_per_second,
-        windows=node.limits.windows,
-    )
+    limits = node.limits
+    try:
+        ensure(
+            connection,
+            destination,
+            node.hospital_code,
+            max_parallel=limits.parallel,
+            bytes_per_second=limits.bytes_per_second,
+            windows=limits.windows,
+        )
+    except WindowError as error:
+        raise HospitalError(str(error)) from error
+    resume(connection, destination)
 
 
 def list_nodes(
@@ -106,6 +117,57 @@ def learn(database: Database, node: PacsNode, learned: str) -> None:
         connection.execute(
             update(pacs_nodes).where(pacs_nodes.c.id == node.id).values(options=options)
         )
+
+
+def remove_node(database: Database, hospital_code: str, name: str) -> int:
+    """Takes a node away and cancels what was still to be pulled from it; how much that was.
+
+    Raises HospitalError, StoreUnavailable.
+    """
+    with database.write() as connection:
+        node = get_node(connection, hospital_code, name)
+        connection.execute(delete(pacs_nodes).where(pacs_nodes.c.id == node.id))
+        waiting = [str(state) for state in sorted(OPEN_STATES)]
+        mine = (work.c.destination == node.destination) & work.c.state.in_(waiting)
+        now = time.time_ns() // 10**6
+        gone = update(work).where(mine).values(
+            state=str(WorkState.CANCELLED), reason="PACS 节点已删除", finished_at=now, updated_at=now
+        )  # fmt: skip
+        return connection.execute(gone).rowcount
+
+
+def set_disabled(database: Database, hospital_code: str, name: str, *, disabled: bool) -> None:
+    """A disabled node is asked for nothing, and what waits for it waits. Raises HospitalError,
+    StoreUnavailable."""
+    with database.write() as connection:
+        node = get_node(connection, hospital_code, name)
+        connection.execute(update(pacs_nodes).where(pacs_nodes.c.id == node.id).values(disabled=disabled))
+        if disabled:
+            hold(connection, node.destination, DISABLED)
+        elif node.disabled:
+            resume(connection, node.destination)
+
+
+def plain_node(node: PacsNode) -> Mapping[str, Any]:
+    """The node as lists and the API show it: one level, no secrets in it."""
+    options = {name: value for name, value in asdict(node.options).items() if name != "learned"}
+    return {
+        "hospital_code": node.hospital_code,
+        "name": node.name,
+        "address": str(node.address),
+        "ae_title": node.address.ae_title,
+        "host": node.address.host,
+        "port": node.address.port,
+        "calling_aet": node.calling_aet,
+        "retrieve_by": str(node.retrieve_by),
+        "learned": node.options.learned,
+        "charset": node.charset,
+        **options,
+        **asdict(node.limits),
+        "disabled": node.disabled,
+        "destination": node.destination,
+        "created_at": node.created_at,
+    }
 
 
 def _row(node: NewPacsNode, destination: str) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""Which exams are to be pulled, asked for in the transaction that finds it out; and how their pulls stand.
+
+One piece of work for each exam and node of its hospital, key `exam:<exam id>@<node>`. It is asked for once
+for every state of exam and reports it depends on (`exchange.pull.mark_of`), so a linker that looks again
+asks for nothing. Later looks (`exam:<id>@<node>+1`, …) see whether the study grew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, Row, select
+
+from yingqiao.exchange.link import ExamFacts, ReportFacts
+from yingqiao.exchange.pull import mark_of, wants_pull
+from yingqiao.exchange.work import NewWork, Priority
+from yingqiao.store.expectations import chunks
+from yingqiao.store.pacs import PacsNode, list_nodes
+from yingqiao.store.schema import exams, work
+from yingqiao.store.work import ledger
+
+PULL = "pull"
+FRESH_MS = 2 * 86_400_000
+"""An exam whose reports are older than this is caught up with when nothing newer waits."""
+
+
+def key_of(exam_id: int, node: str, look: int = 0) -> str:
+    """The work's key; `look` > 0: a later look whether the study grew."""
+    return f"exam:{exam_id}@{node}" + (f"+{look}" if look else "")
+
+
+def ask_for_pulls(
+    connection: Connection, seen: Iterable[tuple[ExamFacts, Sequence[ReportFacts]]], now_ms: int | None = None
+) -> int:
+    """Asks for the pulls of exams whose report is audited, as far as not asked for already; how many.
+
+    Nothing is asked for hospitals without an enabled node. Raises StoreUnavailable.
+    """
+    wanted = [(exam, reports) for exam, reports in seen if wants_pull(exam, reports)]
+    if not wanted:
+        return 0
+    nodes = _nodes(connection, {exam.hospital_code for exam, _ in wanted})
+    wanted = [(exam, reports) for exam, reports in wanted if exam.hospital_code in nodes]
+    if not wanted:
+        return 0
+    marks = {exam.id: mark_of(exam, reports) for exam, reports in wanted}
+    pairs = [(exam, reports, node) for exam, reports in wanted for node in nodes[exam.hospital_code]]
+    known = _marks(connection, [key_of(exam.id, node.name) for exam, _, node in pairs])
+    due = [pair for pair in pairs if known.get(key_of(pair[0].id, pair[2].name)) != marks[pair[0].id]]
+    urgent = _emergencies(connection, {exam.id for exam, _, _ in due})
+    now = time.time_ns() // 10**6 if now_ms is None else now_ms
+    asked = [
+        _work(exam, node, marks[exam.id], _priority(exam.id in urgent, reports, now))
+        for exam, reports, node in due
+    ]
+    ledger.add(connection, asked)
+    return len(asked)
+
+
+def _nodes(connection: Connection, codes: Collection[str]) -> Mapping[str, list[PacsNode]]:
+    found: dict[str, list[PacsNode]] = {}
+    for node in list_nodes(connection, enabled_only=True):
+        if node.hospital_code in codes:
+            found.setdefault(node.hospital_code, []).append(node)
+    return found
+
+
+def _marks(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Key -> the mark its work was asked for with."""
+    found: dict[str, str] = {}
+    for part in chunks(keys):
+        where = (work.c.kind == PULL) & work.c.key.in_(part)
+        for key, payload in connection.execute(select(work.c.key, work.c.payload).where(where)):
+            found[key] = str(json.loads(payload).get("mark", ""))
+    return found
+
+
+def _emergencies(connection: Connection, ids: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), 800):
+        where = exams.c.id.in_(ordered[start : start + 800]) & exams.c.is_emergency
+        found |= set(connection.scalars(select(exams.c.id).where(where)))
+    return found
+
+
+def _priority(urgent: bool, reports: Sequence[ReportFacts], now: int) -> Priority:
+    if urgent:
+        return Priority.EMERGENCY
+    fresh = any(now - report.updated_at < FRESH_MS for report in reports)
+    return Priority.NORMAL if fresh else Priority.BACKFILL
+
+
+def _work(exam: ExamFacts, node: PacsNode, mark: str, priority: Priority) -> NewWork:
+    payload = json.dumps({"exam": exam.id, "node": node.name, "mark": mark})
+    return NewWork(
+        PULL, key_of(exam.id, node.name), exam.hospital_code, node.destination, priority, payload
+    )
+
+
+def later_look(task_payload: Mapping[str, object], node: PacsNode, look: int, at_ms: int) -> NewWork:
+    """One more look at an exam's studies, to see whether they grew."""
+    exam_id = int(str(task_payload["exam"]))
+    payload = json.dumps({"exam": exam_id, "node": node.name, "look": look})
+    return NewWork(
+        PULL,
+        key_of(exam_id, node.name, look),
+        node.hospital_code,
+        node.destination,
+        Priority.BACKFILL,
+        payload,
+        not_before=at_ms,
+    )
+
+
+def works_of(connection: Connection, exam_id: int, nodes: Sequence[PacsNode], looks: int) -> list[Row[tuple]]:  # type: ignore[type-arg]
+    """The exam's rows of the ledger of work."""
+    keys = [key_of(exam_id, node.name, look) for node in nodes for look in range(looks + 1)]
+    return list(connection.execute(select(work).where(work.c.kind == PULL, work.c.key.in_(keys))))
