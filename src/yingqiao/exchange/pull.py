@@ -384,3 +384,14 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text[:10])
     except ValueError:
         return None
+
+
+def meets(query: Query, study: PacsStudy) -> bool:
+    """Whether a study is what was asked for; what the PACS leaves out is believed."""
+    if query.kind is QueryKind.STUDY_UID:
+        return study.study_uid == query.value
+    if query.kind is QueryKind.PATIENT_DAY:
+        first, _, last = query.day.partition("-")
+        dated = not study.study_date or first <= study.study_date <= (last or first)
+        return dated and study.patient_id.strip() == query.value
+    return study.accession_number in ("", query.value)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, select
 
 from yingqiao.exchange.link import ExamFacts, ReportFacts
 from yingqiao.exchange.pull import mark_of, wants_pull
+from yingqiao.exchange.timeline import Need
 from yingqiao.exchange.work import NewWork, Priority
 from yingqiao.store.expectations import chunks
+from yingqiao.store.link_rows import EXAM_COLUMNS, REPORT_COLUMNS, exam_facts, report_facts
 from yingqiao.store.pacs import PacsNode, list_nodes
-from yingqiao.store.schema import exams, work
+from yingqiao.store.schema import exam_reports, exams, instances, reports, series, studies, work
 from yingqiao.store.work import ledger
 
 PULL = "pull"
@@ -119,3 +122,46 @@ def works_of(connection: Connection, exam_id: int, nodes: Sequence[PacsNode], lo
     """The exam's rows of the ledger of work."""
     keys = [key_of(exam_id, node.name, look) for node in nodes for look in range(looks + 1)]
     return list(connection.execute(select(work).where(work.c.kind == PULL, work.c.key.in_(keys))))
+
+
+@dataclass(frozen=True, slots=True)
+class PulledExam:
+    """An exam to be pulled, as it stands now."""
+
+    exam: ExamFacts
+    reports: tuple[ReportFacts, ...]
+    lacks_images: bool
+    """It waits for images (`exams.waiting_for`)."""
+
+
+def read_exam(connection: Connection, exam_id: int) -> PulledExam | None:
+    """The exam with its reports; None when there is none."""
+    row = connection.execute(
+        select(*EXAM_COLUMNS, exams.c.waiting_for).where(exams.c.id == exam_id)
+    ).first()
+    if row is None:
+        return None
+    exam = exam_facts(row)
+    joined = select(*REPORT_COLUMNS).join(exam_reports, exam_reports.c.report_id == reports.c.id)
+    named = (exam_reports.c.hospital_code == exam.hospital_code) & (
+        exam_reports.c.ris_study_id == exam.ris_study_id
+    )
+    own = tuple(report_facts(found) for found in connection.execute(joined.where(named)))
+    return PulledExam(exam, own, str(Need.IMAGES) in row.waiting_for.split(","))
+
+
+def bytes_of(connection: Connection, study_uid: str) -> int:
+    """Bytes of the study in the index."""
+    found = connection.scalar(select(studies.c.byte_count).where(studies.c.study_uid == study_uid))
+    return int(found or 0)
+
+
+def present_uids(connection: Connection, study_uid: str, series_uid: str) -> set[str]:
+    """SOP instance UIDs of a series that are in the index."""
+    joined = (
+        select(instances.c.sop_uid)
+        .join(series, series.c.id == instances.c.series_id)
+        .join(studies, studies.c.id == series.c.study_id)
+    )
+    where = (studies.c.study_uid == study_uid) & (series.c.series_uid == series_uid)
+    return set(connection.scalars(joined.where(where)))
