@@ -13,11 +13,11 @@ from yingqiao.dicom import negotiation
 from yingqiao.dicom.dataset_sink import DatasetSink
 from yingqiao.dicom.part10 import part10_head
 from yingqiao.dicom.storage_service import StoreService
+from yingqiao.dicom.upper_layer.acceptor import Acceptor
 from yingqiao.dicom.upper_layer.dimse import Command, CommandField, Status, encode_response
 from yingqiao.dicom.upper_layer.framer import PDU_SLACK
 from yingqiao.dicom.upper_layer.machine import (
     Aborted,
-    Acceptor,
     Action,
     AssociationRequested,
     CloseTransport,
