@@ -107,8 +107,12 @@ def local_address(host: str, port: int) -> str:
 
 def find_studies(pacs: Requestor, query: Query) -> list[PacsStudy]:
     """The studies the node offers for a query. Raises NodeError."""
-    keys = dict.fromkeys(_STUDY_KEYS, "") | query.keys()
-    return [_study(answer) for answer in pacs.find(Level.STUDY, keys)]
+    return [study_of(answer) for answer in study_query(pacs, query)]
+
+
+def study_query(pacs: Requestor, query: Query) -> Iterator[Answer]:
+    """The answers as they come. Raises BadQuery at once, NodeError while iterating."""
+    return pacs.find(Level.STUDY, dict.fromkeys(_STUDY_KEYS, "") | query.keys())
 
 
 def find_series(pacs: Requestor, study_uid: str) -> list[PacsSeries]:
@@ -142,7 +146,8 @@ def _counted(pacs: Requestor, study_uid: str, series: PacsSeries) -> PacsSeries:
     return PacsSeries(series.series_uid, series.modality, series.number, series.description, count or None)
 
 
-def _study(answer: Answer) -> PacsStudy:
+def study_of(answer: Answer) -> PacsStudy:
+    """An answer at study level."""
     return PacsStudy(
         study_uid=answer.get("StudyInstanceUID"),
         patient_id=answer.get("PatientID"),
@@ -169,9 +174,7 @@ def _series(answer: Answer) -> PacsSeries:
 def finding_of(step: Step, error: NodeError, both: Parties, seconds: float = 0.0) -> Finding:
     """What a failure means, in the doctor's words."""
     trouble, detail = _trouble(step, error)
-    waited = error.seconds if isinstance(error, TimedOut) else seconds
-    finding = doctor.found(step, trouble, both, waited, detail=detail)
-    return finding
+    return doctor.found(step, trouble, both, seconds, detail=detail)
 
 
 def work_error(step: Step, error: NodeError, both: Parties) -> WorkError:

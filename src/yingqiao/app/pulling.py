@@ -21,7 +21,16 @@ from yingqiao.dicom.query_retrieve.node import Limits
 from yingqiao.exchange import pull
 from yingqiao.exchange.completeness import Expectation, Source
 from yingqiao.exchange.doctor import Step
-from yingqiao.exchange.pull import Outcome, PacsSeries, PacsStudy, Query, QueryKind, Refused, Result, StudyPlan
+from yingqiao.exchange.pull import (
+    Outcome,
+    PacsSeries,
+    PacsStudy,
+    Query,
+    QueryKind,
+    Refused,
+    Result,
+    StudyPlan,
+)
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.database import Database
 from yingqiao.store.expectations import read_present, tell
@@ -92,7 +101,9 @@ class Puller:
         if not found.studies:
             if seen is not None and not seen.lacks_images:
                 return
-            raise WorkError(ErrorClass.THEIRS, pull.nothing_found(found.asked, found.refused, found.suggested))
+            raise WorkError(
+                ErrorClass.THEIRS, pull.nothing_found(found.asked, found.refused, found.suggested)
+            )
         plans = [self._plan(task, node, pacs, study) for study in found.studies]
         retriever = self._make_retriever(node, pacs, task)
         total = sum(plan.expected for plan in plans)
@@ -120,7 +131,9 @@ class Puller:
     def _conclude(self, task: Task, node: PacsNode, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             facts = {"expected": outcome.expected, "present": outcome.present}
-            _log.info("pull.study", study=outcome.study_uid, result=str(outcome.result), node=node.name, **facts)
+            _log.info(
+                "pull.study", study=outcome.study_uid, result=str(outcome.result), node=node.name, **facts
+            )
         bad = [outcome for outcome in outcomes if outcome.result not in (Result.ALREADY, Result.COMPLETE)]
         if bad:
             raise WorkError(_class_of(bad), "；".join(outcome.words for outcome in bad[:3]))

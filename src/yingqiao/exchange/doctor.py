@@ -193,7 +193,7 @@ _ADVICE: Mapping[Trouble, tuple[Side, str, str]] = {
     ),
     Trouble.SILENT: (
         Side.PACS,
-        "{what}在 {seconds} 秒内没有应答",
+        "{what}没有应答：{detail}",
         "请 PACS 厂商检查其 DICOM 服务是否挂起；若为 TLS 端口请加 --tls 登记",
     ),
     Trouble.ABORTED: (
@@ -215,7 +215,7 @@ _ADVICE: Mapping[Trouble, tuple[Side, str, str]] = {
     ),
     Trouble.CHARSET: (
         Side.GATEWAY,
-        "查询有结果，但文字编码与声明不符：声明 {declared}，实为 {used}",
+        "查询有结果，但其中文字的编码与声明不符（{detail}）",
         "数据照常入库，网关会自行判别；中文条件查不到时用 --charset 登记节点的字符集",
     ),
     Trouble.IGNORES_KEYS: (
@@ -275,7 +275,7 @@ def found(
     if trouble is None:
         return Finding(step, Mark.PASSED, words, seconds=seconds)
     side, said, mend = _ADVICE[trouble]
-    known = _known(step, parties, seconds) | facts
+    known = _known(step, parties) | facts
     mark = Mark.PASSED if trouble in _HARMLESS else Mark.SKIPPED if trouble in _IDLE else Mark.FAILED
     return Finding(step, mark, said.format(**known), side, mend.format(**known), trouble, seconds)
 
@@ -284,7 +284,7 @@ _HARMLESS = frozenset((Trouble.CHARSET, Trouble.IGNORES_KEYS))
 _IDLE = frozenset((Trouble.NOTHING_TO_PROBE,))
 
 
-def _known(step: Step, parties: Parties, seconds: float) -> dict[str, object]:
+def _known(step: Step, parties: Parties) -> dict[str, object]:
     pacs, ours = parties.pacs, parties.ours
     return {
         "host": pacs.host,
@@ -296,7 +296,6 @@ def _known(step: Step, parties: Parties, seconds: float) -> dict[str, object]:
         "ours": ours.words(),
         "service": _SERVICES.get(step, ""),
         "what": _WHAT.get(step, _SERVICES.get(step, "PACS ")),
-        "seconds": f"{seconds:.0f}",
         "detail": "",
         "asked": "",
     }

@@ -123,4 +123,3 @@ def checked(node: NewPacsNode) -> NewPacsNode:
     if bool(node.options.tls_certificate) != bool(node.options.tls_key):
         raise PacsError("客户端证书与私钥应同时给出")
     return node
-

@@ -114,9 +114,7 @@ def learn(database: Database, node: PacsNode, learned: str) -> None:
     """Keeps what was learned of the node (`PacsOptions.learned`). Raises StoreUnavailable."""
     options = replace(node.options, learned=learned).to_json()
     with database.write() as connection:
-        connection.execute(
-            update(pacs_nodes).where(pacs_nodes.c.id == node.id).values(options=options)
-        )
+        connection.execute(update(pacs_nodes).where(pacs_nodes.c.id == node.id).values(options=options))
 
 
 def remove_node(database: Database, hospital_code: str, name: str) -> int:

@@ -11,8 +11,9 @@ import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from yingqiao.exchange.link import ExamFacts, ReportFacts
 from yingqiao.exchange.pull import mark_of, wants_pull
@@ -98,9 +99,7 @@ def _priority(urgent: bool, reports: Sequence[ReportFacts], now: int) -> Priorit
 
 def _work(exam: ExamFacts, node: PacsNode, mark: str, priority: Priority) -> NewWork:
     payload = json.dumps({"exam": exam.id, "node": node.name, "mark": mark})
-    return NewWork(
-        PULL, key_of(exam.id, node.name), exam.hospital_code, node.destination, priority, payload
-    )
+    return NewWork(PULL, key_of(exam.id, node.name), exam.hospital_code, node.destination, priority, payload)
 
 
 def later_look(task_payload: Mapping[str, object], node: PacsNode, look: int, at_ms: int) -> NewWork:
@@ -118,12 +117,6 @@ def later_look(task_payload: Mapping[str, object], node: PacsNode, look: int, at
     )
 
 
-def works_of(connection: Connection, exam_id: int, nodes: Sequence[PacsNode], looks: int) -> list[Row[tuple]]:  # type: ignore[type-arg]
-    """The exam's rows of the ledger of work."""
-    keys = [key_of(exam_id, node.name, look) for node in nodes for look in range(looks + 1)]
-    return list(connection.execute(select(work).where(work.c.kind == PULL, work.c.key.in_(keys))))
-
-
 @dataclass(frozen=True, slots=True)
 class PulledExam:
     """An exam to be pulled, as it stands now."""
@@ -136,7 +129,7 @@ class PulledExam:
 
 def read_exam(connection: Connection, exam_id: int) -> PulledExam | None:
     """The exam with its reports; None when there is none."""
-    row = connection.execute(
+    row: Any = connection.execute(
         select(*EXAM_COLUMNS, exams.c.waiting_for).where(exams.c.id == exam_id)
     ).first()
     if row is None:

@@ -49,7 +49,9 @@ def finish(database: Database, state: WorkState = WorkState.DONE) -> None:
 def test_a_node_is_kept_as_registered(database: Database, world: World):
     options = PacsOptions(tls=True, tls_any_name=True)
     limits = PacsLimits(3, 2_000_000, "22:00-06:00")
-    wanted = node(calling_aet="YQ2", retrieve_by=RetrieveBy.GET, charset="GBK", options=options, limits=limits)
+    wanted = node(
+        calling_aet="YQ2", retrieve_by=RetrieveBy.GET, charset="GBK", options=options, limits=limits
+    )
     added = add_node(database, wanted)
     assert (added.options, added.limits, added.calling_aet) == (options, limits, "YQ2")
     assert added.destination == f"{HOSPITAL}/pacs/main"
@@ -213,9 +215,7 @@ def test_emergencies_first_and_old_reports_last(database: Database, world: World
         connection.execute(update(reports).where(~old).values(updated_at=4_000_000_000_000))
     link_all(database)
     with database.read() as connection:
-        found = {
-            json.loads(row.payload)["exam"]: row.priority for row in connection.execute(select(work))
-        }
+        found = {json.loads(row.payload)["exam"]: row.priority for row in connection.execute(select(work))}
     assert found == {1: Priority.EMERGENCY, 2: Priority.NORMAL, 3: Priority.BACKFILL}
 
 
