@@ -171,7 +171,7 @@ class Association:
         self, message_id: int, abstract_syntax: str, sink_for: SinkFor | None = None
     ) -> Iterator[Message]:
         """All until the response to `message_id` that is not pending. Raises NodeError. A consumer that stops
-        early cancels the operation, and its end is awaited.
+        early cancels the operation, and its end is awaited; a C-GET is aborted.
         """
         over = False
         try:
@@ -180,8 +180,10 @@ class Association:
                 over = self._ends(message, message_id)
                 yield message
         except GeneratorExit:
-            if not over:
+            if not over and sink_for is None:
                 self._wind_up(message_id, abstract_syntax)
+            elif not over:
+                self.abort("given up")  # its sub-operations would go on, and want answers
             raise
 
     def _wind_up(self, message_id: int, abstract_syntax: str) -> None:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from yingqiao.dicom.charset import arbitrate
-from yingqiao.dicom.query_retrieve.association import PENDING, Association, Message
+from yingqiao.dicom.keeper import Store
+from yingqiao.dicom.query_retrieve.association import PENDING, Association, Message, SinkFor
 from yingqiao.dicom.query_retrieve.attributes import Level
-from yingqiao.dicom.query_retrieve.errors import BadQuery, FailedStatus, TooManyMatches
+from yingqiao.dicom.query_retrieve.errors import BadQuery, TooManyMatches
 from yingqiao.dicom.query_retrieve.identifier import (
     EXPLICIT_LE,
     IMPLICIT_LE,
@@ -28,11 +28,20 @@ from yingqiao.dicom.query_retrieve.identifier import (
     require_identifying,
 )
 from yingqiao.dicom.query_retrieve.node import Limits, Node
-from yingqiao.dicom.upper_layer.dimse import RESPONSE_BIT, Command, CommandField, SubOperations
-from yingqiao.dicom.upper_layer.items import ContextProposed
+from yingqiao.dicom.query_retrieve.progress import (
+    CANCELLED,
+    Progress,
+    Tally,
+    progress_of,
+    require_retrieved,
+    require_success,
+)
+from yingqiao.dicom.query_retrieve.retrieval import Retrieval
+from yingqiao.dicom.query_retrieve.storage_contexts import COMMON_CLASSES, proposals
+from yingqiao.dicom.upper_layer.dimse import CommandField
+from yingqiao.dicom.upper_layer.items import ContextProposed, RoleSelection
 
 VERIFICATION = "1.2.840.10008.1.1"
-SUCCESS, CANCELLED, INCOMPLETE = 0x0000, 0xFE00, 0xB000
 
 
 class Model(Enum):
@@ -62,22 +71,6 @@ _UNIQUE_KEYS = {
     Level.SERIES: ("StudyInstanceUID", "SeriesInstanceUID"),
     Level.IMAGE: ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One response of a retrieval; counts are the peer's, None where it does not say."""
-
-    status: int
-    remaining: int | None = None
-    completed: int | None = None
-    failed: int | None = None
-    warning: int | None = None
-    failed_uids: tuple[str, ...] = ()
-
-    @property
-    def is_final(self) -> bool:
-        return self.status not in PENDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +145,7 @@ class Requestor:
         association = self._query()
         began = time.monotonic()
         for message in self._run(association, CommandField.C_ECHO_RQ, VERIFICATION):
-            _require_success(message.command)
+            require_success(message.command)
         return time.monotonic() - began
 
     def find(
@@ -184,6 +177,26 @@ class Requestor:
         _require_unique(level, keys)
         encode_query(level, keys, self.node.charset, EXPLICIT_LE)
         return self._move(destination_aet, level, keys, model.move)
+
+    def get(
+        self,
+        level: Level,
+        keys: Keys,
+        store: Store,
+        *,
+        sop_classes: Iterable[str] = (),
+        model: Model = Model.STUDY_ROOT,
+    ) -> Iterator[Progress]:
+        """C-GET into `store`, each instance durable before it is answered. Every response; otherwise as `move`.
+
+        `sop_classes` the study holds; without them the most frequent ones are proposed. Classes that need more
+        contexts than an association has are fetched over several, one after the other; the counts are then
+        those of the whole.
+        """
+        _require_unique(level, keys)
+        encode_query(level, keys, self.node.charset, EXPLICIT_LE)
+        classes = (tuple(sop_classes) or COMMON_CLASSES)[: self.limits.max_classes]
+        return self._get(level, keys, model.get, store, classes)
 
     def cancel(self) -> None:
         """Ask the peer to end the operation under way; its iterator then ends without an error. Raises
@@ -222,7 +235,7 @@ class Requestor:
                         raise TooManyMatches(limit)
                     yield decode_answer(message.dataset, syntax)
                 elif not (message.command.status == CANCELLED and association.is_cancelled):
-                    _require_success(message.command)
+                    require_success(message.command)
 
     def _move(self, destination: str, level: Level, keys: Keys, abstract_syntax: str) -> Iterator[Progress]:
         association = self._query()
@@ -234,7 +247,52 @@ class Requestor:
                 progress = progress_of(message, syntax)
                 yield progress
                 if progress.is_final:
-                    require_retrieved(message.command, association)
+                    require_retrieved(progress, message.command, association.is_cancelled)
+
+    def _get(
+        self, level: Level, keys: Keys, abstract_syntax: str, store: Store, classes: Sequence[str]
+    ) -> Iterator[Progress]:
+        self.close()  # not two associations at a time for one retrieval
+        plan = list(proposals(abstract_syntax, classes))
+        tally = Tally(len(plan))
+        for contexts, roles in plan:
+            with (
+                self._opened(contexts, roles) as association,
+                closing(self._get_once(association, level, keys, abstract_syntax, store)) as responses,
+            ):
+                for message, syntax in responses:
+                    progress = tally.add(progress_of(message, syntax))
+                    yield progress
+                    if progress.is_final:
+                        require_retrieved(progress, message.command, association.is_cancelled)
+            if association.is_cancelled:
+                return
+
+    def _get_once(
+        self, association: Association, level: Level, keys: Keys, abstract_syntax: str, store: Store
+    ) -> Generator[tuple[Message, str], None, None]:
+        _, syntax = association.context_of(abstract_syntax)
+        query = encode_query(level, keys, self.node.charset, syntax)
+        retrieval = Retrieval(association, self.node, self.limits, store)
+        running = self._run(
+            association, CommandField.C_GET_RQ, abstract_syntax, query, sink_for=retrieval.sink_for
+        )
+        with closing(retrieval), closing(running) as messages:
+            for message in retrieval.responses(messages):
+                yield message, syntax
+
+    @contextmanager
+    def _opened(
+        self, contexts: Sequence[ContextProposed], roles: Sequence[RoleSelection]
+    ) -> Iterator[Association]:
+        window = (1, self.limits.async_window) if self.limits.async_window else None
+        association = Association(self.node, self.limits, self._tls, contexts, roles, window, self._check)
+        try:
+            yield association
+        except BaseException:
+            association.abort("given up")
+            raise
+        association.release()
 
     def _run(
         self,
@@ -243,45 +301,14 @@ class Requestor:
         abstract_syntax: str,
         dataset: bytes | None = None,
         destination: str = "",
+        sink_for: SinkFor | None = None,
     ) -> Generator[Message, None, None]:
         message_id = association.begin(field, abstract_syntax, dataset, destination)
         self._running = association, message_id, abstract_syntax
         try:
-            yield from association.messages(message_id, abstract_syntax)
+            yield from association.messages(message_id, abstract_syntax, sink_for)
         finally:
             self._running = None
-
-
-def progress_of(message: Message, transfer_syntax_uid: str) -> Progress:
-    """What a C-MOVE or C-GET response says."""
-    command, counts = message.command, message.command.counts
-    failed: tuple[str, ...] = ()
-    if message.dataset:
-        failed = decode_answer(message.dataset, transfer_syntax_uid).values("FailedSOPInstanceUIDList")
-    return Progress(
-        command.status or 0, counts.remaining, counts.completed, counts.failed, counts.warning, failed
-    )
-
-
-def require_retrieved(command: Command, association: Association) -> None:
-    """Raises FailedStatus unless all is well, or we cancelled."""
-    if command.status == CANCELLED and association.is_cancelled:
-        return
-    if command.status == INCOMPLETE and command.counts.failed == 0:
-        return  # B000 for warnings alone: the instances are here
-    _require_success(command)
-
-
-def _require_success(command: Command) -> None:
-    if command.status != SUCCESS:
-        counts = command.counts if command.counts != SubOperations() else None
-        moving = command.field == CommandField.C_MOVE_RQ | RESPONSE_BIT
-        raise FailedStatus(command.status or 0, _comment(command.comment), counts, moving=moving)
-
-
-def _comment(raw: bytes) -> str:
-    """Error comments have no declared character set; ours tells them apart."""
-    return arbitrate({0: raw[:256]}).values[0].strip(" \0")
 
 
 def _require_unique(level: Level, keys: Keys) -> None:
