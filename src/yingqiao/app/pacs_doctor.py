@@ -7,11 +7,13 @@ in the landing area.
 from __future__ import annotations
 
 import socket
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from yingqiao.app.arrival_watch import ArrivalWatch
 from yingqiao.app.pacs_client import (
@@ -24,16 +26,20 @@ from yingqiao.app.pacs_client import (
     study_of,
     study_query,
 )
+from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
-from yingqiao.dicom.query_retrieve.client import Model, Peer, Progress, Requestor
+from yingqiao.dicom.query_retrieve.client import Model, Peer, Requestor
 from yingqiao.dicom.query_retrieve.errors import FailedStatus, NodeError, Rejected, Unreachable
 from yingqiao.dicom.query_retrieve.identifier import Answer, Keys
 from yingqiao.dicom.query_retrieve.node import Limits, Node
+from yingqiao.dicom.query_retrieve.progress import Progress
 from yingqiao.exchange import doctor, pull
+from yingqiao.exchange.clock import BEIJING
 from yingqiao.exchange.doctor import Diagnosis, Finding, Mark, Moved, Parties, Step, Trouble
 from yingqiao.exchange.pull import PacsSeries, PacsStudy, Query, QueryKind
-from yingqiao.exchange.clock import BEIJING
 from yingqiao.exchange.work import WorkError
+from yingqiao.store.landing import LandingArea
 from yingqiao.store.pacs import PacsNode
 
 LIMITS = Limits(connect=5.0, association=10.0, response=60.0, operation=300.0)
@@ -44,9 +50,6 @@ _ARRIVAL_S = 15.0
 _NOT_TRIED = "前面的环节不通"
 _CHARSET_ODDITIES = ("charset-lied", "charset-missing", "charset-unknown", "charset-mixed", "charset-broken")
 
-Get = Callable[[Requestor, Level, Keys], Iterator[Progress]]
-"""C-GET that counts what comes and keeps nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -55,6 +58,7 @@ class Probe:
     level: Level
     keys: Keys
     sop_uid: str
+    sop_classes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -101,7 +105,6 @@ class Doctor:
         our_side: OurSide,
         listens_on: str,
         watch: ArrivalWatch,
-        get: Get,
         limits: Limits = LIMITS,
     ) -> None:
         """`listens_on`: the host our receiver listens on."""
@@ -109,7 +112,6 @@ class Doctor:
         self._our_side = our_side
         self._listens_on = listens_on
         self._watch = watch
-        self._get = get
         self._limits = limits
 
     def examine(
@@ -262,16 +264,17 @@ class Doctor:
                 return None
             keys: Keys = {"StudyInstanceUID": study.study_uid, "SeriesInstanceUID": series.series_uid}
             try:
-                uids = [uid for _, uid in find_instances(pacs, study.study_uid, series.series_uid) if uid]
+                listed_uids = dict(_by_uid(find_instances(pacs, study.study_uid, series.series_uid)))
             except FailedStatus:
-                uids = []
+                listed_uids = {}
         except NodeError:
             return None
-        if not uids:
+        if not listed_uids:
             return Probe(Level.SERIES, keys, "")
-        here = self._watch.known(uids)
-        uid = next((one for one in uids if one not in here), uids[0])
-        return Probe(Level.IMAGE, {**keys, "SOPInstanceUID": uid}, uid)
+        here = self._watch.known(listed_uids)
+        uid = next((one for one in listed_uids if one not in here), next(iter(listed_uids)))
+        classes = tuple(filter(None, (listed_uids[uid],)))
+        return Probe(Level.IMAGE, {**keys, "SOPInstanceUID": uid}, uid, classes)
 
     def _moves(self, course: _Course, pacs: Requestor, peer: Peer, probe: Probe | None) -> None:
         if not peer.offers(Model.STUDY_ROOT.move):
@@ -313,10 +316,27 @@ class Doctor:
                 put.append(self._get_one(course, pacs, probe))
 
     def _get_one(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
-        last = list(self._get(pacs, probe.level, probe.keys))[-1]
+        with _nowhere() as store:
+            last = list(pacs.get(probe.level, probe.keys, store, sop_classes=probe.sop_classes))[-1]
         if (last.completed or 0) + (last.warning or 0):
             return course.passed(Step.GET, "一幅影像已取到本机（试取，未保存）")
         return course.failed(Step.GET, Trouble.NOTHING_SENT)
+
+
+def _by_uid(instances: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """SOP instance UID, SOP class UID."""
+    return ((uid, sop_class) for sop_class, uid in instances if uid)
+
+
+@contextmanager
+def _nowhere() -> Iterator[Store]:
+    """A landing area for a probe, gone afterwards: what a test brings is not kept."""
+    with tempfile.TemporaryDirectory(prefix="yingqiao-probe-") as folder:
+        landing = LandingArea(Path(folder), reserve_bytes=0)
+        try:
+            yield Store(landing, lambda _: None, read_facts)
+        finally:
+            landing.close()
 
 
 def _offer(peer: Peer) -> str:

@@ -15,6 +15,7 @@ import structlog
 
 from yingqiao.app.pacs_client import OurSide, find_series, find_studies, parties, requestor, work_error
 from yingqiao.app.retrieving import Retriever
+from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import BadQuery, NodeError
 from yingqiao.dicom.query_retrieve.node import Limits
@@ -73,12 +74,15 @@ class Puller:
         database: Database,
         our_side: OurSide,
         rules: PullRules,
-        make_retriever: Callable[[PacsNode, Requestor, Task], Retriever],
+        store: Store,
+        is_settled: Callable[[], bool],
     ) -> None:
+        """`store`: where C-GET brings instances. `is_settled`: whether all that landed here is indexed."""
         self._database = database
         self._our_side = our_side
         self._rules = rules
-        self._make_retriever = make_retriever
+        self._store = store
+        self._is_settled = is_settled
 
     def __call__(self, task: Task) -> None:
         """One try. Raises WorkError, Interrupted."""
@@ -105,7 +109,7 @@ class Puller:
                 ErrorClass.THEIRS, pull.nothing_found(found.asked, found.refused, found.suggested)
             )
         plans = [self._plan(task, node, pacs, study) for study in found.studies]
-        retriever = self._make_retriever(node, pacs, task)
+        retriever = self._retriever(task, node, pacs)
         total = sum(plan.expected for plan in plans)
         here = sum(plan.here for plan in plans)
         outcomes = []
@@ -117,6 +121,18 @@ class Puller:
             outcomes.append(outcome)
         task.progress(here, total)
         self._conclude(task, node, outcomes)
+
+    def _retriever(self, task: Task, node: PacsNode, pacs: Requestor) -> Retriever:
+        return Retriever(
+            self._database,
+            self._our_side,
+            node,
+            pacs,
+            task,
+            store=self._store,
+            is_settled=self._is_settled,
+            index_seconds=self._rules.index_seconds,
+        )
 
     def _plan(self, task: Task, node: PacsNode, pacs: Requestor, study: PacsStudy) -> StudyPlan:
         """Counts on both sides; what the PACS told is kept as an expectation."""

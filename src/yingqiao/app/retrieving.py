@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 import structlog
 
 from yingqiao.app.pacs_client import OurSide, find_instances, finding_of, parties, work_error
+from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
-from yingqiao.dicom.query_retrieve.client import Model, Progress, Requestor
-from yingqiao.dicom.query_retrieve.errors import ContextRefused, FailedStatus, NodeError
+from yingqiao.dicom.query_retrieve.client import Model, Requestor
+from yingqiao.dicom.query_retrieve.errors import Aborted, ContextRefused, FailedStatus, NodeError
 from yingqiao.dicom.query_retrieve.identifier import Keys
+from yingqiao.dicom.query_retrieve.progress import Progress
+from yingqiao.dicom.query_retrieve.studies import sop_classes
 from yingqiao.exchange import pull
 from yingqiao.exchange.doctor import Parties, Step
 from yingqiao.exchange.pacs import RetrieveBy
@@ -32,9 +35,6 @@ _POLL_S, _QUIET_S = 0.2, 3.0
 _REFUSED = frozenset((0x0122, 0x0124, 0x0211, 0xA801))
 """C-MOVE is not to be had here, or not to us."""
 _log = structlog.get_logger(__name__)
-
-Get = Callable[[Requestor, PacsNode, Level, Keys], Iterator[Progress]]
-"""C-GET into the landing area; every instance durable before it is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,18 @@ class Retriever:
         pacs: Requestor,
         task: Task,
         *,
-        get: Get,
+        store: Store,
         is_settled: Callable[[], bool],
         index_seconds: float,
     ) -> None:
-        """`is_settled`: whether everything that landed in this process is indexed."""
+        """`store`: where C-GET brings instances. `is_settled`: whether everything that landed in this process is indexed."""
         self._database = database
         self._our_side = our_side
         self._node = node
         self._pacs = pacs
         self._task = task
-        self._get = get
+        self._store = store
+        self._classes: tuple[str, tuple[str, ...]] = ("", ())
         self._is_settled = is_settled
         self._index_seconds = index_seconds
         self._bytes = 0
@@ -93,7 +94,8 @@ class Retriever:
             if way is RetrieveBy.MOVE or not self._offers_get():
                 raise work_error(Step.MOVE, refusal.error, self._parties()) from refusal.error
         else:
-            if way is RetrieveBy.MOVE or outcome.result is not Result.NOWHERE or not self._offers_get():
+            nothing = outcome.result in (Result.NOWHERE, Result.NOT_SENT)
+            if way is RetrieveBy.MOVE or not nothing or not self._offers_get():
                 return outcome
         outcome = self._by_get(plan, before, total)
         if outcome.result in (Result.COMPLETE, Result.SHORT):
@@ -148,12 +150,18 @@ class Retriever:
     def _retrieve(self, unit: Unit, step: Step, sent: Sent, before: int, total: int) -> Sent:
         """One retrieve; what the node says of it added to `sent`. Raises NoMove, NodeError."""
         last = Progress(0)
+        heard = False
         try:
             for last in self._responses(unit, step):
+                heard = True
                 done = (last.completed or 0) + (last.warning or 0)
                 self._task.progress(before + sent.completed + sent.warned + done, total, self._bytes)
         except ContextRefused as refusal:
             raise NoMove(refusal) from refusal
+        except Aborted as end:
+            if heard or end.lost or step is Step.GET:
+                raise
+            raise NoMove(end) from end  # how some, Orthanc among them, refuse whom they do not know
         except FailedStatus as failure:
             if failure.status in _REFUSED:
                 raise NoMove(failure) from failure
@@ -162,9 +170,19 @@ class Retriever:
 
     def _responses(self, unit: Unit, step: Step) -> Iterator[Progress]:
         if step is Step.GET:
-            return self._get(self._pacs, self._node, unit.level, unit.keys)
+            classes = self._sop_classes(str(unit.keys["StudyInstanceUID"]))
+            return self._pacs.get(unit.level, unit.keys, self._store, sop_classes=classes)
         destination = self._node.calling_aet or self._our_side.ae_title
         return self._pacs.move(destination, unit.level, unit.keys)
+
+    def _sop_classes(self, study_uid: str) -> tuple[str, ...]:
+        """What the study holds, asked once; none when the node cannot tell."""
+        if self._classes[0] != study_uid:
+            try:
+                self._classes = (study_uid, sop_classes(self._pacs, study_uid))
+            except FailedStatus:
+                self._classes = (study_uid, ())
+        return self._classes[1]
 
     def _failed(self, sent: Sent, failure: FailedStatus, step: Step, last: Progress) -> Sent:
         """Some sub-operations failed, or all: what arrived is counted all the same."""

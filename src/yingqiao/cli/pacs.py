@@ -10,7 +10,17 @@ from typing import Any
 import click
 
 from yingqiao.cli.options import data_options, shape_options, stores
-from yingqiao.cli.output import Exit, Shape, camel_case, fail, shape_of, show_json, show_pairs, show_rows, when
+from yingqiao.cli.output import (
+    Exit,
+    Shape,
+    camel_case,
+    fail,
+    shape_of,
+    show_json,
+    show_pairs,
+    show_rows,
+    when,
+)
 from yingqiao.exchange.pacs import (
     CHARSETS,
     NewPacsNode,
@@ -63,7 +73,9 @@ def command() -> None:
 )
 @click.option("--parallel", type=click.IntRange(1, 32), default=2, show_default=True, help="同时的关联数上限")
 @click.option("--bandwidth", default="0", metavar="BYTES", help="每秒字节数上限，可写 10M；0 = 不限")
-@click.option("--window", "windows", default="", metavar="WHEN", help="只在此时段调取，如 22:00-06:00；不写 = 随时")
+@click.option(
+    "--window", "windows", default="", metavar="WHEN", help="只在此时段调取，如 22:00-06:00；不写 = 随时"
+)
 @click.option("--tls", is_flag=True, help="用 TLS")
 @click.option("--tls-ca", metavar="FILE", help="签发 PACS 证书的 CA（PEM）；不写 = 系统的")
 @click.option("--tls-certificate", metavar="FILE", help="本机证书（PEM），PACS 要求时")

@@ -98,6 +98,7 @@ class Trouble(StrEnum):
     OWN_LOOPBACK = "own-loopback"
     DESTINATION_UNKNOWN = "destination-unknown"
     DESTINATION_UNREACHABLE = "destination-unreachable"
+    MOVE_FAILED = "move-failed"
     WENT_ELSEWHERE = "went-elsewhere"
     NOTHING_TO_PROBE = "nothing-to-probe"
     NOTHING_SENT = "nothing-sent"
@@ -249,6 +250,11 @@ _ADVICE: Mapping[Trouble, tuple[Side, str, str]] = {
         "PACS 没能把影像发到目的地 {our_aet}：{detail}",
         "请 PACS 厂商核对目的地登记为 {ours}，并从 PACS 一侧试 C-ECHO；防火墙须放行 PACS 到本机 TCP {our_port}",
     ),
+    Trouble.MOVE_FAILED: (
+        Side.PACS,
+        "PACS 没有执行调取：{detail}",
+        "最常见的原因是 PACS 没有登记目的地：请 PACS 厂商登记 {ours}；若已登记，请按时间查看其日志",
+    ),
     Trouble.WENT_ELSEWHERE: (
         Side.PACS,
         "PACS 报告已发送 {sent} 幅，本机收到 0 幅：影像去了别处",
@@ -344,7 +350,7 @@ def move_trouble(moved: Moved) -> Trouble | None:
         return Trouble.WENT_ELSEWHERE
     if moved.failed or moved.status in (0xA702, 0xB000):
         return Trouble.DESTINATION_UNREACHABLE
-    return Trouble.NOTHING_SENT if moved.status == 0 else Trouble.STATUS
+    return Trouble.NOTHING_SENT if moved.status == 0 else Trouble.MOVE_FAILED
 
 
 _NOT_ALLOWED = (0x0124, 0x0105)

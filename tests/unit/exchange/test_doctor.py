@@ -53,7 +53,7 @@ def test_rejections(source: int, reason: int, trouble: Trouble):
         (Moved(0xA702, 0, 1, 0, arrived=False), Trouble.DESTINATION_UNREACHABLE),
         (Moved(0xB000, 0, 1, 0, arrived=False), Trouble.DESTINATION_UNREACHABLE),
         (Moved(0xC001, 0, 1, 0, arrived=False), Trouble.DESTINATION_UNREACHABLE),
-        (Moved(0xC001, 0, 0, 0, arrived=False), Trouble.STATUS),
+        (Moved(0xC000, 0, 0, 0, arrived=False), Trouble.MOVE_FAILED),
         (Moved(0x0124, 0, 0, 0, arrived=False), Trouble.NOT_ALLOWED),
         (Moved(0x0122, 0, 0, 0, arrived=False), Trouble.NOT_OFFERED),
         (Moved(0, 0, 0, 0, arrived=False), Trouble.NOTHING_SENT),
