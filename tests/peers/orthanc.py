@@ -33,12 +33,15 @@ class Orthanc:
         answer.raise_for_status()
         return str(answer.json()["ID"])
 
+    def register(self, name: str, aet: str, port: int) -> None:
+        """Make a modality on loopback known: it may query and retrieve, and be a destination of C-MOVE."""
+        body = [aet, "127.0.0.1", port]
+        httpx.put(f"{self.url}/modalities/{name}", json=body, timeout=30).raise_for_status()
+
     def send(self, aet: str, port: int, resources: list[str]) -> dict[str, object]:
         """C-STORE instances to a receiver; what its job says."""
         name = f"to{port}"
-        httpx.put(
-            f"{self.url}/modalities/{name}", json=[aet, "127.0.0.1", port], timeout=30
-        ).raise_for_status()
+        self.register(name, aet, port)
         body = {"Resources": resources, "Synchronous": True, "Timeout": 60}
         answer = httpx.post(f"{self.url}/modalities/{name}/store", json=body, timeout=300)
         answer.raise_for_status()

@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from yingqiao.dicom import negotiation
-from yingqiao.dicom.dataset_sink import DatasetSink
-from yingqiao.dicom.part10 import part10_head
+from yingqiao.dicom.keeper import InstanceKeeper, Kept, Store
 from yingqiao.dicom.storage_service import StoreService
+from yingqiao.dicom.upper_layer.acceptor import Acceptor
 from yingqiao.dicom.upper_layer.dimse import Command, CommandField, Status, encode_response
 from yingqiao.dicom.upper_layer.framer import PDU_SLACK
 from yingqiao.dicom.upper_layer.machine import (
     Aborted,
-    Acceptor,
     Action,
     AssociationRequested,
     CloseTransport,
@@ -30,7 +28,7 @@ from yingqiao.dicom.upper_layer.machine import (
 )
 from yingqiao.dicom.upper_layer.pdu import AssociateReject, AssociateRequest
 from yingqiao.dicom.upper_layer.wire import PeerGone, Wire
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+from yingqiao.exchange.model import Arrival
 
 log = structlog.get_logger(__name__)
 _MAX_TEXT = 64
@@ -50,10 +48,7 @@ class _Answer:
     comment: str
     size: int
     began: float
-    arrival: Arrival | None = None
-    pending: Any = None
-    place: Place | None = None
-    facts: InstanceFacts | None = None
+    kept: Kept | None = None
 
 
 class StoreAssociation:
@@ -71,7 +66,7 @@ class StoreAssociation:
         self._address = address
         self._reject = reject
         self._machine = Acceptor(config.max_pdu)
-        self._sink: DatasetSink
+        self._keeper: InstanceKeeper
         self._opened = False
         self._window = 1
         self._calling = ""
@@ -79,7 +74,6 @@ class StoreAssociation:
         self._began = self._since = self._message_began = time.monotonic()
         self._answers: list[_Answer] = []
         self._arrival: Arrival | None = None
-        self._head = b""
         self._refusal: tuple[int, str] | None = None
 
     def serve(self) -> None:
@@ -92,7 +86,7 @@ class StoreAssociation:
             self._abort(str(reason))
         finally:
             if self._opened:
-                self._sink.close()
+                self._keeper.close()
                 self._service.observer.association_closed(time.monotonic() - self._began)
             self._wire.finish(2.0)
 
@@ -154,15 +148,24 @@ class StoreAssociation:
             self._perform(self._machine.reject(reject))
             return
         self._calling, self._called = request.calling_aet, request.called_aet
-        self._sink = DatasetSink(
-            self._service.landing, config.spill_bytes, config.max_pdu + PDU_SLACK, config.max_instance_bytes
-        )
+        self._keeper = InstanceKeeper(self._store(), config.max_pdu + PDU_SLACK)
         answer = negotiation.accept(request, config.max_pdu, config.async_window)
         if answer.user.async_window is not None:
             self._window = answer.user.async_window[0]
         self._opened = True
         self._service.observer.association_opened()
         self._perform(self._machine.accept(answer, request))
+
+    def _store(self) -> Store:
+        service, config = self._service, self._service.config
+        return Store(
+            landing=service.landing,
+            on_landed=service.on_landed,
+            read_facts=service.read_facts,
+            is_behind=service.is_behind,
+            spill_bytes=config.spill_bytes,
+            max_instance_bytes=config.max_instance_bytes,
+        )
 
     def _judge(self, request: AssociateRequest) -> tuple[AssociateReject | None, str]:
         if self._reject is not None:
@@ -200,9 +203,8 @@ class StoreAssociation:
         if self._refusal is None and command.field == CommandField.C_STORE_RQ:
             self._arrival = self._new_arrival(context_id, command)
         if command.has_dataset:
-            self._head = part10_head(self._arrival) if self._arrival else b""
-            self._sink.begin(self._arrival, self._head)
-            self._machine.receive_into(self._sink)
+            self._keeper.begin(self._arrival)
+            self._machine.receive_into(self._keeper.sink)
         elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
             self._answer(context_id, command, 0)
 
@@ -212,22 +214,7 @@ class StoreAssociation:
             return None
         if command.field != CommandField.C_STORE_RQ:
             return Status.UNRECOGNIZED_OPERATION, "only C-STORE and C-ECHO are served here"
-        if not negotiation.is_storage(command.sop_class_uid):
-            return Status.SOP_CLASS_NOT_SUPPORTED, "not a storage SOP class"
-        if (
-            not 0 < len(command.sop_instance_uid) <= _MAX_TEXT
-            or not 0 < len(command.sop_class_uid) <= _MAX_TEXT
-        ):
-            return Status.INVALID_SOP_INSTANCE, "a UID of the command is missing or longer than 64"
-        if not command.has_dataset:
-            return Status.CANNOT_UNDERSTAND, "C-STORE without a dataset"
-        if self._service.is_behind():
-            return Status.OUT_OF_RESOURCES, "the index is too far behind, try again later"
-        try:
-            self._service.landing.ensure_room(0)
-        except OSError as error:
-            return _out_of_resources(error)
-        return None
+        return self._keeper.refusal(command)
 
     def _new_arrival(self, context_id: int, command: Command) -> Arrival:
         return Arrival(
@@ -243,15 +230,9 @@ class StoreAssociation:
     def _on_dataset(self, context_id: int, command: Command) -> None:
         if command.is_response:
             return
-        size = self._sink.total
-        if self._refusal is None and size < 8:
-            self._refusal = (Status.CANNOT_UNDERSTAND, "the dataset is empty")
-        answer = self._answer(context_id, command, size)
+        answer = self._answer(context_id, command, self._keeper.sink.total)
         if self._refusal is None and self._arrival is not None:
-            try:
-                self._keep(answer, self._arrival)
-            except OSError as error:
-                answer.status, answer.comment = _out_of_resources(error)
+            answer.kept = self._keeper.keep(self._arrival, reused=self._window > 1)
 
     def _answer(self, context_id: int, command: Command, size: int) -> _Answer:
         status, comment = self._refusal or (Status.SUCCESS, "")
@@ -259,104 +240,41 @@ class StoreAssociation:
         self._answers.append(answer)
         return answer
 
-    def _keep(self, answer: _Answer, arrival: Arrival) -> None:
-        """Bring the dataset to the landing area; what is not large is durable only after `_settle`. Raises
-        OSError.
-        """
-        sink = self._sink
-        large = sink.finish_large()
-        if sink.failure is not None:
-            raise sink.failure
-        answer.arrival = arrival
-        if large is not None:
-            try:
-                answer.place = large.finish()
-            except OSError:
-                large.discard()
-                raise
-            return
-        with sink.dataset as dataset:
-            answer.pending = self._service.landing.append(arrival, self._head, dataset)
-            if self._window > 1:  # the buffer is used again before the flush
-                answer.facts = self._facts_of(arrival, dataset)
-
     def _settle(self) -> None:
         """Make durable what is pending, answer everything in one write, hand over to the index."""
         answers = self._answers
-        pending = [a.pending for a in answers if a.pending is not None]
-        if pending:
-            try:
-                self._service.landing.flush(pending)
-            except OSError as error:
-                self._refuse_pending(answers, error)
+        self._keeper.flush([a.kept for a in answers if a.kept is not None])
         self._answers = []
         try:
             self._wire.send(b"".join(map(self._response, answers)))
         finally:  # durable is durable: a sender that missed the answer sends again, which changes nothing
             self._hand_over(answers)
 
-    def _refuse_pending(self, answers: list[_Answer], error: OSError) -> None:
-        for answer in answers:
-            if answer.pending is not None:
-                answer.pending = None
-                answer.status, answer.comment = _out_of_resources(error)
-
     def _response(self, answer: _Answer) -> bytes:
-        return self._machine.respond(
-            answer.context_id, encode_response(answer.command, answer.status, answer.comment)
-        )
+        kept = answer.kept
+        status, comment = (kept.status, kept.comment) if kept else (answer.status, answer.comment)
+        return self._machine.respond(answer.context_id, encode_response(answer.command, status, comment))
 
     def _hand_over(self, answers: list[_Answer]) -> None:
         now = time.monotonic()
         observer = self._service.observer
         for answer in answers:
-            if answer.status != Status.SUCCESS:
-                observer.instance_refused(answer.status)
-            elif answer.arrival is None:
+            status = answer.kept.status if answer.kept else answer.status
+            if status != Status.SUCCESS:
+                observer.instance_refused(status)
+            elif answer.kept is None:
                 observer.echoed()
             else:
                 observer.instance_stored(answer.size, now - answer.began)
-                self._service.on_landed(self._landed(answer, answer.arrival))
-
-    def _landed(self, answer: _Answer, arrival: Arrival) -> LandedInstance:
-        place: Place = answer.place or answer.pending.place
-        return LandedInstance(
-            segment=place.segment,
-            offset=place.offset,
-            length=place.length,
-            dataset_offset=place.dataset_offset,
-            digest=place.digest,
-            received_at=arrival.received_at,
-            calling_aet=arrival.calling_aet,
-            called_aet=arrival.called_aet,
-            peer=arrival.peer,
-            facts=self._facts(answer, arrival, place),
-        )
-
-    def _facts(self, answer: _Answer, arrival: Arrival, place: Place) -> InstanceFacts:
-        if answer.facts is not None:
-            return answer.facts
-        if answer.place is not None:
-            return self._service.landing.read_facts(place, arrival, self._service.read_facts)
-        with self._sink.dataset as dataset:
-            return self._facts_of(arrival, dataset)
-
-    def _facts_of(self, arrival: Arrival, dataset: memoryview) -> InstanceFacts:
-        return self._service.read_facts(
-            dataset, arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
-        )
+                self._keeper.hand_over((answer.kept,))
 
     def _finish_unanswered(self) -> None:
         """The peer is gone. What it sent whole is flushed and indexed all the same; it was not
         acknowledged.
         """
         answers, self._answers = self._answers, []
-        kept = [a for a in answers if a.arrival is not None and a.status == Status.SUCCESS]
-        try:
-            self._service.landing.flush([a.pending for a in kept if a.pending is not None])
-        except OSError:
-            return
-        self._hand_over(kept)
+        self._keeper.flush([a.kept for a in answers if a.kept is not None])
+        self._hand_over([a for a in answers if a.kept is not None and a.kept.status == Status.SUCCESS])
 
     # Patience
 
@@ -378,16 +296,12 @@ class StoreAssociation:
             raise GivenUp("the association is idle")
         if self._service.is_stopping():
             raise GivenUp("the gateway stops")
-        self._sink.trim()
+        self._keeper.sink.trim()
 
     def _check_rate(self) -> None:
         if self._machine.is_idle:
             return
         config = self._service.config
-        allowed = config.pdu_timeout + self._sink.total / config.min_bytes_per_second
+        allowed = config.pdu_timeout + self._keeper.sink.total / config.min_bytes_per_second
         if self._since - self._message_began > allowed:
             raise GivenUp("the peer sends too slowly")
-
-
-def _out_of_resources(error: OSError) -> tuple[int, str]:
-    return Status.OUT_OF_RESOURCES, str(error.strerror or error).encode("ascii", "replace").decode()
