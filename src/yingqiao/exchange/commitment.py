@@ -11,6 +11,10 @@ from typing import NamedTuple
 from yingqiao.exchange.completeness import Expectation, Source
 
 
+class Unavailable(Exception):  # noqa: N818 not a fault of the request
+    """The ledger of requests cannot be read or written now."""
+
+
 class FailureReason(IntEnum):
     """Failure Reason (0008,1197) of an instance that is not committed (PS3.3 C.14)."""
 
