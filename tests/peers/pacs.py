@@ -142,7 +142,9 @@ class Dcmqrscp:
         area = self.folder / "area"
         area.mkdir(parents=True, exist_ok=True)
         hosts = [f"{aet.lower()} = ({aet}, 127.0.0.1, {port})" for aet, port in self.destinations.items()]
-        hosts += [f"{aet.lower()} = ({aet}, 127.0.0.1, 9)" for aet in self.peers if aet not in self.destinations]
+        hosts += [
+            f"{aet.lower()} = ({aet}, 127.0.0.1, 9)" for aet in self.peers if aet not in self.destinations
+        ]
         who = ", ".join(aet.lower() for aet in self.peers) or "ANY"
         lines = [
             f"NetworkTCPPort = {self.port}",
@@ -181,7 +183,5 @@ class Dcmqrscp:
             file = folder / f"{number}.dcm"
             file.write_bytes(content)
             files.append(file)
-        done = Dcmtk().run(
-            "storescu", "-aet", sender, "-aec", self.aet, "127.0.0.1", str(self.port), *files
-        )
+        done = Dcmtk().run("storescu", "-aet", sender, "-aec", self.aet, "127.0.0.1", str(self.port), *files)
         assert done.returncode == 0, done.stderr

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from yingqiao.app.commitment_runner import CommitmentRunner
+from yingqiao.app.commitments import CommitmentLedger, Reporter
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
@@ -44,6 +46,7 @@ class Background:
         self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
         self._linker = Linker(stores.database)
         self._counts = DicomCounts()
+        self._make_commitments()
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
 
@@ -53,6 +56,7 @@ class Background:
         self._linker.start()
         if self._scp is None:
             return
+        self._runner.start(self._reporter)
         try:
             self._port = self._scp.start()
         except OSError as error:
@@ -62,6 +66,7 @@ class Background:
         """No new images; those at work finish; what is landed is indexed as far as the database allows."""
         if self._scp is not None:
             self._scp.stop()
+        self._runner.close()
         if not self._indexer.stop():
             _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
         self._linker.close()
@@ -90,6 +95,17 @@ class Background:
             "dicom_associations_rejected": float(counts.rejected),
         }
 
+    def _make_commitments(self) -> None:
+        database = self._stores.database
+        self._runner = CommitmentRunner(database)
+        self._commitments = CommitmentLedger(
+            database, self._landing.root, self._indexer, self._runner.hand_over
+        )
+        try:
+            self._reporter = Reporter(database, self._commitments, self._settings.dicom.commitment_peers)
+        except ValueError as error:
+            raise StartError(str(error)) from error
+
     def _make_scp(self) -> StorageScp:
         dicom = self._settings.dicom
         return StorageScp(
@@ -100,6 +116,7 @@ class Background:
             admits=_Admission(self._stores),
             is_behind=lambda: self._indexer.is_behind,
             observer=self._counts,
+            commitments=self._commitments if dicom.commitment else None,
         )
 
     def _landing_part(self) -> Part:

@@ -109,6 +109,8 @@ class Telling:
     hospital_code: str
     expected: int
     told_at: int
+    series: Mapping[str, int]
+    """What it said of single series, by UID."""
     gaps: tuple[Gap, ...]
 
     @property
@@ -200,7 +202,8 @@ def _telling(
     if whole - total > sum(gap.missing for gap in gaps):
         gaps = [Gap("", whole, total)]
     told_at = max(one.told_at for one in told.values())
-    return Telling(source, origin, hospital_code, max(whole, sum(series.values())), told_at, tuple(gaps))
+    expected = max(whole, sum(series.values()))
+    return Telling(source, origin, hospital_code, expected, told_at, series, tuple(gaps))
 
 
 def _belief(telling: Telling) -> tuple[bool, int, int, int, str]:

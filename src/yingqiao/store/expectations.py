@@ -99,20 +99,31 @@ def read_present(connection: Connection, study_uids: Iterable[str]) -> dict[str,
 
 
 def completeness(
-    connection: Connection, study_uids: Iterable[str], now: int, stable_after: int = STABLE_MS
+    connection: Connection,
+    study_uids: Iterable[str],
+    now: int,
+    stable_after: int = STABLE_MS,
+    hospital_code: str | None = None,
 ) -> dict[str, Completeness]:
-    """The judgement about each study, also about those of which nothing came. Times in Unix ms and ms."""
+    """The judgement about each study, also about those of which nothing came. Times in Unix ms and ms.
+
+    `hospital_code`: only what this hospital's peers (and those of none) told.
+    """
     uids = set(study_uids)
     told, present = read(connection, uids), read_present(connection, uids)
     last: dict[str, int] = {}
     for part in chunks(uids):
         where = studies.c.study_uid.in_(part)
-        last |= dict(
-            connection.execute(select(studies.c.study_uid, studies.c.updated_at).where(where)).tuples()
-        )
+        last |= dict(connection.execute(select(studies.c.study_uid, studies.c.updated_at).where(where)).all())
+    codes = None if hospital_code is None else ("", hospital_code)
     return {
-        uid: judge(told.get(uid, ()), present.get(uid, {}), last.get(uid), now, stable_after) for uid in uids
+        uid: judge(_of(told.get(uid, ()), codes), present.get(uid, {}), last.get(uid), now, stable_after)
+        for uid in uids
     }
+
+
+def _of(told: Iterable[Expectation], codes: tuple[str, str] | None) -> Iterable[Expectation]:
+    return (one for one in told if codes is None or one.hospital_code in codes)
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:

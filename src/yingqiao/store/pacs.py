@@ -20,10 +20,10 @@ from yingqiao.exchange.pacs import (
     checked,
     destination_of,
 )
-from yingqiao.store.database import Database
-from yingqiao.store.errors import HospitalError
 from yingqiao.exchange.windows import WindowError
 from yingqiao.exchange.work import OPEN_STATES, WorkState
+from yingqiao.store.database import Database
+from yingqiao.store.errors import HospitalError
 from yingqiao.store.schema import hospitals, pacs_nodes, work, work_destinations
 from yingqiao.store.work.destinations import ensure, hold, resume
 

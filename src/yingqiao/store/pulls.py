@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from yingqiao.exchange.link import ExamFacts, ReportFacts
 from yingqiao.exchange.pull import mark_of, wants_pull
 from yingqiao.exchange.timeline import Need
-from yingqiao.exchange.work import NewWork, Priority
+from yingqiao.exchange.work import IN_HAND, NewWork, Priority, WorkState
 from yingqiao.store.expectations import chunks
 from yingqiao.store.link_rows import EXAM_COLUMNS, REPORT_COLUMNS, exam_facts, report_facts
 from yingqiao.store.pacs import PacsNode, list_nodes
@@ -26,6 +26,7 @@ from yingqiao.store.schema import exam_reports, exams, instances, reports, serie
 from yingqiao.store.work import ledger
 
 PULL = "pull"
+LOOKS_AT_MOST = 4
 FRESH_MS = 2 * 86_400_000
 """An exam whose reports are older than this is caught up with when nothing newer waits."""
 
@@ -36,23 +37,30 @@ def key_of(exam_id: int, node: str, look: int = 0) -> str:
 
 
 def ask_for_pulls(
-    connection: Connection, seen: Iterable[tuple[ExamFacts, Sequence[ReportFacts]]], now_ms: int | None = None
+    connection: Connection,
+    seen: Sequence[tuple[ExamFacts, Sequence[ReportFacts]]],
+    short: Collection[int] = (),
+    now_ms: int | None = None,
 ) -> int:
     """Asks for the pulls of exams whose report is audited, as far as not asked for already; how many.
 
-    Nothing is asked for hospitals without an enabled node. Raises StoreUnavailable.
+    `short`: exams that somebody has just said to lack images; they are asked for once more, unless a pull of
+    theirs is under way. Nothing is asked for hospitals without an enabled node. Raises StoreUnavailable.
     """
     wanted = [(exam, reports) for exam, reports in seen if wants_pull(exam, reports)]
     if not wanted:
         return 0
     nodes = _nodes(connection, {exam.hospital_code for exam, _ in wanted})
-    wanted = [(exam, reports) for exam, reports in wanted if exam.hospital_code in nodes]
-    if not wanted:
+    pairs = [(exam, reports, node) for exam, reports in wanted for node in nodes.get(exam.hospital_code, ())]
+    if not pairs:
         return 0
-    marks = {exam.id: mark_of(exam, reports) for exam, reports in wanted}
-    pairs = [(exam, reports, node) for exam, reports in wanted for node in nodes[exam.hospital_code]]
-    known = _marks(connection, [key_of(exam.id, node.name) for exam, _, node in pairs])
-    due = [pair for pair in pairs if known.get(key_of(pair[0].id, pair[2].name)) != marks[pair[0].id]]
+    known = _known(connection, pairs)
+    marks = {exam.id: mark_of(exam, reports) for exam, reports, _ in pairs}
+    due = [
+        pair
+        for pair in pairs
+        if _is_due(pair[0].id, pair[2].name, marks[pair[0].id], known, again=pair[0].id in short)
+    ]
     urgent = _emergencies(connection, {exam.id for exam, _, _ in due})
     now = time.time_ns() // 10**6 if now_ms is None else now_ms
     asked = [
@@ -63,6 +71,15 @@ def ask_for_pulls(
     return len(asked)
 
 
+def _is_due(exam_id: int, node: str, mark: str, known: Mapping[str, _Known], *, again: bool) -> bool:
+    before = known.get(key_of(exam_id, node))
+    if before is None or before.mark != mark:
+        return True
+    looks = [known.get(key_of(exam_id, node, look)) for look in range(1, LOOKS_AT_MOST + 1)]
+    busy = any(look is not None and look.is_busy for look in looks)
+    return again and before.state == WorkState.DONE and not busy
+
+
 def _nodes(connection: Connection, codes: Collection[str]) -> Mapping[str, list[PacsNode]]:
     found: dict[str, list[PacsNode]] = {}
     for node in list_nodes(connection, enabled_only=True):
@@ -71,13 +88,29 @@ def _nodes(connection: Connection, codes: Collection[str]) -> Mapping[str, list[
     return found
 
 
-def _marks(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """Key -> the mark its work was asked for with."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A pull asked for before."""
+
+    mark: str
+    state: str
+
+    @property
+    def is_busy(self) -> bool:
+        return self.state in IN_HAND or self.state == WorkState.RETRYING
+
+
+def _known(
+    connection: Connection, pairs: Sequence[tuple[ExamFacts, Sequence[ReportFacts], PacsNode]]
+) -> dict[str, _Known]:
+    """Key -> what was asked for under it."""
+    keys = [key_of(exam.id, node.name, look) for exam, _, node in pairs for look in range(LOOKS_AT_MOST + 1)]
+    found: dict[str, _Known] = {}
     for part in chunks(keys):
         where = (work.c.kind == PULL) & work.c.key.in_(part)
-        for key, payload in connection.execute(select(work.c.key, work.c.payload).where(where)):
-            found[key] = str(json.loads(payload).get("mark", ""))
+        rows = connection.execute(select(work.c.key, work.c.payload, work.c.state).where(where))
+        for key, payload, state in rows:
+            found[key] = _Known(str(json.loads(payload).get("mark", "")), state)
     return found
 
 

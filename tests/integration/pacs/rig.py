@@ -42,7 +42,9 @@ LIMITS = Limits(connect=3.0, association=5.0, response=15.0)
 class Rig:
     """Ask it to pull what its ledger of work says, or what a test says."""
 
-    def __init__(self, folder: Path, *, listens: bool = True, limits: Limits = LIMITS, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, *, listens: bool = True, limits: Limits = LIMITS, **options: Any
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.database = open_database(folder)
@@ -60,16 +62,12 @@ class Rig:
         self.port = 0
         if listens:
             config = ScpConfig(**({"aet": AET, "host": "127.0.0.1", "port": 0} | options))
-            self.scp = StorageScp(
-                config, self.landing, self.indexer.submit, read_facts, admits=self._admits
-            )
+            self.scp = StorageScp(config, self.landing, self.indexer.submit, read_facts, admits=self._admits)
             self.port = self.scp.start()
         self.our_side = OurSide(AET, self.port)
         store = Store(self.landing, self.indexer.submit, read_facts)
         rules = PullRules(limits, (1800.0, 86_400.0), 20.0)
-        self.puller = Puller(
-            self.database, self.our_side, rules, store, lambda: self.indexer.backlog == 0
-        )
+        self.puller = Puller(self.database, self.our_side, rules, store, lambda: self.indexer.backlog == 0)
 
     def stop(self) -> None:
         if self.scp is not None:

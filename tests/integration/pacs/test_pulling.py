@@ -152,7 +152,9 @@ def test_study_uid_and_access_no_find_too(rig: Rig, make_orthanc: MakeOrthanc):
     assert rig.count(f"{ROOT}.2") == 2
 
 
-def test_two_nodes_each_bring_what_they_have(rig: Rig, make_orthanc: MakeOrthanc, make_dcmqrscp: MakeDcmqrscp):
+def test_two_nodes_each_bring_what_they_have(
+    rig: Rig, make_orthanc: MakeOrthanc, make_dcmqrscp: MakeDcmqrscp
+):
     known_orthanc(make_orthanc, rig, study(UID, 1, 2))
     second = make_dcmqrscp(destinations={AET: rig.port})
     second.keep(study(f"{ROOT}.5", 1, 3))
