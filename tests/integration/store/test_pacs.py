@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
+from yingqiao.exchange.completeness import Expectation, Source
 from yingqiao.exchange.pacs import NewPacsNode, PacsLimits, PacsOptions, RetrieveBy, parse_address
 from yingqiao.exchange.work import Priority, WorkState
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
+from yingqiao.store.expectations import tell
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.linkage import link_all, relink_all
 from yingqiao.store.pacs import add_node, find_node, get_node, learn, list_nodes, remove_node, set_disabled
@@ -231,3 +233,22 @@ def test_removing_a_node_cancels_its_pulls(database: Database, world: World):
     add_node(database, node())
     with database.read() as connection:
         assert len(list_nodes(connection, HOSPITAL)) == 1
+
+
+def test_an_exam_somebody_says_is_short_is_asked_for_again(database: Database, world: World):
+    """After a pull that was content, a commitment request or a list names more images than are here."""
+    add_node(database, node())
+    world.exam()
+    world.report()
+    world.images(3)
+    link_all(database)
+    finish(database)
+    told = Expectation("1.2.3", "", Source.COMMITMENT, "CT1", 5, 1_772_330_900_000, HOSPITAL)
+    with database.write() as connection:
+        tell(connection, [told])
+    link_all(database)
+    assert [(run, state) for *_, run, state in pulls(database)] == [(2, "waiting")]
+    finish(database)
+    relink_all(database)
+    link_all(database)
+    assert [run for *_, run, _ in pulls(database)] == [2]
