@@ -28,6 +28,7 @@ from yingqiao.exchange.pull import PacsSeries, PacsStudy, Query
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.pacs import PacsNode
 
+DEFAULT_AET = "YINGQIAO"
 _STUDY_KEYS = (
     "StudyInstanceUID",
     "PatientID",
@@ -55,6 +56,13 @@ class OurSide:
     ae_title: str
     port: int
     """0: no DICOM is received."""
+
+
+def our_side_of(listen: str) -> OurSide:
+    """Of `AET@HOST:PORT`, or of '' when no DICOM is received."""
+    title, _, address = listen.partition("@")
+    port = address.rpartition(":")[2]
+    return OurSide(title or DEFAULT_AET, int(port) if port.isdecimal() else 0)
 
 
 def requestor(

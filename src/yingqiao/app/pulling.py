@@ -13,8 +13,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from yingqiao.app.pacs_client import OurSide, find_series, find_studies, parties, requestor, work_error
+from yingqiao.app.pacs_client import (
+    OurSide,
+    find_series,
+    find_studies,
+    our_side_of,
+    parties,
+    requestor,
+    work_error,
+)
 from yingqiao.app.retrieving import Retriever
+from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import BadQuery, NodeError
@@ -33,8 +42,11 @@ from yingqiao.exchange.pull import (
     StudyPlan,
 )
 from yingqiao.exchange.work import ErrorClass, WorkError
+from yingqiao.settings import Settings
 from yingqiao.store.database import Database
 from yingqiao.store.expectations import read_present, tell
+from yingqiao.store.indexer import Indexer
+from yingqiao.store.landing import LandingArea
 from yingqiao.store.pacs import PacsNode, find_node
 from yingqiao.store.pulls import PulledExam, later_look, read_exam
 from yingqiao.store.work import ledger
@@ -230,6 +242,33 @@ def _expectations(
         Expectation(study.study_uid, series_uid, Source.PACS, node.name, count, now, node.hospital_code)
         for series_uid, count in counts.items()
     ]
+
+
+def puller(settings: Settings, database: Database, landing: LandingArea, indexer: Indexer) -> Puller:
+    """The handler as the settings want it."""
+    dicom, rules = settings.dicom, settings.pull
+    limits = Limits(
+        connect=rules.connect_seconds,
+        association=rules.association_seconds,
+        response=rules.response_seconds,
+        operation=rules.operation_seconds,
+        max_pdu=dicom.max_pdu,
+    )
+    looks = tuple(s for s in (rules.first_look_seconds, rules.second_look_seconds) if s > 0)
+    store = Store(
+        landing,
+        indexer.submit,
+        read_facts,
+        is_behind=lambda: indexer.is_behind,
+        max_instance_bytes=dicom.max_instance_bytes,
+    )
+    return Puller(
+        database,
+        our_side_of(dicom.listen),
+        PullRules(limits, looks, rules.index_seconds),
+        store,
+        lambda: indexer.backlog == 0,
+    )
 
 
 def payload_of(**members: object) -> str:

@@ -13,22 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
 from yingqiao.app.folder import database_of, read_or_make_secret
-from yingqiao.app.gauges import WorkGauges
+from yingqiao.app.pulling import puller
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
 from yingqiao.settings import Settings, WorkSettings
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
+from yingqiao.store.pulls import PULL
+from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.web.health import Part
 
 if TYPE_CHECKING:
+    from yingqiao.store.work.engine import EngineRule
     from yingqiao.store.work.task import Handler
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,9 @@ class Surroundings:
 Timer = tuple[float, str, Callable[[], None]]
 
 
-def handlers(around: Surroundings) -> Mapping[str, Handler]:  # noqa: ARG001 handlers to come need it
+def handlers(around: Surroundings) -> Mapping[str, Handler]:
     """Kind -> handler."""
-    return {}
+    return {PULL: puller(around.settings, around.stores.database, around.landing, around.indexer)}
 
 
 def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it
@@ -105,7 +104,7 @@ def _name(stores: Stores) -> str:
 
 
 def _rule(work: WorkSettings) -> EngineRule:
-    from yingqiao.store.work.engine import EngineRule
+    from yingqiao.store.work.engine import EngineRule  # as above
 
     backoffs = {
         ErrorClass.PASSING: Backoff(work.passing_first_seconds, work.passing_most_seconds),

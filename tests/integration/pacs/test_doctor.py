@@ -198,9 +198,7 @@ def test_images_that_go_elsewhere(rig: Rig, make_orthanc: MakeOrthanc, storescp:
 )
 def test_a_pacs_that_does_not_allow_it(rig: Rig, make_orthanc: MakeOrthanc, switch: str, step: Step):
     """Orthanc refuses by aborting, or by rejecting the service: either way the step is named."""
-    pacs = make_orthanc(
-        DicomAlwaysAllowFind=False, DicomAlwaysAllowMove=False, DicomAlwaysAllowEcho=False
-    )
+    pacs = make_orthanc(DicomAlwaysAllowFind=False, DicomAlwaysAllowMove=False, DicomAlwaysAllowEcho=False)
     pacs.keep(study(UID, 1, 1))
     pacs.knows(AET, rig.port, **{switch: False})
     rig.node(pacs.address)
