@@ -6,7 +6,6 @@ kill is here and counts; instances that come twice are one in the index.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ class Puller:
             seen = read_exam(connection, int(exam_id)) if exam_id is not None else None
         if node is None:
             raise WorkError(ErrorClass.POISON, "PACS 节点已删除")
-        if exam_id is not None and (seen is None or not pull.wants_pull(seen.exam, seen.reports)):
+        if exam_id is not None and not _is_wanted(task, seen):
             return
         with requestor(node, self._our_side, self._rules.limits, task.check) as pacs:
             try:
@@ -115,7 +114,7 @@ class Puller:
     def _pull(self, task: Task, node: PacsNode, pacs: Requestor, seen: PulledExam | None) -> None:
         found = _find_asked(pacs, task) if seen is None else _find(pacs, seen)
         if not found.studies:
-            if seen is not None and not seen.lacks_images:
+            if seen is not None and not seen.lacks_images and "asked" not in task.payload:
                 return
             raise WorkError(
                 ErrorClass.THEIRS, pull.nothing_found(found.asked, found.refused, found.suggested)
@@ -179,6 +178,11 @@ class Puller:
         at = time.time_ns() // 10**6 + int(self._rules.looks[following - 1] * 1000)
         with self._database.write() as connection:
             ledger.add(connection, [later_look(task.payload, node, following, at)])
+
+
+def _is_wanted(task: Task, seen: PulledExam | None) -> bool:
+    """An exam that changed meanwhile may want no images any more; a person who asks gets what there is."""
+    return seen is not None and ("asked" in task.payload or pull.wants_pull(seen.exam, seen.reports))
 
 
 def _class_of(bad: Sequence[Outcome]) -> ErrorClass:
@@ -269,9 +273,3 @@ def puller(settings: Settings, database: Database, landing: LandingArea, indexer
         store,
         lambda: indexer.backlog == 0,
     )
-
-
-def payload_of(**members: object) -> str:
-    """The payload of a pull a person asks for: node, and one of exam, study, accession, patient with day;
-    series: only these."""
-    return json.dumps({name: value for name, value in members.items() if value})

@@ -20,6 +20,7 @@ from yingqiao.cli.output import (
     show_rows,
     when,
 )
+from yingqiao.cli.pacs_asks import find_command, pull_command, test_command
 from yingqiao.exchange.pacs import (
     CHARSETS,
     NewPacsNode,
@@ -226,3 +227,7 @@ def enable(hospital: str, name: str, settings: Settings) -> None:
     with stores(settings) as opened:
         set_disabled(opened.database, hospital, name, disabled=False)
     click.echo(f"PACS 节点 {name} 已启用")
+
+
+for _asking in (find_command, pull_command, test_command):
+    command.add_command(_asking)

@@ -191,3 +191,45 @@ def present_uids(connection: Connection, study_uid: str, series_uid: str) -> set
     )
     where = (studies.c.study_uid == study_uid) & (series.c.series_uid == series_uid)
     return set(connection.scalars(joined.where(where)))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSeen:
+    """How a pull stands."""
+
+    key: str
+    state: str
+    run: int
+    error_class: str
+    reason: str
+    done: int
+    total: int
+    bytes: int
+    updated_at: int
+
+
+def read_work(connection: Connection, keys: Sequence[str]) -> list[WorkSeen]:
+    """The pulls with these keys, in this order; those never asked for are left out."""
+    columns = (
+        work.c.key,
+        work.c.state,
+        work.c.run,
+        work.c.error_class,
+        work.c.reason,
+        work.c.progress_done,
+        work.c.progress_total,
+        work.c.progress_bytes,
+        work.c.updated_at,
+    )
+    found: dict[str, WorkSeen] = {}
+    for part in chunks(keys):
+        rows = connection.execute(select(*columns).where(work.c.kind == PULL, work.c.key.in_(part)))
+        found |= {row.key: WorkSeen(*row) for row in rows}
+    return [found[key] for key in keys if key in found]
+
+
+def pulls_of(connection: Connection, exam_id: int, hospital_code: str) -> list[WorkSeen]:
+    """An exam's pulls, by node: the first, later looks, those asked for by hand."""
+    nodes = list_nodes(connection, hospital_code)
+    keys = [key_of(exam_id, node.name, look) for node in nodes for look in range(LOOKS_AT_MOST + 1)]
+    return read_work(connection, [*keys, *(key_of(exam_id, node.name) + "!" for node in nodes)])

@@ -23,6 +23,7 @@ from yingqiao.store.queries.headings import (
     SUBMISSION_HEADINGS,
 )
 from yingqiao.store.queries.words import WordError
+from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
 
 Endpoint = Callable[[Request], Response]
@@ -56,6 +57,10 @@ def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute
         Route("/submissions", reading(_submissions)),
         Route("/submissions/{id:int}", reading(_submission)),
         Route("/summary", reading(_summary)),
+        Route("/pacs", reading(pacs.nodes)),
+        pacs.pull_route(database),
+        Route("/pacs/pull", reading(pacs.pull_status)),
+        Route("/pacs/{hospital}/{name}", reading(pacs.node)),
     ]
 
 
