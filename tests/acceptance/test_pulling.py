@@ -60,7 +60,7 @@ def images(number: int, series: int = 2, count: int = 5, **given: Any) -> list[b
 
 def audited(gateway: RunningGateway, number: int, **changes: Any) -> None:
     """An exam and its audited report, pushed by the hospital."""
-    assert gateway.push("/exam-sync", exam(f"N{number}", studyUid="", **changes))["code"] == 1
+    assert gateway.push("/exam-sync", exam(f"N{number}", studyUid=uid(number), **changes))["code"] == 1
     assert gateway.push("/report/sync", report(f"R{number}", f"N{number}"))["code"] == 1
 
 

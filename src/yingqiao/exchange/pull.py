@@ -24,6 +24,7 @@ from enum import StrEnum
 from yingqiao.exchange import link
 from yingqiao.exchange.link import HELD_NAMES, ExamFacts, ReportFacts, StudyFacts
 from yingqiao.exchange.timeline import ReportState, needs_images, report_state
+from yingqiao.exchange.work import STATE_NAMES, WorkState
 
 MANY_STUDIES = 50
 """A number that a PACS answers with more studies than this tells nothing apart: it ignored the key."""
@@ -395,3 +396,15 @@ def meets(query: Query, study: PacsStudy) -> bool:
         dated = not study.study_date or first <= study.study_date <= (last or first)
         return dated and study.patient_id.strip() == query.value
     return study.accession_number in ("", query.value)
+
+
+def words_of(key: str, state: str, reason: str, done: int, total: int) -> str:
+    """One piece of work of an exam as a line of its timeline; `key`: `exam:<id>@<node>[+look|!]`."""
+    node, _, look = key.partition("@")[2].rstrip("!").rpartition("+")
+    named = f"从 PACS 节点 {node or look} "
+    named += "复查是否增加影像" if node else "调取影像"
+    counts = f"，{done}/{total} 幅" if total else ""
+    known = WorkState(state)
+    if known is WorkState.DONE:
+        return f"{named}：完成{counts}"
+    return f"{named}：{STATE_NAMES[known]}{counts}" + (f"；{reason}" if reason else "")

@@ -129,6 +129,11 @@ class Rig:
         with self.database.read() as connection:
             return int(connection.scalar(select(func.count()).select_from(instances)) or 0)
 
+    def landed(self) -> int:
+        """Instances that came, those that came again too."""
+        reader = LandingReader(self.folder / "landing")
+        return sum(1 for segment in reader.segments() for _ in reader.scan(segment))
+
     def exam_state(self, exam_id: int) -> str:
         link_all(self.database)
         with self.database.read() as connection:

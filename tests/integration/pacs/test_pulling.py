@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.pacs.rig import AET, Rig
+from tests.integration.pacs.scripted import ScriptedPacs
 from tests.peers.pacs import ROOT, Dcmqrscp, OrthancPacs, instance, study
-from yingqiao.exchange.pacs import RetrieveBy
+from yingqiao.dicom.query_retrieve.node import Limits
+from yingqiao.exchange.pacs import PacsLimits, RetrieveBy
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.expectations import read
 from yingqiao.store.pacs import get_node
@@ -62,10 +64,9 @@ def test_a_short_study_is_brought_up_to_the_pacs(rig: Rig, make_orthanc: MakeOrt
     rig.pull(exam=exam)
     assert rig.count(UID) == 4
     pacs.keep(images[4:])
-    landed = rig.landing.free_bytes()
     rig.pull(exam=exam, look=1)
-    assert landed
     assert rig.count(UID) == rig.rows() == 12
+    assert rig.landed() == 12, "something was sent again"
     assert [w["payload"].get("look") for w in rig.works()] == [None, 1, 2]
 
 
@@ -206,8 +207,6 @@ def test_what_a_person_asks_for(rig: Rig, make_orthanc: MakeOrthanc):
 
 
 def test_bandwidth_is_kept(rig: Rig, make_orthanc: MakeOrthanc):
-    from yingqiao.exchange.pacs import PacsLimits
-
     pacs = make_orthanc()
     pacs.keep(study(UID, 2, 4, side=64))
     pacs.knows(AET, rig.port)
@@ -215,3 +214,49 @@ def test_bandwidth_is_kept(rig: Rig, make_orthanc: MakeOrthanc):
     exam = rig.audited()
     rig.pull(exam=exam)
     assert rig.count(UID) == 8
+
+
+def scripted(rig: Rig, **given: float) -> ScriptedPacs:
+    pacs = ScriptedPacs(study(UID, 1, 2), (AET, rig.port), **given)
+    rig.node(pacs.address)
+    return pacs
+
+
+def test_a_move_that_is_silent_for_more_than_thirty_seconds(make_rig: Callable[..., Rig]):
+    """Tape libraries take their time; a limit of 30 s between responses, common elsewhere, would end it."""
+    rig = make_rig(limits=Limits(response=120.0))
+    pacs = scripted(rig, silence=31.0)
+    try:
+        pacs.held = pacs.held[:1]
+        rig.pull(exam=rig.audited())
+    finally:
+        pacs.close()
+    assert rig.count(UID) == 1
+    assert pacs.moves == 1
+
+
+def test_a_pacs_that_accepts_a_move_and_never_answers(make_rig: Callable[..., Rig]):
+    rig = make_rig(limits=Limits(response=2.0))
+    pacs = scripted(rig)
+    pacs.stuck.set()
+    exam = rig.audited()
+    try:
+        with pytest.raises(WorkError, match="没有应答") as failure:
+            rig.pull(exam=exam)
+        assert failure.value.error_class is ErrorClass.PASSING
+        pacs.stuck.clear()
+        rig.pull(exam=exam)
+    finally:
+        pacs.close()
+    assert rig.count(UID) == rig.rows() == 2
+
+
+def test_names_in_gb18030_are_read_and_compared(rig: Rig):
+    """昞 ends in the byte of a backslash; patient numbers that differ are outweighed by the equal name."""
+    pacs = ScriptedPacs(study(UID, 1, 2, PatientName="李昞", PatientID="OTHER"), (AET, rig.port))
+    rig.node(pacs.address)
+    try:
+        rig.pull(exam=rig.audited(patient_name="李昞"))
+    finally:
+        pacs.close()
+    assert rig.count(UID) == 2

@@ -17,6 +17,7 @@ from yingqiao.exchange.pull import (
     access_no_queries,
     judge,
     mark_of,
+    meets,
     nothing_found,
     number_queries,
     outcome_of,
@@ -25,6 +26,7 @@ from yingqiao.exchange.pull import (
     suggestions,
     uid_queries,
     wants_pull,
+    words_of,
 )
 
 BY_NUMBER = Query(QueryKind.ACCESSION, "A1")
@@ -189,3 +191,26 @@ def test_what_came_of_it(plan, after: dict[str, int], sent: Sent, result: Result
     assert isinstance(outcome, Outcome)
     assert outcome.result is result
     assert said in outcome.words
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "said"),
+    [
+        ("exam:1@main", "done", "从 PACS 节点 main 调取影像：完成，3/3 幅"),
+        ("exam:1@main+1", "delayed", "从 PACS 节点 main 复查是否增加影像：未到时间，3/3 幅；为何"),
+        ("exam:1@main!", "retrying", "从 PACS 节点 main 调取影像：待重试，3/3 幅；为何"),
+    ],
+)
+def test_a_pull_as_a_line_of_the_timeline(key: str, state: str, said: str):
+    assert words_of(key, state, "为何", 3, 3) == said
+
+
+def test_what_a_person_asks_for_is_met_or_left_out():
+    assert meets(BY_NUMBER, offered())
+    assert meets(BY_NUMBER, offered(accession_number=""))
+    assert not meets(BY_NUMBER, offered(accession_number="B"))
+    day = Query(QueryKind.PATIENT_DAY, "P1", "20260301")
+    assert meets(day, offered())
+    assert not meets(day, offered(study_date="20260302"))
+    assert not meets(day, offered(patient_id="P2"))
+    assert not meets(Query(QueryKind.STUDY_UID, "1.2"), offered())
