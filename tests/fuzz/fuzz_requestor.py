@@ -80,7 +80,7 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports():
-        import tests.unit.dicom.asking
+        import tests.unit.dicom.asking  # noqa: F401
         import yingqiao.dicom.query_retrieve.identifier  # noqa: F401
     atheris.Setup(sys.argv, one_input)
     atheris.Fuzz()

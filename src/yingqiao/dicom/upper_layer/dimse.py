@@ -117,7 +117,7 @@ def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
             raise PduError("command element cut short")
         group, element, length = _ELEMENT.unpack_from(raw, position)
         position += 8
-        if group and found.get(0x0100, b"\0\0")[1] & RESPONSE_BIT >> 8:
+        if group and found.get(0x0100, b"")[1:2] >= b"\x80":
             break  # Orthanc ends a failed C-GET with (0008,0058) in the command set
         if group or position + length > size:
             raise PduError(
