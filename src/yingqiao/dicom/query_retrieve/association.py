@@ -265,7 +265,8 @@ class Association:
             case events.Released():
                 raise Aborted(0, 0, lost=True)
             case events.Send():
-                self._send_action(action)
+                with contextlib.suppress(PeerGone):  # an answer to what is indicated next; that says more
+                    self._send_action(action)
         return None
 
     def _send_action(self, action: Action) -> None:
