@@ -117,9 +117,14 @@ class Association:
         for context_id, (abstract, syntax) in self.contexts.items():
             if abstract == abstract_syntax:
                 return context_id, syntax
-        asked = {c.id for c in self._proposed if c.abstract_syntax == abstract_syntax}
-        results = [c.result for c in self.answer.contexts if c.id in asked]
-        raise ContextRefused({abstract_syntax: results[0] if results else 3})
+        raise ContextRefused({abstract_syntax: self.refusals().get(abstract_syntax, 3)})
+
+    def refusals(self) -> dict[str, int]:
+        """Abstract syntaxes none of whose contexts was accepted → result of the last (PS3.8 table 9-18)."""
+        results = {c.id: c.result for c in self.answer.contexts}
+        accepted = {abstract for abstract, _ in self.contexts.values()}
+        proposed = ((c.abstract_syntax, results.get(c.id, 3)) for c in self._proposed)
+        return {uid: result for uid, result in proposed if uid not in accepted}
 
     def begin(
         self, field: CommandField, abstract_syntax: str, dataset: bytes | None = None, destination: str = ""
