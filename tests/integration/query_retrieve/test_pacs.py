@@ -37,11 +37,11 @@ PLAIN = (
     "MR_small_implicit.dcm",
 )
 COMPRESSED = {
-    "SC_rgb_jpeg.dcm": "+xy",
+    "SC_rgb_jpeg_dcmtk.dcm": "+xy",
     "JPEG-lossy.dcm": "+xx",
     "MR_small_RLE.dcm": "+xr",
     "MR_small_jpeg_ls_lossless.dcm": "+xt",
-    "examples_jpeg2k.dcm": "+xw",
+    "JPEG2000.dcm": "+xw",
 }
 """With the option that makes dcmqrscp take their syntax."""
 NAME = "欧阳^昞區"

@@ -19,9 +19,10 @@ _PLAIN = (
     IMPLICIT_LE,
     "1.2.840.10008.1.2.1.99",  # deflated
 )
+_EXPLICIT_BE = "1.2.840.10008.1.2.2"
 _IMAGE = (
     *_PLAIN,
-    "1.2.840.10008.1.2.2",  # explicit big endian, retired
+    _EXPLICIT_BE,
     "1.2.840.10008.1.2.4.50",  # JPEG baseline
     "1.2.840.10008.1.2.4.51",  # JPEG extended
     "1.2.840.10008.1.2.4.57",  # JPEG lossless
@@ -102,7 +103,11 @@ def proposals(
     """
     batch: list[tuple[str, str]] = []
     for uid in dict.fromkeys(filter(is_storage, sop_classes)):
-        wanted = [(uid, syntax) for syntax in syntaxes_of(uid) if not (compressed_only and syntax in _PLAIN)]
+        wanted = [
+            (uid, syntax)
+            for syntax in syntaxes_of(uid)
+            if not (compressed_only and syntax in (*_PLAIN, _EXPLICIT_BE))
+        ]
         if len(batch) + len(wanted) > MAX_CONTEXTS - 1:
             yield _proposal(get_class_uid, batch)
             batch = []
