@@ -120,6 +120,10 @@ class CompletenessSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, _help("这么久（秒）没有新影像到达才算稳定：之前显示“到达中”，之后才可能是“齐全”", ge=0)
     ] = 600.0
 
+    @property
+    def stable_ms(self) -> int:
+        return int(self.stable_seconds * 1000)
+
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""

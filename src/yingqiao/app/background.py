@@ -18,6 +18,7 @@ from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
+from yingqiao.store.commitments import counts
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
@@ -82,18 +83,27 @@ class Background:
         )
 
     def gauges(self) -> dict[str, float]:
-        counts = self._counts
+        counted = self._counts
         return {
             "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
             "index_queue": float(self._indexer.backlog),
             "linked_rows": float(self._linker.taken),
             "link_rows_set_aside": float(self._linker.set_aside),
             "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
-            "dicom_instances_received": float(counts.instances),
-            "dicom_bytes_received": float(counts.bytes),
-            "dicom_instances_refused": float(counts.refused),
-            "dicom_associations_rejected": float(counts.rejected),
+            "dicom_instances_received": float(counted.instances),
+            "dicom_bytes_received": float(counted.bytes),
+            "dicom_instances_refused": float(counted.refused),
+            "dicom_associations_rejected": float(counted.rejected),
+            **self._commitment_counts(),
         }
+
+    def _commitment_counts(self) -> dict[str, float]:
+        try:
+            with self._stores.database.read() as connection:
+                total, waiting = counts(connection)
+        except StoreUnavailable:
+            return {}
+        return {"commitment_requests": float(total), "commitments_not_told": float(waiting)}
 
     def _make_commitments(self) -> None:
         database = self._stores.database

@@ -82,6 +82,8 @@ _GAUGE_HELP = {
     "link_queue": "待关联的检查、报告与影像数",
     "link_rows_set_aside": "关联时总出错、暂被跳过的检查、报告与影像数；日志事件 link.row_set_aside 有编号",
     "dicom_associations": "当前 DICOM 关联数",
+    "commitment_requests": "存储承诺请求数",
+    "commitments_not_told": "结果尚未送达请求方的存储承诺请求数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",
     "dicom_instances_received": "启动以来确认接收的影像实例数",
