@@ -122,6 +122,8 @@ def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
             raise PduError("command element cut short")
         group, element, length = _ELEMENT.unpack_from(raw, position)
         position += 8
+        if group and found.get(0x0100, b"")[1:2] >= b"\x80":
+            break  # Orthanc ends a failed C-GET with (0008,0058) in the command set
         if group or position + length > size:
             raise PduError(
                 f"command element ({group:04X},{element:04X}) of {length} bytes does not belong here"
