@@ -1,4 +1,5 @@
-"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked."""
+"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked, and
+the work engine."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from yingqiao.app.commitment_runner import CommitmentRunner
-from yingqiao.app.commitments import CommitmentLedger, Reporter
+from yingqiao.app.commitments import commitment_ledger
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
+from yingqiao.app.work import BackgroundWork, Surroundings
 from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
@@ -28,13 +29,13 @@ from yingqiao.store.sources import SourceTable, list_sources
 from yingqiao.web.health import Check, Part
 from yingqiao.web.server import AddressError, parse_address, why_not
 
-PARTS = ("landing", "dicom", "index", "link")
+PARTS = ("landing", "dicom", "index", "link", "work")
 _SOURCES_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Landing area, indexer (recovery first), linker, DICOM receiver; started so, stopped in reverse."""
+    """Landing area, indexer (recovery first), linker, DICOM receiver, work; started so, stopped in reverse."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._settings = settings
@@ -46,8 +47,10 @@ class Background:
         images = ImageIndex(stores.database)
         self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
         self._linker = Linker(stores.database)
+        around = Surroundings(settings, stores, self._landing, self._indexer)
+        self._work = BackgroundWork(around)
         self._counts = DicomCounts()
-        self._make_commitments()
+        self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
 
@@ -55,19 +58,19 @@ class Background:
         """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""
         self._indexer.start()
         self._linker.start()
-        if self._scp is None:
-            return
-        self._runner.start(self._reporter)
-        try:
-            self._port = self._scp.start()
-        except OSError as error:
-            raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+        if self._scp is not None:
+            try:
+                self._port = self._scp.start()
+            except OSError as error:
+                raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+        self._work.start()
 
     def stop(self) -> None:
-        """No new images; those at work finish; what is landed is indexed as far as the database allows."""
+        """No new work, no new images; those at work finish; what is landed is indexed as far as the database
+        allows."""
+        self._work.stop()
         if self._scp is not None:
             self._scp.stop()
-        self._runner.close()
         if not self._indexer.stop():
             _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
         self._linker.close()
@@ -79,7 +82,11 @@ class Background:
 
     def checks(self) -> dict[str, Check]:
         return dict(
-            zip(PARTS, (self._landing_part, self._dicom_part, self._index_part, self._link_part), strict=True)
+            zip(
+                PARTS,
+                (self._landing_part, self._dicom_part, self._index_part, self._link_part, self._work.part),
+                strict=True,
+            )
         )
 
     def gauges(self) -> dict[str, float]:
@@ -95,7 +102,7 @@ class Background:
             "dicom_instances_refused": float(counted.refused),
             "dicom_associations_rejected": float(counted.rejected),
             **self._commitment_counts(),
-        }
+        } | self._work.gauges()
 
     def _commitment_counts(self) -> dict[str, float]:
         try:
@@ -104,17 +111,6 @@ class Background:
         except StoreUnavailable:
             return {}
         return {"commitment_requests": float(total), "commitments_not_told": float(waiting)}
-
-    def _make_commitments(self) -> None:
-        database = self._stores.database
-        self._runner = CommitmentRunner(database)
-        self._commitments = CommitmentLedger(
-            database, self._landing.root, self._indexer, self._runner.hand_over
-        )
-        try:
-            self._reporter = Reporter(database, self._commitments, self._settings.dicom.commitment_peers)
-        except ValueError as error:
-            raise StartError(str(error)) from error
 
     def _make_scp(self) -> StorageScp:
         dicom = self._settings.dicom
