@@ -120,6 +120,10 @@ class CompletenessSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, _help("这么久（秒）没有新影像到达才算稳定：之前显示“到达中”，之后才可能是“齐全”", ge=0)
     ] = 600.0
 
+    @property
+    def stable_ms(self) -> int:
+        return int(self.stable_seconds * 1000)
+
 
 class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """后台工作（[work]）"""

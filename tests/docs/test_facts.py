@@ -49,7 +49,8 @@ def test_the_conformance_statement_has_every_status():
 
 def used() -> set[int]:
     """The statuses that the receiving side names."""
-    text = (ROOT / "src/yingqiao/dicom/store_association.py").read_text("utf-8")
+    files = ("store_association.py", "keeper.py")
+    text = "".join((ROOT / "src/yingqiao/dicom" / name).read_text("utf-8") for name in files)
     return {int(Status[name]) for name in re.findall(r"\bStatus\.([A-Z_]+)\b", text)}
 
 
@@ -70,6 +71,7 @@ def test_the_api_page_has_every_route_and_filter():
         "检查": words.EXAM_WORDS,
         "报告": words.REPORT_WORDS,
         "影像": words.STUDY_WORDS,
+        "存储承诺": words.COMMITMENT_WORDS,
         "提交": words.SUBMISSION_WORDS,
         "汇总": words.SUMMARY_WORDS,
     }

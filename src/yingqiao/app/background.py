@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from yingqiao.app.commitment_runner import CommitmentRunner
-from yingqiao.app.commitments import CommitmentLedger, Reporter
+from yingqiao.app.commitments import commitment_ledger
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
@@ -20,6 +19,7 @@ from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
+from yingqiao.store.commitments import counts
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
@@ -47,9 +47,10 @@ class Background:
         images = ImageIndex(stores.database)
         self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
         self._linker = Linker(stores.database)
-        self._work = BackgroundWork(Surroundings(settings, stores, self._landing, self._indexer))
+        around = Surroundings(settings, stores, self._landing, self._indexer)
+        self._work = BackgroundWork(around)
         self._counts = DicomCounts()
-        self._make_commitments()
+        self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
 
@@ -58,7 +59,6 @@ class Background:
         self._indexer.start()
         self._linker.start()
         if self._scp is not None:
-            self._runner.start(self._reporter)
             try:
                 self._port = self._scp.start()
             except OSError as error:
@@ -71,7 +71,6 @@ class Background:
         self._work.stop()
         if self._scp is not None:
             self._scp.stop()
-        self._runner.close()
         if not self._indexer.stop():
             _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
         self._linker.close()
@@ -91,29 +90,27 @@ class Background:
         )
 
     def gauges(self) -> dict[str, float]:
-        counts = self._counts
+        counted = self._counts
         return {
             "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
             "index_queue": float(self._indexer.backlog),
             "linked_rows": float(self._linker.taken),
             "link_rows_set_aside": float(self._linker.set_aside),
             "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
-            "dicom_instances_received": float(counts.instances),
-            "dicom_bytes_received": float(counts.bytes),
-            "dicom_instances_refused": float(counts.refused),
-            "dicom_associations_rejected": float(counts.rejected),
+            "dicom_instances_received": float(counted.instances),
+            "dicom_bytes_received": float(counted.bytes),
+            "dicom_instances_refused": float(counted.refused),
+            "dicom_associations_rejected": float(counted.rejected),
+            **self._commitment_counts(),
         } | self._work.gauges()
 
-    def _make_commitments(self) -> None:
-        database = self._stores.database
-        self._runner = CommitmentRunner(database)
-        self._commitments = CommitmentLedger(
-            database, self._landing.root, self._indexer, self._runner.hand_over
-        )
+    def _commitment_counts(self) -> dict[str, float]:
         try:
-            self._reporter = Reporter(database, self._commitments, self._settings.dicom.commitment_peers)
-        except ValueError as error:
-            raise StartError(str(error)) from error
+            with self._stores.database.read() as connection:
+                total, waiting = counts(connection)
+        except StoreUnavailable:
+            return {}
+        return {"commitment_requests": float(total), "commitments_not_told": float(waiting)}
 
     def _make_scp(self) -> StorageScp:
         dicom = self._settings.dicom

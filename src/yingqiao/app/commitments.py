@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
+from yingqiao.app.folder import StartError
 from yingqiao.dicom.commitment.reporting import report
 from yingqiao.dicom.query_retrieve.errors import NodeError
 from yingqiao.dicom.query_retrieve.node import Node
@@ -24,6 +25,12 @@ from yingqiao.store.commitments import Request
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import pacs_nodes
+from yingqiao.store.work.actions import Action, Order, act
+from yingqiao.store.work.ledger import add, find
+
+if TYPE_CHECKING:
+    from yingqiao.app.work import Surroundings
+    from yingqiao.store.work.task import Handler
 
 KIND = "commitment"
 HERE_FIRST_MS = 30_000
@@ -32,8 +39,6 @@ INDEX_S = 60.0
 """Instances that came and are not indexed are waited for, for so long a try."""
 _POLL_S = 0.2
 _log = structlog.get_logger(__name__)
-HandOver = Callable[[Connection, Sequence[NewWork]], object]
-"""Asks for work in the caller's transaction."""
 
 
 class Index(Protocol):
@@ -48,12 +53,14 @@ class Index(Protocol):
 class CommitmentLedger:
     """`dicom.commitment.scp.Commitments` on the database. Used by association threads."""
 
-    def __init__(self, database: Database, landing: Path, index: Index, hand_over: HandOver) -> None:
-        """`landing`: the folder of landing files."""
+    def __init__(
+        self, database: Database, landing: Path, index: Index, wake: Callable[[], None] = lambda: None
+    ) -> None:
+        """`landing`: the folder of landing files. `wake` is told that there is work."""
         self._database = database
         self._landing = landing
         self._index = index
-        self._hand_over = hand_over
+        self._wake = wake
 
     def keep(self, asked: Asked) -> int:
         """The request and the work of telling its result, in one durable transaction. Raises Unavailable."""
@@ -61,7 +68,7 @@ class CommitmentLedger:
             with self._database.write() as connection:
                 number, hospital_code = ledger.keep(connection, asked)
                 later = time.time_ns() // 1_000_000 + HERE_FIRST_MS
-                self._hand_over(connection, [_work(number, hospital_code, asked.requester_aet, later)])
+                add(connection, [_work(number, hospital_code, asked.requester_aet, later)])
         except StoreUnavailable as error:
             raise Unavailable from error
         _log.info(
@@ -101,8 +108,9 @@ class CommitmentLedger:
         """Whatever happens here, the work asked for with the request is done some time later."""
         try:
             with self._database.write() as connection:
-                asked = ledger.requesters(connection, numbers)
-                self._hand_over(connection, [_work(*one, 0) for one in asked])
+                found = [find(connection, KIND, str(number)) for number in numbers]
+                act(connection, Order(Action.RETRY), [one for one in found if one is not None])
+            self._wake()
         except StoreUnavailable:
             _log.warning("dicom.commitment_later", numbers=numbers)
 
@@ -118,6 +126,22 @@ class CommitmentLedger:
 
     def _is_kept(self, segment: str) -> bool:
         return (self._landing / segment).is_file()
+
+
+def commitment_ledger(around: Surroundings, wake: Callable[[], None] = lambda: None) -> CommitmentLedger:
+    """The ledger of requests of this gateway."""
+    return CommitmentLedger(around.stores.database, around.landing.root, around.indexer, wake)
+
+
+def handler(around: Surroundings) -> Handler:
+    """Does work of this kind. Raises StartError for an address that cannot be read."""
+    try:
+        reporter = Reporter(
+            around.stores.database, commitment_ledger(around), around.settings.dicom.commitment_peers
+        )
+    except ValueError as error:
+        raise StartError(str(error)) from error
+    return lambda task: reporter.tell(int(task.key), task.check)
 
 
 def _lacks(verdict: Verdict) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yingqiao.app import commitments
 from yingqiao.app.folder import database_of, read_or_make_secret
 from yingqiao.app.pulling import puller
 from yingqiao.app.stores import Stores
@@ -45,7 +46,10 @@ Timer = tuple[float, str, Callable[[], None]]
 
 def handlers(around: Surroundings) -> Mapping[str, Handler]:
     """Kind -> handler."""
-    return {PULL: puller(around.settings, around.stores.database, around.landing, around.indexer)}
+    return {
+        PULL: puller(around.settings, around.stores.database, around.landing, around.indexer),
+        commitments.KIND: commitments.handler(around),
+    }
 
 
 def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it

@@ -20,6 +20,7 @@ COMMANDS = {
     "studies": "影像：列表与详情",
     "pacs": "PACS 节点：登记、检测、查询、调取影像",
     "work": "后台工作：查看、暂停、重放",
+    "commitments": "存储承诺：请求与结果",
     "hospital": "医院侧：模拟医院",
 }
 

@@ -164,19 +164,6 @@ def note_failure(connection: Connection, number: int, reason: str) -> None:
     connection.execute(update(commitments).where(commitments.c.id == number).values(values))
 
 
-def unreported(connection: Connection, limit: int = 10_000) -> list[int]:
-    """Numbers of requests whose result was not told yet, oldest first."""
-    c = commitments.c
-    return list(connection.scalars(select(c.id).where(c.notified_at.is_(None)).order_by(c.id).limit(limit)))
-
-
-def requesters(connection: Connection, numbers: Sequence[int]) -> list[tuple[int, str, str]]:
-    """(number, hospital, requester's AE title) of those not told yet."""
-    c = commitments.c
-    wanted = select(c.id, c.hospital_code, c.requester_aet).where(c.id.in_(numbers), c.notified_at.is_(None))
-    return [(row[0], row[1], row[2]) for row in connection.execute(wanted.order_by(c.id))]
-
-
 def counts(connection: Connection) -> tuple[int, int]:
     """(requests kept, those whose result was not told yet)."""
     total = connection.scalar(select(func.count()).select_from(commitments)) or 0

@@ -15,6 +15,7 @@ from yingqiao.exchange.completeness import ImagesState
 from yingqiao.exchange.model import Outcome
 from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.exchange.work import ErrorClass, Priority, WorkState
+from yingqiao.store.queries.commitments import CommitmentFilter
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
 from yingqiao.store.queries.reports import ReportFilter
@@ -227,6 +228,15 @@ WORK_WORDS = (
     Word("dueFrom", "--due-from", "due.start", _from_ms, "下次可做时间起，北京时间"),
     Word("dueTo", "--due-to", "due.end", _to_ms, "下次可做时间止（只写日期则含当日）"),
 )
+COMMITMENT_WORDS = (
+    Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
+    Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
+    Word("transactionUid", "--transaction", "transaction_uid", _text, "Transaction UID"),
+    Word("told", "--told", "told", _flag, "结果已送达：true 或 false"),
+    Word("failed", "--failed", "failed", _flag, "有不能承诺的实例：true 或 false"),
+    Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
+    Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
+)
 SUMMARY_WORDS = (
     _HOSPITAL,
     Word("from", "--from", "start", _from_ms, "从哪一天（首次收到，北京时间）"),
@@ -253,6 +263,10 @@ def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:
 
 def work_filter(given: Mapping[str, str]) -> WorkFilter:
     return WorkFilter(**members(WORK_WORDS, given))
+
+
+def commitment_filter(given: Mapping[str, str]) -> CommitmentFilter:
+    return CommitmentFilter(**members(COMMITMENT_WORDS, given))
 
 
 def members(words: tuple[Word, ...], given: Mapping[str, str]) -> dict[str, Any]:
