@@ -20,7 +20,7 @@ from yingqiao.exchange.work import OVER_STATES, WorkState
 from yingqiao.settings import Settings
 from yingqiao.store.expectations import read_present
 from yingqiao.store.landing import LandingReader
-from yingqiao.store.pacs import PacsNode
+from yingqiao.store.pacs import PacsNode, learn
 from yingqiao.store.pulls import WorkSeen, read_work
 
 _FIND_LIMITS = Limits(connect=5.0, association=10.0, response=120.0, operation=600.0)
@@ -91,11 +91,15 @@ def find(settings: Settings, stores: Stores, node: PacsNode, query: Query) -> li
 def examine(
     settings: Settings, stores: Stores, node: PacsNode, asked: Query | None, tell: Callable[[Finding], None]
 ) -> Diagnosis:
-    """Tests every link to a node; `tell` hears each finding as it is made."""
+    """Tests every link to a node; `tell` hears each finding as it is made. A C-MOVE that works is tried again
+    by later pulls, whatever was learned before."""
     listen = dicom_of(settings, stores.folder)
     host = listen.partition("@")[2].rpartition(":")[0].strip("[]")
     watch = ArrivalWatch(stores.database, LandingReader(stores.folder.landing))
-    return Doctor(node, our_side_of(listen), host, watch, LIMITS).examine(asked, tell)
+    diagnosis = Doctor(node, our_side_of(listen), host, watch, LIMITS).examine(asked, tell)
+    if node.options.learned and diagnosis.moves:
+        learn(stores.database, node, "")
+    return diagnosis
 
 
 def wait_for(stores: Stores, keys: Sequence[str], tell: Callable[[WorkSeen], None]) -> list[WorkSeen]:

@@ -43,6 +43,7 @@ from yingqiao.exchange.pull import (
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.settings import Settings
 from yingqiao.store.database import Database
+from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.expectations import read_present, tell
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
@@ -97,6 +98,12 @@ class Puller:
 
     def __call__(self, task: Task) -> None:
         """One try. Raises WorkError, Interrupted."""
+        try:
+            self._try(task)
+        except StoreUnavailable as error:
+            raise WorkError(ErrorClass.OURS, "数据库暂时不可用，稍后继续") from error
+
+    def _try(self, task: Task) -> None:
         with self._database.read() as connection:
             node = find_node(connection, task.hospital_code, str(task.payload.get("node", "")))
             exam_id = task.payload.get("exam")
@@ -158,9 +165,7 @@ class Puller:
     def _conclude(self, task: Task, node: PacsNode, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             facts = {"expected": outcome.expected, "present": outcome.present}
-            _log.info(
-                "pull.study", study=outcome.study_uid, result=str(outcome.result), node=node.name, **facts
-            )
+            _log.info("pull.study", work=task.id, result=str(outcome.result), node=node.name, **facts)
         bad = [outcome for outcome in outcomes if outcome.result not in (Result.ALREADY, Result.COMPLETE)]
         if bad:
             raise WorkError(_class_of(bad), "；".join(outcome.words for outcome in bad[:3]))
@@ -187,7 +192,7 @@ def _is_wanted(task: Task, seen: PulledExam | None) -> bool:
 
 def _class_of(bad: Sequence[Outcome]) -> ErrorClass:
     """Nothing arriving is for the PACS's side to mend; what is merely short comes by trying again."""
-    theirs = all(outcome.result in (Result.NOWHERE, Result.NOT_SENT) for outcome in bad)
+    theirs = all(outcome.result is not Result.SHORT for outcome in bad)
     return ErrorClass.THEIRS if theirs else ErrorClass.PASSING
 
 

@@ -20,6 +20,7 @@ from yingqiao.exchange import pull
 from yingqiao.exchange.doctor import Parties, Step
 from yingqiao.exchange.pacs import RetrieveBy
 from yingqiao.exchange.pull import Outcome, Result, Sent, StudyPlan, WantedSeries
+from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.database import Database
 from yingqiao.store.expectations import read_present
 from yingqiao.store.pacs import PacsNode, learn
@@ -116,9 +117,21 @@ class Retriever:
         sent = Sent()
         for unit in self._units(plan):
             self._task.check()
+            self._require_room()
             sent = self._retrieve(unit, step, sent, before, total)
             self._pace(plan.study_uid)
+        if sent.failed:
+            self._require_room()
         return pull.outcome_of(plan, self._wait(plan), sent)
+
+    def _require_room(self) -> None:
+        """What we cannot take is not to be asked for, and its not coming is not the node's fault."""
+        if self._store.is_behind():
+            raise WorkError(ErrorClass.OURS, "索引落后太多，稍后继续调取")
+        try:
+            self._store.landing.ensure_room(0)
+        except OSError as error:
+            raise WorkError(ErrorClass.OURS, "本机磁盘空间不足，腾出空间后自动继续调取") from error
 
     def _units(self, plan: StudyPlan) -> Iterator[Unit]:
         """The whole study where nothing is here; else by series; of a series that lacks some, those alone."""

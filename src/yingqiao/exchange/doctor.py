@@ -401,6 +401,11 @@ class Diagnosis:
         passed = {f.step for f in self.findings if f.mark is Mark.PASSED}
         return Step.FIND in passed and bool(passed & {Step.MOVE, Step.GET})
 
+    @property
+    def moves(self) -> bool:
+        """Whether C-MOVE brought an image to us."""
+        return any(f.step is Step.MOVE and f.mark is Mark.PASSED for f in self.findings)
+
     def summary(self) -> str:
         return summary(self.findings)
 

@@ -20,11 +20,12 @@ from yingqiao.exchange.pacs import (
     checked,
     destination_of,
 )
+from yingqiao.exchange.timeline import ExamState
 from yingqiao.exchange.windows import WindowError
 from yingqiao.exchange.work import OPEN_STATES, WorkState
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
-from yingqiao.store.schema import hospitals, pacs_nodes, work, work_destinations
+from yingqiao.store.schema import exams, hospitals, pacs_nodes, work, work_destinations
 from yingqiao.store.work.destinations import ensure, hold, resume
 
 DISABLED = "PACS 节点已停用"
@@ -59,6 +60,7 @@ def add_node(database: Database, node: NewPacsNode) -> PacsNode:
         with database.write() as connection:
             _ensure_line(connection, node, destination)
             connection.execute(insert(pacs_nodes).values(_row(node, destination)))
+            _catch_up(connection, node.hospital_code)
             return get_node(connection, node.hospital_code, node.name)
     except IntegrityError as error:
         raise HospitalError(f"医疗机构 {node.hospital_code} 已有 PACS 节点 {node.name}") from error
@@ -144,6 +146,13 @@ def set_disabled(database: Database, hospital_code: str, name: str, *, disabled:
             hold(connection, node.destination, DISABLED)
         elif node.disabled:
             resume(connection, node.destination)
+            _catch_up(connection, hospital_code)
+
+
+def _catch_up(connection: Connection, hospital_code: str) -> None:
+    """Exams that wait for images are looked at again: a report audited before there was a node counts too."""
+    waiting = (exams.c.state == str(ExamState.WAITING_IMAGES)) & (exams.c.hospital_code == hospital_code)
+    connection.execute(update(exams).where(waiting).values(link_due=True))
 
 
 def plain_node(node: PacsNode) -> Mapping[str, Any]:

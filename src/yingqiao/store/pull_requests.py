@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -65,9 +66,15 @@ def nodes_of(connection: Connection, hospital_code: str, name: str = "") -> Sequ
 def ask(connection: Connection, hospital_code: str, wanted: Wanted) -> list[str]:
     """Asks for the pulls, one a node; their keys in the ledger of work. Raises HospitalError."""
     nodes = nodes_of(connection, hospital_code, wanted.node)
+    if any(node.disabled for node in nodes):
+        raise HospitalError(f"PACS 节点 {wanted.node} 已停用，先用 pacs enable 恢复")
     asked = [_work(connection, hospital_code, wanted, node) for node in nodes]
     ledger.add(connection, asked)
     return [one.key for one in asked]
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _work(connection: Connection, hospital_code: str, wanted: Wanted, node: PacsNode) -> NewWork:
@@ -86,10 +93,11 @@ def _work(connection: Connection, hospital_code: str, wanted: Wanted, node: Pacs
         query = wanted.query()
         name = {"accession": "accession", "study-uid": "study", "patient-day": "patient"}[query.kind]
         members |= {name: query.value} | ({"day": query.day} if query.day else {})
-        key = f"{name}:{hospital_code}:{query.value}{':' + query.day if query.day else ''}@{node.name}"
+        told = f"{hospital_code}|{query.value}|{query.day}"
+        key = f"{name}:{_short(told)}@{node.name}"  # keys are logged; whose images they are is not
     if wanted.series:
         members["series"] = list(wanted.series)
-        key += f"/{','.join(wanted.series)}"
+        key += f"/{_short(','.join(wanted.series))}"
     return NewWork(
         PULL, key, hospital_code, node.destination, Priority.MANUAL, json.dumps(members, ensure_ascii=False)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -260,3 +261,27 @@ def test_names_in_gb18030_are_read_and_compared(rig: Rig):
     finally:
         pacs.close()
     assert rig.count(UID) == 2
+
+
+def test_a_full_disk_is_ours_and_passes(rig: Rig, make_orthanc: MakeOrthanc):
+    """Nothing is asked for while it cannot be kept; freed, it comes."""
+    known_orthanc(make_orthanc, rig, study(UID, 1, 2))
+    exam = rig.audited()
+    rig.landing._reserve_bytes = 2**62
+    with pytest.raises(WorkError, match="磁盘") as failure:
+        rig.pull(exam=exam)
+    assert failure.value.error_class is ErrorClass.OURS
+    rig.landing._reserve_bytes = 0
+    time.sleep(0.5)
+    rig.pull(exam=exam)
+    assert rig.count(UID) == 2
+
+
+def test_a_study_of_many_instances(rig: Rig, make_orthanc: MakeOrthanc):
+    """1,000 instances, 3 of which come to the PACS later: those three alone are asked for."""
+    pacs = known_orthanc(make_orthanc, rig, study(UID, 1, 997))
+    exam = rig.audited()
+    rig.pull(exam=exam)
+    pacs.keep([instance(UID, 1, number) for number in range(998, 1001)])
+    rig.pull(exam=exam, look=1)
+    assert rig.count(UID) == rig.landed() == 1000

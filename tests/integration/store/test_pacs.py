@@ -160,6 +160,18 @@ def test_nothing_is_asked_without_a_node_or_an_audit(database: Database, world: 
     assert pulls(database) == []
 
 
+def test_a_new_node_catches_up_with_what_waits(database: Database, world: World):
+    """Reports audited before the hospital had a node get their images too."""
+    world.exam()
+    world.report()
+    world.exam(ris_study_id="RIS2")
+    link_all(database)
+    assert pulls(database) == []
+    add_node(database, node())
+    link_all(database)
+    assert [key for key, *_ in pulls(database)] == ["exam:1@main"]
+
+
 def test_a_disabled_node_is_asked_for_nothing_and_its_line_is_held(database: Database, world: World):
     add_node(database, node())
     set_disabled(database, HOSPITAL, "main", disabled=True)
@@ -172,7 +184,6 @@ def test_a_disabled_node_is_asked_for_nothing_and_its_line_is_held(database: Dat
     assert line is not None
     assert line.held
     set_disabled(database, HOSPITAL, "main", disabled=False)
-    relink_all(database)
     link_all(database)
     assert len(pulls(database)) == 1
 
