@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -96,10 +97,21 @@ def examine(
     listen = dicom_of(settings, stores.folder)
     host = listen.partition("@")[2].rpartition(":")[0].strip("[]")
     watch = ArrivalWatch(stores.database, LandingReader(stores.folder.landing))
-    diagnosis = Doctor(node, our_side_of(listen), host, watch, LIMITS).examine(asked, tell)
+    own_tls = _own_tls(settings) if settings.dicom.tls_certificate else None
+    diagnosis = Doctor(node, our_side_of(listen), host, watch, LIMITS, own_tls).examine(asked, tell)
     if node.options.learned and diagnosis.moves:
         learn(stores.database, node, "")
     return diagnosis
+
+
+def _own_tls(settings: Settings) -> ssl.SSLContext:
+    """To our own receiver, which need not prove to us who it is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if settings.dicom.tls_clients:
+        context.load_cert_chain(settings.dicom.tls_certificate, settings.dicom.tls_key or None)
+    return context
 
 
 def wait_for(stores: Stores, keys: Sequence[str], tell: Callable[[WorkSeen], None]) -> list[WorkSeen]:

@@ -7,6 +7,7 @@ in the landing area.
 from __future__ import annotations
 
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -106,13 +107,15 @@ class Doctor:
         listens_on: str,
         watch: ArrivalWatch,
         limits: Limits = LIMITS,
+        own_tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`listens_on`: the host our receiver listens on."""
+        """`listens_on`: the host our receiver listens on; `own_tls`: how to speak to it when it wants TLS."""
         self._node = node
         self._our_side = our_side
         self._listens_on = listens_on
         self._watch = watch
         self._limits = limits
+        self._own_tls = own_tls
 
     def examine(
         self, asked: Query | None = None, tell: Callable[[Finding], None] = lambda _: None
@@ -207,7 +210,7 @@ class Doctor:
         node = Node(address, ours.port, ours.ae_title, self._node.address.ae_title)
         began = time.monotonic()
         try:
-            with Requestor(node, self._limits) as own:
+            with Requestor(node, self._limits, self._own_tls) as own:
                 own.echo()
             finding = course.passed(Step.BACK, f"告诉 PACS 厂商：{ours.words()}")
         except NodeError as error:

@@ -115,11 +115,14 @@ class Retriever:
 
     def _by(self, plan: StudyPlan, before: int, total: int, step: Step) -> Outcome:
         sent = Sent()
-        for unit in self._units(plan):
-            self._task.check()
-            self._require_room()
-            sent = self._retrieve(unit, step, sent, before, total)
-            self._pace(plan.study_uid)
+        try:
+            for unit in self._units(plan):
+                self._task.check()
+                self._require_room()
+                sent = self._retrieve(unit, step, sent, before, total)
+                self._pace(plan.study_uid)
+        except NodeError as error:
+            raise work_error(step, error, self._parties()) from error
         if sent.failed:
             self._require_room()
         return pull.outcome_of(plan, self._wait(plan), sent)

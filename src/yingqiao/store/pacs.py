@@ -22,10 +22,9 @@ from yingqiao.exchange.pacs import (
 )
 from yingqiao.exchange.timeline import ExamState
 from yingqiao.exchange.windows import WindowError
-from yingqiao.exchange.work import OPEN_STATES, WorkState
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
-from yingqiao.store.schema import exams, hospitals, pacs_nodes, work, work_destinations
+from yingqiao.store.schema import exams, hospitals, pacs_nodes, work_destinations
 from yingqiao.store.work.destinations import ensure, hold, resume
 
 DISABLED = "PACS 节点已停用"
@@ -124,16 +123,17 @@ def remove_node(database: Database, hospital_code: str, name: str) -> int:
 
     Raises HospitalError, StoreUnavailable.
     """
+    from yingqiao.store.work.actions import (
+        Action,
+        Order,
+        act_on_all,
+    )  # they show exams, which show their pulls
+    from yingqiao.store.work.queries import WorkFilter
+
     with database.write() as connection:
         node = get_node(connection, hospital_code, name)
         connection.execute(delete(pacs_nodes).where(pacs_nodes.c.id == node.id))
-        waiting = [str(state) for state in sorted(OPEN_STATES)]
-        mine = (work.c.destination == node.destination) & work.c.state.in_(waiting)
-        now = time.time_ns() // 10**6
-        gone = update(work).where(mine).values(
-            state=str(WorkState.CANCELLED), reason="PACS 节点已删除", finished_at=now, updated_at=now
-        )  # fmt: skip
-        return connection.execute(gone).rowcount
+    return act_on_all(database, Order(Action.CANCEL), WorkFilter(destination=node.destination))
 
 
 def set_disabled(database: Database, hospital_code: str, name: str, *, disabled: bool) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.integration.pacs.rig import AET, Rig, trouble
 from tests.peers.dcmtk import free_port
@@ -253,3 +262,73 @@ def test_our_receiver_checks_its_title(make_rig: Callable[..., Rig], make_orthan
     pacs = make_orthanc()
     rig.node(pacs.address, calling_aet="ANOTHER")
     assert trouble(rig.examine(), Step.BACK) is Trouble.OWN_AET
+
+
+@contextlib.contextmanager
+def encrypted(folder: Path, **context: Any) -> Iterator[tuple[int, Path]]:
+    """A TLS port with a certificate signed by itself, and that certificate's file."""
+    certificate, key = self_signed(folder)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    if context.get("wants_clients"):
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with contextlib.suppress(OSError), tls.wrap_socket(connection, server_side=True) as wire:
+                        wire.recv(1024)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], certificate
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pacs.hospital")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "pacs.pem", folder / "pacs.key"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return certificate, secret
+
+
+def test_a_certificate_nobody_here_trusts(rig: Rig, tmp_path: Path):
+    with encrypted(tmp_path) as (port, _):
+        rig.node(f"PACS@127.0.0.1:{port}", options=PacsOptions(tls=True))
+        diagnosis = rig.examine()
+    assert trouble(diagnosis, Step.TLS) is Trouble.TLS_UNTRUSTED
+    assert "--tls-ca" in diagnosis.summary()
+
+
+def test_a_certificate_for_another_name(rig: Rig, tmp_path: Path):
+    """Trusted, but it names no host we know: --tls-any-name is what hospitals need."""
+    with encrypted(tmp_path) as (port, certificate):
+        rig.node(f"PACS@127.0.0.1:{port}", options=PacsOptions(tls=True, tls_ca=str(certificate)))
+        assert trouble(rig.examine(), Step.TLS) is Trouble.TLS_UNTRUSTED
+        options = PacsOptions(tls=True, tls_ca=str(certificate), tls_any_name=True)
+        rig.node(f"PACS@127.0.0.1:{port}", "again", options=options)
+        diagnosis = rig.examine("again")
+    assert marks(diagnosis)[Step.TLS] is Mark.PASSED
+    assert marks(diagnosis)[Step.ASSOCIATION] is Mark.FAILED
+
+
+def test_own_files_that_are_not_there(rig: Rig, make_dcmqrscp: MakeDcmqrscp):
+    pacs = make_dcmqrscp()
+    rig.node(pacs.address, options=PacsOptions(tls=True, tls_ca="/nowhere/ca.pem"))
+    assert trouble(rig.examine(), Step.TLS) is Trouble.TLS_OWN_FILES
