@@ -23,7 +23,7 @@ from yingqiao.store.commitments import counts
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
-from yingqiao.store.landing import LandingArea, LandingError
+from yingqiao.store.landing import LandingArea, LandingError, segment_number
 from yingqiao.store.linkage import Linker
 from yingqiao.store.sources import SourceTable, list_sources
 from yingqiao.web.health import Check, Part
@@ -45,6 +45,7 @@ class Background:
         except LandingError as error:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
         images = ImageIndex(stores.database)
+        self._refuse_known_numbers(images)
         self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
         self._linker = Linker(stores.database)
         around = Surroundings(settings, stores, self._landing, self._indexer)
@@ -53,6 +54,18 @@ class Background:
         self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
+
+    def _refuse_known_numbers(self, images: ImageIndex) -> None:
+        """A landing area restored from before the database's backup must not use a name again: the index
+        would take a new image for one it has."""
+        try:
+            known = images.progress()
+        except StoreUnavailable as error:
+            raise StartError("数据库不可用，无法核对落地区", unavailable=True) from error
+        self._landing.begin_after(max(map(segment_number, known), default=0))
+        missing = known.keys() - self._landing.segments().keys()
+        if missing:
+            _log.error("landing.files_missing", count=len(missing), first=min(missing))
 
     def start(self) -> None:
         """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""

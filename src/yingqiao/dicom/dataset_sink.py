@@ -12,6 +12,10 @@ from yingqiao.exchange.model import Arrival
 _TRIM_ABOVE = 1 << 20
 
 
+class TooLarge(OSError):  # noqa: N818 what the sender is told
+    """More bytes than an instance may have: it will never fit."""
+
+
 class DatasetSink:
     """A `framer.Sink`. The buffer's pages exist only once used, so many associations with small instances
     cost little.
@@ -65,7 +69,7 @@ class DatasetSink:
         if self._used > self._most_used:
             self._most_used = self._used
         if self.total > self._max_instance_bytes and not self._dropping:
-            self._fail(OSError("the instance is larger than allowed"))
+            self._fail(TooLarge(f"larger than the {self._max_instance_bytes} bytes allowed"))
 
     def finish_large(self) -> LargeWriter | None:
         """The large instance's writer with every byte in it, or None when the dataset was not large or

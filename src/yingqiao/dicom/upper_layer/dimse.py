@@ -46,6 +46,8 @@ class Status(IntEnum):
     UNRECOGNIZED_OPERATION = 0x0211
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
+    NEVER_FITS = 0xC001
+    """Larger than an instance may be. Of table B.2-1 only the Cxxx do not invite to try again, as A7xx does."""
 
 
 @dataclass(frozen=True, slots=True)
