@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+from yingqiao.exchange.model import Arrival, InstanceFacts, Laid, LandedInstance, Place
 
 Bytes = bytes | bytearray | memoryview
 ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
@@ -21,7 +21,9 @@ class LargeWriter(Protocol):
 
     def write(self, data: Bytes) -> None: ...
 
-    def finish(self) -> Place: ...
+    def finish(self, digest: bytes) -> Place:
+        """Durable now; `digest` is the SHA-256 of what was written."""
+        ...
 
     def discard(self) -> None: ...
 
@@ -31,9 +33,14 @@ class Landing(Protocol):
     then answers A700.
     """
 
+    headroom: int
+    """Bytes left free before the prefix in the memory given to `append`."""
+
     def ensure_room(self, size: int) -> None: ...
 
-    def append(self, arrival: Arrival, prefix: Bytes, dataset: Bytes) -> Any: ...
+    def append(self, arrival: Arrival, laid: Laid, *, at_once: bool = False) -> Any:
+        """Without `at_once` the memory must stay as it is until `flush`, which may write it."""
+        ...
 
     def flush(self, pending: Sequence[Any]) -> None: ...
 

@@ -79,7 +79,6 @@ class StoreAssociation:
         self._began = self._since = self._message_began = time.monotonic()
         self._answers: list[_Answer] = []
         self._arrival: Arrival | None = None
-        self._head = b""
         self._refusal: tuple[int, str] | None = None
 
     def serve(self) -> None:
@@ -200,8 +199,7 @@ class StoreAssociation:
         if self._refusal is None and command.field == CommandField.C_STORE_RQ:
             self._arrival = self._new_arrival(context_id, command)
         if command.has_dataset:
-            self._head = part10_head(self._arrival) if self._arrival else b""
-            self._sink.begin(self._arrival, self._head)
+            self._sink.begin(self._arrival, part10_head(self._arrival) if self._arrival else b"")
             self._machine.receive_into(self._sink)
         elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
             self._answer(context_id, command, 0)
@@ -270,14 +268,15 @@ class StoreAssociation:
         answer.arrival = arrival
         if large is not None:
             try:
-                answer.place = large.finish()
+                answer.place = large.finish(sink.digest)
             except OSError:
                 large.discard()
                 raise
             return
-        with sink.dataset as dataset:
-            answer.pending = self._service.landing.append(arrival, self._head, dataset)
-            if self._window > 1:  # the buffer is used again before the flush
+        reused = self._window > 1  # the next dataset may overwrite this one before the flush
+        answer.pending = self._service.landing.append(arrival, sink.laid, at_once=reused)
+        if reused:
+            with sink.dataset as dataset:
                 answer.facts = self._facts_of(arrival, dataset)
 
     def _settle(self) -> None:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.helpers.laid import lay
 from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance
 from yingqiao.store.indexer import Indexer, Progress
 from yingqiao.store.landing import LandingArea
@@ -47,7 +48,7 @@ class Gateway:
 
     def receive(self, uid, submit=True):
         arrival = Arrival(1, "CT", "Y", "10.0.0.1", "1.2.840.10008.1.2.1", "1.2", uid)
-        pending = self.area.append(arrival, b"", uid.encode() * 300)
+        pending = self.area.append(arrival, lay(b"", uid.encode() * 300))
         self.area.flush([pending])
         if submit:
             p = pending.place

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.laid import lay
 from yingqiao.exchange.model import Arrival
 from yingqiao.store import landing_format
 from yingqiao.store.landing import LandingArea, LandingError, LandingFull
@@ -29,7 +30,7 @@ def area(tmp_path):
 
 
 def keep(area, dataset, arrival=ARRIVAL):
-    pending = area.append(arrival, PREFIX, dataset)
+    pending = area.append(arrival, lay(PREFIX, dataset))
     area.flush([pending])
     return pending.place
 
@@ -63,7 +64,7 @@ def test_a_torn_tail_hides_nothing_that_came_before(area, cut):
     """A power cut may leave any part of what was not yet flushed."""
     kept = [bytes([n]) * 6000 for n in range(3)]
     place = [keep(area, d) for d in kept][-1]
-    torn = area.append(ARRIVAL, PREFIX, b"t" * 12_000).place
+    torn = area.append(ARRIVAL, lay(PREFIX, b"t" * 12_000), at_once=True).place
     path = area.root / place.segment
     os.truncate(path, torn.offset + torn.length - cut)
     assert [d for _, d in found(area)] == kept
@@ -119,7 +120,7 @@ def test_a_large_instance_has_a_file_of_its_own(area):
     writer.write(b"a" * 100_000)
     writer.write(b"b" * 10)
     assert area.segments() == {}
-    place = writer.finish()
+    place = writer.finish(hashlib.sha256(b"a" * 100_000 + b"b" * 10).digest())
     assert place.segment.startswith("big-")
     assert found(area) == [(ARRIVAL, b"a" * 100_000 + b"b" * 10)]
     assert area.read(place.segment, place.offset, place.length)[len(PREFIX) :].endswith(b"b" * 10)
@@ -185,7 +186,7 @@ def test_the_reserve_is_kept(tmp_path):
     """A700 comes before the disk is full."""
     area = LandingArea(tmp_path / "landing", reserve_bytes=1 << 60)
     with pytest.raises(LandingFull):
-        area.append(ARRIVAL, PREFIX, b"a" * 100)
+        area.append(ARRIVAL, lay(PREFIX, b"a" * 100))
     with pytest.raises(LandingFull):
         area.open_large(ARRIVAL, PREFIX)
     assert area.segments() == {}
@@ -203,7 +204,7 @@ def test_after_a_failed_flush_nobody_is_told_durable(tmp_path):
 
     area = LandingArea(tmp_path / "landing", reserve_bytes=0, fdatasync=failing)
     first = keep(area, b"a" * 100)
-    one, two = (area.append(ARRIVAL, PREFIX, b"b" * 100) for _ in range(2))
+    one, two = (area.append(ARRIVAL, lay(PREFIX, b"b" * 100)) for _ in range(2))
     broken.append(True)
     with pytest.raises(LandingError):
         area.flush([one])
@@ -238,4 +239,4 @@ def test_only_landing_files_are_read(area):
 
 def test_a_text_too_long_is_refused(area):
     with pytest.raises(ValueError, match="65"):
-        area.append(replace(ARRIVAL, sop_instance_uid="1" * 65), PREFIX, b"abc")
+        area.append(replace(ARRIVAL, sop_instance_uid="1" * 65), lay(PREFIX, b"abc"))

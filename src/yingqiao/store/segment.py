@@ -1,0 +1,200 @@
+"""The segment being appended to: who needs durability first writes and flushes for everybody who waits.
+
+Written past the page cache (O_DIRECT) where the file system allows: the bytes go from the buffer they were
+received into straight to the disk, and no page of memory is dirtied, flushed and thrown away for them.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from yingqiao.store.landing_format import ALIGNMENT, encode_segment_header, new_nonce
+
+Fdatasync = Callable[[int], None]
+_MOST_PARTS = 512
+"""Memory pieces in one system call; the kernel takes 1,024."""
+_NO_DIRECT = (errno.EINVAL, errno.EOPNOTSUPP)
+
+
+class Segment:
+    """A segment file. `end` is guarded by the landing area's lock, the rest by its own.
+
+    One flush at a time: the kernel reports lost pages once for an open file, so of two flushes that overlap
+    one could succeed in ignorance.
+    """
+
+    def __init__(self, path: Path, fdatasync: Fdatasync) -> None:
+        """Raises OSError."""
+        self.name = path.name
+        self.nonce = new_nonce()
+        self.end = ALIGNMENT
+        self._fdatasync = fdatasync
+        self._turn = threading.Condition()
+        self._staged: list[tuple[int, memoryview]] = []
+        self._tickets = 0
+        self._durable = 0
+        self._leading = False
+        self._failure: OSError | None = None
+        self._released = 0
+        self.fd, self._direct = _create_direct(path, self.nonce, fdatasync)
+        weakref.finalize(self, os.close, self.fd)
+
+    @property
+    def failed(self) -> bool:
+        """Never written again: the kernel forgets dirty pages after reporting them lost once."""
+        return self._failure is not None
+
+    def stage(self, start: int, record: memoryview) -> int:
+        """To be written at `start` by the next flush; the memory must stay as it is until then.
+
+        `record` begins on a page and is a multiple of ALIGNMENT long. Returns the ticket to flush.
+        """
+        with self._turn:
+            self._staged.append((start, record))
+            self._tickets += 1
+            return self._tickets
+
+    def write(self, start: int, record: memoryview) -> int:
+        """Written now, so that the memory is free again; durable after a flush. Raises OSError."""
+        try:
+            write_all(self.fd, (record,), start)
+        except OSError as error:
+            self._failure = error
+            raise
+        with self._turn:
+            self._tickets += 1
+            return self._tickets
+
+    def flush(self, ticket: int) -> None:
+        """Return when all up to the ticket is durable: write and flush for everybody, or wait for who does.
+        Raises OSError.
+        """
+        with self._turn:
+            while self._durable < ticket:
+                if self._failure is not None:
+                    raise OSError(self._failure.errno, self._failure.strerror)
+                if not self._leading:
+                    break
+                self._turn.wait()
+            else:
+                return
+            self._leading = True
+            staged, self._staged = self._staged, []
+            goal = self._tickets
+        end = self.end
+        self._lead(staged, goal)
+        if not self._direct:
+            self._release(end)
+
+    def _lead(self, staged: list[tuple[int, memoryview]], goal: int) -> None:
+        failure: OSError | None = OSError(errno.EIO, "the flush was broken off")
+        try:
+            for start, parts in _runs(staged):
+                write_all(self.fd, parts, start)
+            self._fdatasync(self.fd)
+            failure = None
+        except OSError as error:
+            failure = error
+            raise
+        finally:
+            with self._turn:
+                self._leading = False
+                if failure is None:
+                    self._durable = goal
+                else:
+                    self._failure = failure
+                self._turn.notify_all()
+
+    def _release(self, end: int) -> None:
+        """Give the page cache back what is on disk: nobody reads it soon, and the next instance writes into the
+        same warm pages instead of pushing the database out of memory. Dirty pages stay, so racing is harmless.
+        """
+        start, self._released = self._released, end
+        os.posix_fadvise(self.fd, start, max(0, end - start), os.POSIX_FADV_DONTNEED)
+
+
+def _runs(staged: list[tuple[int, memoryview]]) -> Iterator[tuple[int, list[memoryview]]]:
+    """What lies side by side in the file, to be written in one call."""
+    staged.sort(key=lambda item: item[0])
+    first, after = 0, -1
+    parts: list[memoryview] = []
+    for start, record in staged:
+        if parts and (start != after or len(parts) == _MOST_PARTS):
+            yield first, parts
+            parts = []
+        if not parts:
+            first = start
+        parts.append(record)
+        after = start + len(record)
+    if parts:
+        yield first, parts
+
+
+def write_all(fd: int, parts: Sequence[bytes | bytearray | memoryview], offset: int) -> None:
+    """Every byte of `parts` at `offset`. Raises OSError."""
+    left = sum(map(len, parts))
+    while written := os.pwritev(fd, parts, offset):
+        left -= written
+        if not left:
+            return
+        offset += written  # a nearly full disk or a signal: the rest, or the error
+        parts = _after(parts, written)
+    if left:
+        raise OSError(errno.EIO, "the disk takes no more bytes")
+
+
+def _after(parts: Sequence[bytes | bytearray | memoryview], count: int) -> list[memoryview]:
+    rest = []
+    for part in parts:
+        taken = min(count, len(part))
+        count -= taken
+        if taken < len(part):
+            rest.append(memoryview(part)[taken:])
+    return rest
+
+
+def _create_direct(path: Path, nonce: bytes, fdatasync: Fdatasync) -> tuple[int, bool]:
+    """A new landing file, and whether it is written past the page cache."""
+    try:
+        return create(path, nonce, fdatasync, os.O_DIRECT), True
+    except OSError as error:
+        if error.errno not in _NO_DIRECT:
+            raise
+    return create(path, nonce, fdatasync), False
+
+
+def create(path: Path, nonce: bytes, fdatasync: Fdatasync, flags: int = 0) -> int:
+    """A landing file with its header, durable with its name. The descriptor. Raises OSError."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, 0o640)
+    except OSError as error:
+        if error.errno in _NO_DIRECT:  # the kernel makes the file before it refuses the flag
+            path.unlink(missing_ok=True)
+        raise
+    try:
+        with mmap.mmap(-1, ALIGNMENT) as page:  # on a page of its own, as O_DIRECT demands
+            page.write(encode_segment_header(nonce, time.time_ns() // 1_000_000))
+            os.pwrite(fd, page, 0)
+        fdatasync(fd)
+        sync_folder(path.parent)
+    except BaseException:  # whatever ends it, no descriptor and no half-made file stay behind
+        os.close(fd)
+        path.unlink(missing_ok=True)
+        raise
+    return fd
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable. Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
