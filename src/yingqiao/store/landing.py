@@ -28,7 +28,7 @@ from yingqiao.store.landing_format import (
     new_nonce,
     scan_file,
 )
-from yingqiao.store.segment import Segment, create, sync_folder, write_all
+from yingqiao.store.segment import Disk, Segment, create, sync_folder
 
 Bytes = bytes | bytearray | memoryview
 ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
@@ -124,7 +124,7 @@ class LandingArea(LandingReader):
         *,
         segment_bytes: int = 256 << 20,
         reserve_bytes: int = 1 << 30,
-        fdatasync: Callable[[int], None] = os.fdatasync,
+        disk: Disk | None = None,
     ) -> None:
         """Raises LandingError when another process has it, OSError when the folder cannot be made or read."""
         super().__init__(root)
@@ -134,7 +134,7 @@ class LandingArea(LandingReader):
         sync_folder(root)  # a file renamed just before a kill may not have its name on disk yet
         self._segment_bytes = segment_bytes
         self._reserve_bytes = reserve_bytes
-        self._fdatasync = fdatasync
+        self._disk = disk or Disk()
         self._guard = threading.Lock()
         self._active: Segment | None = None
         self._free = 0
@@ -201,7 +201,7 @@ class LandingArea(LandingReader):
         self.ensure_room(0)
         try:
             return LargeWriter(
-                self, self.root / f"big-{self._number():08d}{SUFFIX}", arrival, prefix, self._fdatasync
+                self, self.root / f"big-{self._number():08d}{SUFFIX}", arrival, prefix, self._disk
             )
         except OSError as error:
             raise _landing_error(error) from error
@@ -220,7 +220,7 @@ class LandingArea(LandingReader):
                     or segment.failed
                     or segment.end + size > max(self._segment_bytes, size + ALIGNMENT)
                 ):
-                    segment = self._active = Segment(self._new_path("seg"), self._fdatasync)
+                    segment = self._active = Segment(self._new_path("seg"), self._disk)
                 start = segment.end
                 segment.end = start + aligned(size)
         except OSError as error:
@@ -245,19 +245,17 @@ class LandingArea(LandingReader):
 class LargeWriter:
     """One instance in a landing file of its own: temporary name until durable. Used by one thread."""
 
-    def __init__(
-        self, area: LandingArea, path: Path, arrival: Arrival, prefix: Bytes, fdatasync: Callable[[int], None]
-    ) -> None:
+    def __init__(self, area: LandingArea, path: Path, arrival: Arrival, prefix: Bytes, disk: Disk) -> None:
         self._area = area
         self._path = path
         self._part = path.with_suffix(_UNFINISHED)
         self._arrival = arrival
         self._nonce = new_nonce()
-        self._fdatasync = fdatasync
+        self._disk = disk
         self._place = Place(path.name, ALIGNMENT + HEADER_SIZE, len(prefix), len(prefix), b"")
-        self._fd = create(self._part, self._nonce, fdatasync)
+        self._fd = create(self._part, self._nonce, disk)
         try:
-            write_all(self._fd, (prefix,), self._place.offset)
+            self._disk.write(self._fd, (prefix,), self._place.offset)
         except OSError:
             self.discard()
             raise
@@ -266,7 +264,7 @@ class LargeWriter:
         """Append dataset bytes. Raises LandingError."""
         try:
             self._area.ensure_room(len(data))
-            write_all(self._fd, (data,), self._place.offset + self._place.length)
+            self._disk.write(self._fd, (data,), self._place.offset + self._place.length)
         except OSError as error:
             raise _landing_error(error) from error
         self._place = replace(self._place, length=self._place.length + len(data))
@@ -277,8 +275,8 @@ class LargeWriter:
         """
         place = replace(self._place, digest=digest)
         try:
-            write_all(self._fd, (encode_record_header(self._nonce, self._arrival, place),), ALIGNMENT)
-            self._fdatasync(self._fd)
+            self._disk.write(self._fd, (encode_record_header(self._nonce, self._arrival, place),), ALIGNMENT)
+            self._disk.sync(self._fd)
             self._part.rename(self._path)
             sync_folder(self._path.parent)
         except OSError as error:

@@ -12,15 +12,47 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from yingqiao.store.landing_format import ALIGNMENT, encode_segment_header, new_nonce
 
-Fdatasync = Callable[[int], None]
+Bytes = bytes | bytearray | memoryview
 _MOST_PARTS = 512
 """Memory pieces in one system call; the kernel takes 1,024."""
 _NO_DIRECT = (errno.EINVAL, errno.EOPNOTSUPP)
+
+
+class Disk:
+    """The system calls that make bytes durable: a seam where tests break the disk. All raise OSError."""
+
+    def write(self, fd: int, parts: Sequence[Bytes], offset: int, *, durably: bool = False) -> None:
+        """Every byte of `parts` at `offset`. `durably` is fdatasync for these bytes in the same call: the
+        thread takes the interpreter's lock once less, and while it waits for that the disk is idle.
+        """
+        flags = os.RWF_DSYNC if durably else 0
+        left = sum(map(len, parts))
+        while written := os.pwritev(fd, parts, offset, flags):
+            left -= written
+            if not left:
+                return
+            offset += written  # a nearly full disk or a signal: the rest, or the error
+            parts = _after(parts, written)
+        if left:
+            raise OSError(errno.EIO, "the disk takes no more bytes")
+
+    def sync(self, fd: int) -> None:
+        os.fdatasync(fd)
+
+
+def _after(parts: Sequence[Bytes], count: int) -> list[memoryview]:
+    rest = []
+    for part in parts:
+        taken = min(count, len(part))
+        count -= taken
+        if taken < len(part):
+            rest.append(memoryview(part)[taken:])
+    return rest
 
 
 class Segment:
@@ -30,20 +62,22 @@ class Segment:
     one could succeed in ignorance.
     """
 
-    def __init__(self, path: Path, fdatasync: Fdatasync) -> None:
+    def __init__(self, path: Path, disk: Disk) -> None:
         """Raises OSError."""
         self.name = path.name
         self.nonce = new_nonce()
         self.end = ALIGNMENT
-        self._fdatasync = fdatasync
+        self._disk = disk
         self._turn = threading.Condition()
         self._staged: list[tuple[int, memoryview]] = []
+        self._unsynced = False
+        """Something was written and not flushed since."""
         self._tickets = 0
         self._durable = 0
         self._leading = False
         self._failure: OSError | None = None
         self._released = 0
-        self.fd, self._direct = _create_direct(path, self.nonce, fdatasync)
+        self.fd, self._direct = _create_direct(path, self.nonce, disk)
         weakref.finalize(self, os.close, self.fd)
 
     @property
@@ -64,11 +98,12 @@ class Segment:
     def write(self, start: int, record: memoryview) -> int:
         """Written now, so that the memory is free again; durable after a flush. Raises OSError."""
         try:
-            write_all(self.fd, (record,), start)
+            self._disk.write(self.fd, (record,), start)
         except OSError as error:
             self._failure = error
             raise
         with self._turn:
+            self._unsynced = True
             self._tickets += 1
             return self._tickets
 
@@ -87,18 +122,17 @@ class Segment:
                 return
             self._leading = True
             staged, self._staged = self._staged, []
+            unsynced, self._unsynced = self._unsynced, False
             goal = self._tickets
         end = self.end
-        self._lead(staged, goal)
+        self._lead(staged, goal, unsynced)
         if not self._direct:
             self._release(end)
 
-    def _lead(self, staged: list[tuple[int, memoryview]], goal: int) -> None:
+    def _lead(self, staged: list[tuple[int, memoryview]], goal: int, unsynced: bool) -> None:
         failure: OSError | None = OSError(errno.EIO, "the flush was broken off")
         try:
-            for start, parts in _runs(staged):
-                write_all(self.fd, parts, start)
-            self._fdatasync(self.fd)
+            self._write_out(staged, unsynced)
             failure = None
         except OSError as error:
             failure = error
@@ -111,6 +145,14 @@ class Segment:
                 else:
                     self._failure = failure
                 self._turn.notify_all()
+
+    def _write_out(self, staged: list[tuple[int, memoryview]], unsynced: bool) -> None:
+        runs = list(_runs(staged))
+        in_one = len(runs) == 1 and not unsynced
+        for start, parts in runs:
+            self._disk.write(self.fd, parts, start, durably=in_one)
+        if not in_one:
+            self._disk.sync(self.fd)
 
     def _release(self, end: int) -> None:
         """Give the page cache back what is on disk: nobody reads it soon, and the next instance writes into the
@@ -137,40 +179,17 @@ def _runs(staged: list[tuple[int, memoryview]]) -> Iterator[tuple[int, list[memo
         yield first, parts
 
 
-def write_all(fd: int, parts: Sequence[bytes | bytearray | memoryview], offset: int) -> None:
-    """Every byte of `parts` at `offset`. Raises OSError."""
-    left = sum(map(len, parts))
-    while written := os.pwritev(fd, parts, offset):
-        left -= written
-        if not left:
-            return
-        offset += written  # a nearly full disk or a signal: the rest, or the error
-        parts = _after(parts, written)
-    if left:
-        raise OSError(errno.EIO, "the disk takes no more bytes")
-
-
-def _after(parts: Sequence[bytes | bytearray | memoryview], count: int) -> list[memoryview]:
-    rest = []
-    for part in parts:
-        taken = min(count, len(part))
-        count -= taken
-        if taken < len(part):
-            rest.append(memoryview(part)[taken:])
-    return rest
-
-
-def _create_direct(path: Path, nonce: bytes, fdatasync: Fdatasync) -> tuple[int, bool]:
+def _create_direct(path: Path, nonce: bytes, disk: Disk) -> tuple[int, bool]:
     """A new landing file, and whether it is written past the page cache."""
     try:
-        return create(path, nonce, fdatasync, os.O_DIRECT), True
+        return create(path, nonce, disk, os.O_DIRECT), True
     except OSError as error:
         if error.errno not in _NO_DIRECT:
             raise
-    return create(path, nonce, fdatasync), False
+    return create(path, nonce, disk), False
 
 
-def create(path: Path, nonce: bytes, fdatasync: Fdatasync, flags: int = 0) -> int:
+def create(path: Path, nonce: bytes, disk: Disk, flags: int = 0) -> int:
     """A landing file with its header, durable with its name. The descriptor. Raises OSError."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | flags, 0o640)
@@ -182,7 +201,7 @@ def create(path: Path, nonce: bytes, fdatasync: Fdatasync, flags: int = 0) -> in
         with mmap.mmap(-1, ALIGNMENT) as page:  # on a page of its own, as O_DIRECT demands
             page.write(encode_segment_header(nonce, time.time_ns() // 1_000_000))
             os.pwrite(fd, page, 0)
-        fdatasync(fd)
+        disk.sync(fd)
         sync_folder(path.parent)
     except BaseException:  # whatever ends it, no descriptor and no half-made file stay behind
         os.close(fd)

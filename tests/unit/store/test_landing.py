@@ -15,6 +15,7 @@ from tests.helpers.laid import lay
 from yingqiao.exchange.model import Arrival
 from yingqiao.store import landing_format
 from yingqiao.store.landing import LandingArea, LandingError, LandingFull
+from yingqiao.store.segment import Disk
 
 ARRIVAL = Arrival(
     1_700_000_000_000, "CT01", "YINGQIAO", "10.0.0.9", "1.2.840.10008.1.2.1", "1.2.3.4", "1.2.3.4.5"
@@ -160,11 +161,16 @@ def test_segments_rotate_by_size(tmp_path):
 def test_many_threads_share_flushes_and_lose_nothing(tmp_path):
     flushes = []
 
-    def counting(fd):
-        flushes.append(fd)
-        os.fdatasync(fd)
+    class Counting(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            flushes.extend([fd] * durably)
+            super().write(fd, parts, offset, durably=durably)
 
-    area = LandingArea(tmp_path / "landing", segment_bytes=2_000_000, reserve_bytes=0, fdatasync=counting)
+        def sync(self, fd):
+            flushes.append(fd)
+            super().sync(fd)
+
+    area = LandingArea(tmp_path / "landing", segment_bytes=2_000_000, reserve_bytes=0, disk=Counting())
 
     def work(worker):
         for n in range(40):
@@ -197,12 +203,13 @@ def test_after_a_failed_flush_nobody_is_told_durable(tmp_path):
     """The kernel reports lost pages once; the segment is given up and a new one serves."""
     broken = []
 
-    def failing(fd):
-        if broken:
-            raise OSError(errno.EIO, "Input/output error")
-        os.fdatasync(fd)
+    class Failing(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            super().write(fd, parts, offset, durably=durably)
+            if durably and broken:
+                raise OSError(errno.EIO, "Input/output error")
 
-    area = LandingArea(tmp_path / "landing", reserve_bytes=0, fdatasync=failing)
+    area = LandingArea(tmp_path / "landing", reserve_bytes=0, disk=Failing())
     first = keep(area, b"a" * 100)
     one, two = (area.append(ARRIVAL, lay(PREFIX, b"b" * 100)) for _ in range(2))
     broken.append(True)
