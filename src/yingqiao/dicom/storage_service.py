@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from yingqiao.exchange.model import Arrival, InstanceFacts, Laid, LandedInstance, Place
+from yingqiao.exchange.model import Arrival, Laid, Landed, Place
 
 Bytes = bytes | bytearray | memoryview
-ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
-"""Dataset, transfer syntax UID, SOP class UID, SOP instance UID. Never raises on bad bytes."""
 
 
 class LargeWriter(Protocol):
@@ -45,10 +43,6 @@ class Landing(Protocol):
     def flush(self, pending: Sequence[Any]) -> None: ...
 
     def open_large(self, arrival: Arrival, prefix: Bytes) -> LargeWriter: ...
-
-    def read_facts(self, place: Place, arrival: Arrival, read_facts: ReadFacts) -> InstanceFacts:
-        """What the index needs from an instance already durable."""
-        ...
 
 
 class Observer(Protocol):
@@ -127,9 +121,8 @@ class StoreService:
 
     config: ScpConfig
     landing: Landing
-    on_landed: Callable[[LandedInstance], None]
+    on_landed: Callable[[Landed], None]
     """Takes a durable instance to the index; must not block and never fail."""
-    read_facts: ReadFacts
     admits: Callable[[str, str], bool]
     """Whether this calling AE title may send from this IP address."""
     is_behind: Callable[[], bool]

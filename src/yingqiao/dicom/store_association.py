@@ -30,10 +30,12 @@ from yingqiao.dicom.upper_layer.machine import (
 )
 from yingqiao.dicom.upper_layer.pdu import AssociateReject, AssociateRequest
 from yingqiao.dicom.upper_layer.wire import PeerGone, Wire
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+from yingqiao.exchange.model import Arrival, Landed, Place
 
 log = structlog.get_logger(__name__)
 _MAX_TEXT = 64
+_HEAD_BYTES = 8192
+"""Of a dataset, for the index: usually all before the pixels."""
 
 
 class GivenUp(Exception):  # noqa: N818 an event, not a fault
@@ -53,7 +55,7 @@ class _Answer:
     arrival: Arrival | None = None
     pending: Any = None
     place: Place | None = None
-    facts: InstanceFacts | None = None
+    head: bytes = b""
 
 
 class StoreAssociation:
@@ -273,11 +275,9 @@ class StoreAssociation:
                 large.discard()
                 raise
             return
+        answer.head = bytes(sink.dataset[:_HEAD_BYTES])
         reused = self._window > 1  # the next dataset may overwrite this one before the flush
         answer.pending = self._service.landing.append(arrival, sink.laid, at_once=reused)
-        if reused:
-            with sink.dataset as dataset:
-                answer.facts = self._facts_of(arrival, dataset)
 
     def _settle(self) -> None:
         """Make durable what is pending, answer everything in one write, hand over to the index."""
@@ -315,35 +315,8 @@ class StoreAssociation:
                 observer.echoed()
             else:
                 observer.instance_stored(answer.size, now - answer.began)
-                self._service.on_landed(self._landed(answer, answer.arrival))
-
-    def _landed(self, answer: _Answer, arrival: Arrival) -> LandedInstance:
-        place: Place = answer.place or answer.pending.place
-        return LandedInstance(
-            segment=place.segment,
-            offset=place.offset,
-            length=place.length,
-            dataset_offset=place.dataset_offset,
-            digest=place.digest,
-            received_at=arrival.received_at,
-            calling_aet=arrival.calling_aet,
-            called_aet=arrival.called_aet,
-            peer=arrival.peer,
-            facts=self._facts(answer, arrival, place),
-        )
-
-    def _facts(self, answer: _Answer, arrival: Arrival, place: Place) -> InstanceFacts:
-        if answer.facts is not None:
-            return answer.facts
-        if answer.place is not None:
-            return self._service.landing.read_facts(place, arrival, self._service.read_facts)
-        with self._sink.dataset as dataset:
-            return self._facts_of(arrival, dataset)
-
-    def _facts_of(self, arrival: Arrival, dataset: memoryview) -> InstanceFacts:
-        return self._service.read_facts(
-            dataset, arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
-        )
+                place = answer.place or answer.pending.place
+                self._service.on_landed(Landed(place, answer.arrival, answer.head))
 
     def _finish_unanswered(self) -> None:
         """The peer is gone. What it sent whole is flushed and indexed all the same; it was not

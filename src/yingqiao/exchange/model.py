@@ -224,6 +224,17 @@ class Laid(Struct, frozen=True):
     """SHA-256 of the dataset, 32 bytes."""
 
 
+class Landed(Struct, frozen=True):
+    """An instance just made durable, on its way to the index."""
+
+    place: Place
+    arrival: Arrival
+    head: bytes
+    """The dataset's first bytes, perhaps all, perhaps none: what the index needs is mostly there, and reading
+    it from the disk again is spared.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class LandedInstance:
     """An instance whose bytes are durable in the landing area, with what the index needs."""
