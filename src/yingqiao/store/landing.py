@@ -28,7 +28,7 @@ from yingqiao.store.landing_format import (
     new_nonce,
     scan_file,
 )
-from yingqiao.store.segment import Disk, Segment, create, sync_folder
+from yingqiao.store.segment import Disk, Flusher, Segment, create, sync_folder
 
 Bytes = bytes | bytearray | memoryview
 ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
@@ -135,6 +135,7 @@ class LandingArea(LandingReader):
         self._segment_bytes = segment_bytes
         self._reserve_bytes = reserve_bytes
         self._disk = disk or Disk()
+        self._flusher = Flusher()
         self._guard = threading.Lock()
         self._active: Segment | None = None
         self._free = 0
@@ -147,6 +148,7 @@ class LandingArea(LandingReader):
         """Give up the lock. What is under way must have ended."""
         with self._guard:
             self._active = None
+        self._flusher.close()
         os.close(self._lock_fd)
 
     def free_bytes(self) -> int:
@@ -220,7 +222,7 @@ class LandingArea(LandingReader):
                     or segment.failed
                     or segment.end + size > max(self._segment_bytes, size + ALIGNMENT)
                 ):
-                    segment = self._active = Segment(self._new_path("seg"), self._disk)
+                    segment = self._active = Segment(self._new_path("seg"), self._disk, self._flusher)
                 start = segment.end
                 segment.end = start + aligned(size)
         except OSError as error:

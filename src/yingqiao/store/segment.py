@@ -6,6 +6,7 @@ received into straight to the disk, and no page of memory is dirtied, flushed an
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -14,6 +15,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 
 from yingqiao.store.landing_format import ALIGNMENT, encode_segment_header, new_nonce
 
@@ -55,6 +57,34 @@ def _after(parts: Sequence[Bytes], count: int) -> list[memoryview]:
     return rest
 
 
+class Flusher:
+    """A thread that goes on flushing while instances keep arriving, so that a receiving thread flushes once and
+    then answers. It begins with the first segment that needs it.
+    """
+
+    def __init__(self) -> None:
+        self._busy: SimpleQueue[Segment | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._guard = threading.Lock()
+
+    def take_over(self, segment: Segment) -> None:
+        """Flush this segment until nobody waits any more."""
+        with self._guard:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="landing-flusher", daemon=True)
+                self._thread.start()
+        self._busy.put(segment)
+
+    def close(self) -> None:
+        self._busy.put(None)
+
+    def _run(self) -> None:
+        while (segment := self._busy.get()) is not None:
+            with contextlib.suppress(OSError):  # those who wait are told
+                while segment.lead():
+                    pass
+
+
 class Segment:
     """A segment file. `end` is guarded by the landing area's lock, the rest by its own.
 
@@ -62,19 +92,22 @@ class Segment:
     one could succeed in ignorance.
     """
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    def __init__(self, path: Path, disk: Disk, flusher: Flusher) -> None:
         """Raises OSError."""
         self.name = path.name
         self.nonce = new_nonce()
         self.end = ALIGNMENT
         self._disk = disk
-        self._turn = threading.Condition()
+        self._flusher = flusher
+        self._guard = threading.Lock()
         self._staged: list[tuple[int, memoryview]] = []
         self._unsynced = False
         """Something was written and not flushed since."""
         self._tickets = 0
         self._durable = 0
         self._leading = False
+        self._waiting: list[tuple[int, threading.Lock]] = []
+        """Tickets, and the locks their threads wait for."""
         self._failure: OSError | None = None
         self._released = 0
         self.fd, self._direct = _create_direct(path, self.nonce, disk)
@@ -90,7 +123,7 @@ class Segment:
 
         `record` begins on a page and is a multiple of ALIGNMENT long. Returns the ticket to flush.
         """
-        with self._turn:
+        with self._guard:
             self._staged.append((start, record))
             self._tickets += 1
             return self._tickets
@@ -102,7 +135,7 @@ class Segment:
         except OSError as error:
             self._failure = error
             raise
-        with self._turn:
+        with self._guard:
             self._unsynced = True
             self._tickets += 1
             return self._tickets
@@ -111,26 +144,35 @@ class Segment:
         """Return when all up to the ticket is durable: write and flush for everybody, or wait for who does.
         Raises OSError.
         """
-        with self._turn:
-            while self._durable < ticket:
-                if self._failure is not None:
-                    raise OSError(self._failure.errno, self._failure.strerror)
-                if not self._leading:
-                    break
-                self._turn.wait()
-            else:
+        with self._guard:
+            if self._durable >= ticket:
                 return
+            self._raise_failure()
+            leads = not self._leading
             self._leading = True
+            if not leads:
+                done = threading.Lock()
+                done.acquire()
+                self._waiting.append((ticket, done))
+        if leads:
+            if self.lead():
+                self._flusher.take_over(self)
+            return
+        done.acquire()
+        if self._durable < ticket:
+            self._raise_failure()
+
+    def lead(self) -> bool:
+        """Make durable what is written or staged so far, as the one who leads. Raises OSError.
+
+        Whether more has come meanwhile: then the lead is still the caller's, to go on or to pass on.
+        """
+        with self._guard:
             staged, self._staged = self._staged, []
             unsynced, self._unsynced = self._unsynced, False
             goal = self._tickets
-        end = self.end
-        self._lead(staged, goal, unsynced)
-        if not self._direct:
-            self._release(end)
-
-    def _lead(self, staged: list[tuple[int, memoryview]], goal: int, unsynced: bool) -> None:
         failure: OSError | None = OSError(errno.EIO, "the flush was broken off")
+        end = self.end
         try:
             self._write_out(staged, unsynced)
             failure = None
@@ -138,13 +180,32 @@ class Segment:
             failure = error
             raise
         finally:
-            with self._turn:
+            goes_on = self._wake(goal, failure)
+        if not self._direct:
+            self._release(end)
+        return goes_on
+
+    def _wake(self, goal: int, failure: OSError | None) -> bool:
+        """Tell those whose tickets are durable, or everybody that the segment failed. Whether others wait."""
+        with self._guard:
+            waiting = self._waiting
+            if failure is None:
+                self._durable = goal
+                self._waiting = [item for item in waiting if item[0] > goal]
+                self._leading = bool(self._waiting)
+            else:
+                self._failure = failure
+                self._waiting = []
                 self._leading = False
-                if failure is None:
-                    self._durable = goal
-                else:
-                    self._failure = failure
-                self._turn.notify_all()
+            goes_on = self._leading
+        for ticket, done in waiting:
+            if failure is not None or ticket <= goal:
+                done.release()
+        return goes_on
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise OSError(self._failure.errno, self._failure.strerror)
 
     def _write_out(self, staged: list[tuple[int, memoryview]], unsynced: bool) -> None:
         runs = list(_runs(staged))
