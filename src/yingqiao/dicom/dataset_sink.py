@@ -11,6 +11,10 @@ from yingqiao.dicom.storage_service import Landing, LargeWriter
 from yingqiao.exchange.model import Arrival, Laid
 
 _TRIM_ABOVE = 1 << 20
+_PIECE = 2047
+"""From 2,048 bytes on hashlib lets go of the interpreter's lock, and has to queue for it again."""
+_HASHED_IN_PIECES = 32 * 1024
+"""Fragments up to here are hashed sooner than the lock would be had again."""
 _MARGIN = 4 * mmap.PAGESIZE
 """For the landing area's header, the Part 10 head, and the rest of the last page."""
 
@@ -89,7 +93,11 @@ class DatasetSink:
             self._most_used = self._end
         if self._dropping:
             return
-        self._hash.update(self._buffer[start : self._end])
+        if size > _HASHED_IN_PIECES:
+            self._hash.update(self._buffer[start : self._end])
+        else:
+            for at in range(start, self._end, _PIECE):
+                self._hash.update(self._buffer[at : min(at + _PIECE, self._end)])
         if self.total > self._max_instance_bytes:
             self._fail(OSError("the instance is larger than allowed"))
 

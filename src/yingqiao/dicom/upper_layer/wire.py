@@ -73,6 +73,18 @@ class PlainWire:
         self._acknowledge_soon()
 
     def fill(self, views: list[memoryview], on_tick: Callable[[], None]) -> None:
+        start = self._from
+        for view in views:
+            end = start + len(view)
+            if end > self._to:
+                self._fill_from_socket(views, on_tick)
+                return
+            view[:] = self._ahead[start:end]
+            start = end
+        self._from = start
+
+    def _fill_from_socket(self, views: list[memoryview], on_tick: Callable[[], None]) -> None:
+        """What is read ahead does not suffice."""
         while views := self._take(views):
             wanted = sum(map(len, views))
             if wanted > _AHEAD:
