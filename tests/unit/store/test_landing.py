@@ -247,3 +247,57 @@ def test_only_landing_files_are_read(area):
 def test_a_text_too_long_is_refused(area):
     with pytest.raises(ValueError, match="65"):
         area.append(replace(ARRIVAL, sop_instance_uid="1" * 65), lay(PREFIX, b"abc"))
+
+
+def test_a_file_system_without_direct_io_is_written_buffered(tmp_path, monkeypatch):
+    """Some file systems refuse O_DIRECT at open, after having made the file."""
+    plain = os.open
+
+    def refusing(path, flags, *rest, **options):
+        fd = plain(path, flags & ~os.O_DIRECT, *rest, **options)
+        if flags & os.O_DIRECT:
+            os.close(fd)
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return fd
+
+    monkeypatch.setattr(os, "open", refusing)
+    area = LandingArea(tmp_path / "landing", reserve_bytes=0)
+    for n in range(3):
+        keep(area, bytes([n]) * 5000)
+    assert [d[0] for _, d in found(area)] == [0, 1, 2]
+    area.close()
+
+
+def test_a_failed_flush_fails_everybody_who_waits(tmp_path):
+    """One leads, the others wait: none of them is told durable, and none waits for ever."""
+    everybody, verdicts = threading.Barrier(8), []
+
+    class Failing(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            raise OSError(errno.EIO, "Input/output error")
+
+    area = LandingArea(tmp_path / "landing", reserve_bytes=0, disk=Failing())
+    segment, _ = area._reserve(4096)
+
+    def work():
+        pending = area.append(ARRIVAL, lay(PREFIX, b"a" * 100))
+        everybody.wait()
+        with pytest.raises(LandingError):
+            area.flush([pending])
+        verdicts.append(pending.segment is segment)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(10)
+    assert verdicts == [True] * 8
+    area.close()
+
+
+def test_the_rest_of_the_last_page_is_zeros(area):
+    """What the buffer held before is nobody's business."""
+    place = keep(area, b"x" * 100)
+    raw = (area.root / place.segment).read_bytes()
+    assert len(raw) % landing_format.ALIGNMENT == 0
+    assert not any(raw[place.offset + place.length :])
