@@ -15,7 +15,7 @@ from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
 from yingqiao.app.work import BackgroundWork, Surroundings
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
@@ -46,7 +46,9 @@ class Background:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
         images = ImageIndex(stores.database)
         self._refuse_known_numbers(images)
-        self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
+        self._indexer = Indexer(
+            self._landing, images.index_instances, read_facts, images.progress, read_head=read_head
+        )
         self._linker = Linker(stores.database)
         around = Surroundings(settings, stores, self._landing, self._indexer)
         self._work = BackgroundWork(around)
@@ -131,7 +133,6 @@ class Background:
             _scp_config(dicom),
             self._landing,
             self._indexer.submit,
-            read_facts,
             admits=_Admission(self._stores),
             is_behind=lambda: self._indexer.is_behind,
             observer=self._counts,

@@ -117,9 +117,14 @@ class Association:
         for context_id, (abstract, syntax) in self.contexts.items():
             if abstract == abstract_syntax:
                 return context_id, syntax
-        asked = {c.id for c in self._proposed if c.abstract_syntax == abstract_syntax}
-        results = [c.result for c in self.answer.contexts if c.id in asked]
-        raise ContextRefused({abstract_syntax: results[0] if results else 3})
+        raise ContextRefused({abstract_syntax: self.refusals().get(abstract_syntax, 3)})
+
+    def refusals(self) -> dict[str, int]:
+        """Abstract syntaxes none of whose contexts was accepted → result of the last (PS3.8 table 9-18)."""
+        results = {c.id: c.result for c in self.answer.contexts}
+        accepted = {abstract for abstract, _ in self.contexts.values()}
+        proposed = ((c.abstract_syntax, results.get(c.id, 3)) for c in self._proposed)
+        return {uid: result for uid, result in proposed if uid not in accepted}
 
     def begin(
         self, field: CommandField, abstract_syntax: str, dataset: bytes | None = None, destination: str = ""
@@ -271,7 +276,8 @@ class Association:
             case events.Released():
                 raise Aborted(0, 0, lost=True)
             case events.Send():
-                self._send_action(action)
+                with contextlib.suppress(PeerGone):  # an answer to what is indicated next; that says more
+                    self._send_action(action)
         return None
 
     def _send_action(self, action: Action) -> None:

@@ -17,7 +17,7 @@ from typing import Self
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.association import PENDING, Association, Message, SinkFor
 from yingqiao.dicom.query_retrieve.attributes import Level
-from yingqiao.dicom.query_retrieve.errors import BadQuery, TooManyMatches
+from yingqiao.dicom.query_retrieve.errors import BadQuery, ContextRefused, TooManyMatches
 from yingqiao.dicom.query_retrieve.identifier import (
     EXPLICIT_LE,
     IMPLICIT_LE,
@@ -36,8 +36,8 @@ from yingqiao.dicom.query_retrieve.progress import (
     require_retrieved,
     require_success,
 )
-from yingqiao.dicom.query_retrieve.retrieval import Retrieval
-from yingqiao.dicom.query_retrieve.storage_contexts import COMMON_CLASSES, proposals
+from yingqiao.dicom.query_retrieve.retrieval import Retrieval, plan
+from yingqiao.dicom.query_retrieve.storage_contexts import COMMON_CLASSES
 from yingqiao.dicom.upper_layer.dimse import CommandField
 from yingqiao.dicom.upper_layer.items import ContextProposed, RoleSelection
 
@@ -187,11 +187,12 @@ class Requestor:
         sop_classes: Iterable[str] = (),
         model: Model = Model.STUDY_ROOT,
     ) -> Iterator[Progress]:
-        """C-GET into `store`, each instance durable before it is answered. Every response; otherwise as `move`.
+        """C-GET into `store`, each instance durable before it is answered. `completed` is what is durable here.
 
         `sop_classes` the study holds; without them the most frequent ones are proposed. Classes that need more
-        contexts than an association has are fetched over several, one after the other; the counts are then
-        those of the whole.
+        contexts than an association has are fetched over several, one after the other, and what is missing
+        once more on contexts for compressed images alone; one final progress says how the whole ended, then
+        raises FailedStatus when something is missing. Raises BadQuery at once.
         """
         _require_unique(level, keys)
         encode_query(level, keys, self.node.charset, EXPLICIT_LE)
@@ -253,33 +254,48 @@ class Requestor:
         self, level: Level, keys: Keys, abstract_syntax: str, store: Store, classes: Sequence[str]
     ) -> Iterator[Progress]:
         self.close()  # not two associations at a time for one retrieval
-        plan = list(proposals(abstract_syntax, classes))
-        tally = Tally(len(plan))
-        for contexts, roles in plan:
-            with (
-                self._opened(contexts, roles) as association,
-                closing(self._get_once(association, level, keys, abstract_syntax, store)) as responses,
-            ):
-                for message, syntax in responses:
-                    progress = tally.add(progress_of(message, syntax))
-                    yield progress
-                    if progress.is_final:
-                        require_retrieved(progress, message.command, association.is_cancelled)
-            if association.is_cancelled:
-                return
+        tally = Tally()
+        refused: dict[str, int] = {}
+        for contexts, roles in plan(abstract_syntax, classes, tally):
+            with self._opened(contexts, roles) as association:
+                association.context_of(abstract_syntax)
+                if len(association.contexts) < 2:
+                    refused |= association.refusals()
+                    continue
+                with closing(
+                    self._get_once(association, level, keys, abstract_syntax, store, tally)
+                ) as steps:
+                    yield from steps
+        if refused and not tally.has_begun:
+            raise ContextRefused(refused)
+        final, error = tally.finish()
+        yield final
+        if error is not None:
+            raise error
 
     def _get_once(
-        self, association: Association, level: Level, keys: Keys, abstract_syntax: str, store: Store
-    ) -> Generator[tuple[Message, str], None, None]:
+        self,
+        association: Association,
+        level: Level,
+        keys: Keys,
+        abstract_syntax: str,
+        store: Store,
+        tally: Tally,
+    ) -> Generator[Progress, None, None]:
         _, syntax = association.context_of(abstract_syntax)
         query = encode_query(level, keys, self.node.charset, syntax)
-        retrieval = Retrieval(association, self.node, self.limits, store)
+        retrieval = Retrieval(association, self.node, self.limits, store, tally.stored)
         running = self._run(
             association, CommandField.C_GET_RQ, abstract_syntax, query, sink_for=retrieval.sink_for
         )
         with closing(retrieval), closing(running) as messages:
             for message in retrieval.responses(messages):
-                yield message, syntax
+                progress = progress_of(message, syntax)
+                if progress.is_final:
+                    cancelled = association.is_cancelled
+                    tally.ended(progress, message.command, refused=retrieval.refused, cancelled=cancelled)
+                else:
+                    yield tally.under_way(progress)
 
     @contextmanager
     def _opened(

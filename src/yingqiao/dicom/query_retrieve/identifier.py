@@ -72,14 +72,15 @@ def encode_query(
 ) -> bytes:
     """The identifier of a C-FIND, C-MOVE or C-GET, little endian.
 
-    `charset` as `Node.charset`; (0008,0005) is sent empty when all is ASCII, so that peers answer with theirs.
+    `charset` as `Node.charset`. Without one (0008,0005) is sent empty when all is ASCII, so that peers answer
+    with theirs; with one it is always declared, for peers that answer with the query's (Orthanc).
     Raises BadQuery: unknown keyword, value too long, not writable in the charset, or with `*`, `?`, `\\` in it
     unless `wildcards`.
     """
     values = {_attribute(keyword): _join(keyword, key) for keyword, key in keys.items()}
     for attribute, value in values.items():
         _check(attribute, value, wildcards=wildcards or attribute.vr in ("UI", "DA", "TM"))
-    term = "" if all(value.isascii() for value in values.values()) else charset or _DEFAULT_CHARSET
+    term = charset or ("" if all(value.isascii() for value in values.values()) else _DEFAULT_CHARSET)
     raws = {attribute: _encode_text(attribute, value, term) for attribute, value in values.items()}
     raws[BY_KEYWORD["SpecificCharacterSet"]] = _declared(term).encode("ascii")
     raws[BY_KEYWORD["QueryRetrieveLevel"]] = level.value.encode("ascii")

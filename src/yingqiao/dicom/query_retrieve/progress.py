@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from yingqiao.dicom.charset import arbitrate
 from yingqiao.dicom.query_retrieve.association import PENDING, Message
-from yingqiao.dicom.query_retrieve.errors import FailedStatus
+from yingqiao.dicom.query_retrieve.errors import FailedStatus, NodeError
 from yingqiao.dicom.query_retrieve.identifier import decode_answer
 from yingqiao.dicom.upper_layer.dimse import RESPONSE_BIT, Command, CommandField, SubOperations
 
-SUCCESS, CANCELLED, INCOMPLETE, NONE_SENT = 0x0000, 0xFE00, 0xB000, 0xA702
-_PENDING = 0xFF00
+SUCCESS, CANCELLED, INCOMPLETE = 0x0000, 0xFE00, 0xB000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +70,54 @@ def failed_status(command: Command, status: int) -> FailedStatus:
 
 
 class Tally:
-    """The progress of a C-GET made over several associations, each with other classes: what one cannot get
-    another will, so failures count at the end only.
+    """The progress of a C-GET over its associations: what one cannot get another may, so failures count at the
+    end only, and `completed` is how many instances are durable here.
     """
 
-    def __init__(self, associations: int) -> None:
-        self._left = associations
-        self._alone = associations == 1
-        self._total = self._completed = self._warning = 0
-        self._status = SUCCESS
+    def __init__(self) -> None:
+        self.stored: set[str] = set()
+        """SOP instance UIDs durable here."""
+        self.is_over = False
+        """Another association would bring nothing."""
+        self._total = 0
+        self._whole = self._cancelled = False
+        self._ending: tuple[Progress, Command] | None = None
 
-    def add(self, progress: Progress) -> Progress:
-        """The whole's progress after this response of the association under way."""
-        if self._alone:
-            return progress
+    @property
+    def has_begun(self) -> bool:
+        """Some association could do anything."""
+        return self._ending is not None
+
+    @property
+    def missing(self) -> int:
+        """Instances the peer counts and has not sent, or we could not keep."""
+        return 0 if self._whole else max(0, self._total - len(self.stored))
+
+    def under_way(self, progress: Progress) -> Progress:
+        """After a response that is not the last of its association."""
         self._total = max(self._total, progress.total)
-        completed = self._completed + (progress.completed or 0)
-        warning = self._warning + (progress.warning or 0)
-        missing = max(0, self._total - completed - warning)
-        so_far = Progress(_PENDING, missing, completed, 0, warning)
-        if not progress.is_final:
-            return so_far
-        if progress.status not in (SUCCESS, INCOMPLETE, NONE_SENT):
-            return replace(so_far, status=progress.status)
-        self._left -= 1
-        self._completed, self._warning = completed, warning
-        self._status = self._status or progress.status
-        if self._left:
-            return so_far
-        status = (self._status or INCOMPLETE) if missing else SUCCESS
-        return replace(so_far, status=status, remaining=0, failed=missing)
+        remaining = self.missing if self._total else progress.remaining
+        return Progress(progress.status, remaining, len(self.stored), progress.failed, progress.warning)
+
+    def ended(self, progress: Progress, command: Command, *, refused: int, cancelled: bool) -> None:
+        """After the last response of an association, of whose instances we refused so many."""
+        self._total = max(self._total, progress.total)
+        self._cancelled = cancelled
+        self._whole = self._whole or (progress.status == SUCCESS and not refused)
+        if self._ending is None or self._ending[0].status == SUCCESS:
+            self._ending = progress, command
+        fatal = progress.status != SUCCESS and not progress.total
+        self.is_over = cancelled or fatal or refused > 0 or not self.missing
+
+    def finish(self) -> tuple[Progress, NodeError | None]:
+        """How it ended, and what there is to raise."""
+        if self._ending is None:
+            raise ValueError("nothing has ended")
+        ending, command = self._ending
+        final = Progress(ending.status, 0, len(self.stored), self.missing, ending.warning, ending.failed_uids)
+        if self._cancelled:
+            return replace(final, remaining=self.missing, failed=0), None
+        if not self.missing and (self._total or ending.status == SUCCESS):
+            return replace(final, status=SUCCESS, failed_uids=()), None
+        final = replace(final, status=ending.status or INCOMPLETE)
+        return final, failed_status(command, final.status)

@@ -5,11 +5,13 @@ answered 0000 only when durable.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from yingqiao.dicom.keeper import InstanceKeeper, Kept, Store
 from yingqiao.dicom.query_retrieve.association import Association, Message
 from yingqiao.dicom.query_retrieve.node import Limits, Node
+from yingqiao.dicom.query_retrieve.progress import Tally
+from yingqiao.dicom.query_retrieve.storage_contexts import Proposal, proposals
 from yingqiao.dicom.upper_layer.dimse import Command, CommandField, Status, encode_response
 from yingqiao.dicom.upper_layer.framer import PDU_SLACK, Sink
 from yingqiao.exchange.model import Arrival
@@ -17,10 +19,22 @@ from yingqiao.exchange.model import Arrival
 _MAX_TEXT = 64
 
 
+def plan(get_class_uid: str, sop_classes: Sequence[str], tally: Tally) -> Iterator[Proposal]:
+    """The associations to make, until nothing is missing: for all classes; then for compressed images alone."""
+    for compressed_only in (False, True):
+        for proposal in proposals(get_class_uid, sop_classes, compressed_only=compressed_only):
+            yield proposal
+            if tally.is_over:
+                return
+
+
 class Retrieval:
     """Feed it every message of the association; what is no sub-operation it gives back."""
 
-    def __init__(self, association: Association, node: Node, limits: Limits, store: Store) -> None:
+    def __init__(
+        self, association: Association, node: Node, limits: Limits, store: Store, stored: set[str]
+    ) -> None:
+        """`stored` is added the SOP instance UIDs that are durable and answered."""
         self._association = association
         self._node = node
         self._keeper = InstanceKeeper(store, limits.max_pdu + PDU_SLACK)
@@ -29,10 +43,8 @@ class Retrieval:
         self._waiting: list[tuple[int, Command, Kept]] = []
         self._arrival: Arrival | None = None
         self._refusal: tuple[int, str] | None = None
-        self.stored = 0
-        """Instances durable and answered."""
+        self._stored = stored
         self.refused = 0
-        self.bytes = 0
 
     def responses(self, messages: Iterator[Message]) -> Iterator[Message]:
         """The responses to the C-GET; instances are kept on the way."""
@@ -89,10 +101,9 @@ class Retrieval:
             self._count(kept)
 
     def _count(self, kept: list[Kept]) -> None:
-        good = [k for k in kept if k.status == Status.SUCCESS]
-        self.stored += len(good)
+        good = [k.arrival.sop_instance_uid for k in kept if k.status == Status.SUCCESS]
+        self._stored.update(good)
         self.refused += len(kept) - len(good)
-        self.bytes += sum(k.size for k in good)
 
     def _response(self, context_id: int, command: Command, kept: Kept) -> bytes:
         return self._association.respond(context_id, encode_response(command, kept.status, kept.comment))

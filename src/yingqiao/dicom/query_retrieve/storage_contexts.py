@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from yingqiao.dicom.negotiation import is_storage
 from yingqiao.dicom.upper_layer.items import MAX_CONTEXTS, ContextProposed, RoleSelection
 
+Proposal = tuple[tuple[ContextProposed, ...], tuple[RoleSelection, ...]]
+"""Contexts and roles of one association."""
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 IMPLICIT_LE = "1.2.840.10008.1.2"
 _PLAIN = (
@@ -17,9 +19,10 @@ _PLAIN = (
     IMPLICIT_LE,
     "1.2.840.10008.1.2.1.99",  # deflated
 )
+_EXPLICIT_BE = "1.2.840.10008.1.2.2"
 _IMAGE = (
     *_PLAIN,
-    "1.2.840.10008.1.2.2",  # explicit big endian, retired
+    _EXPLICIT_BE,
     "1.2.840.10008.1.2.4.50",  # JPEG baseline
     "1.2.840.10008.1.2.4.51",  # JPEG extended
     "1.2.840.10008.1.2.4.57",  # JPEG lossless
@@ -92,14 +95,19 @@ def syntaxes_of(sop_class_uid: str) -> tuple[str, ...]:
 
 
 def proposals(
-    get_class_uid: str, sop_classes: Iterable[str]
-) -> Iterator[tuple[tuple[ContextProposed, ...], tuple[RoleSelection, ...]]]:
+    get_class_uid: str, sop_classes: Iterable[str], *, compressed_only: bool = False
+) -> Iterator[Proposal]:
     """Contexts and roles of as many associations as the classes need, none of them in two. What is no storage
-    class is left out.
+    class is left out. `compressed_only` is for peers that send all of a class on its first context, whatever the
+    file's syntax (DCMTK's), and cannot recode.
     """
     batch: list[tuple[str, str]] = []
     for uid in dict.fromkeys(filter(is_storage, sop_classes)):
-        wanted = [(uid, syntax) for syntax in syntaxes_of(uid)]
+        wanted = [
+            (uid, syntax)
+            for syntax in syntaxes_of(uid)
+            if not (compressed_only and syntax in (*_PLAIN, _EXPLICIT_BE))
+        ]
         if len(batch) + len(wanted) > MAX_CONTEXTS - 1:
             yield _proposal(get_class_uid, batch)
             batch = []
@@ -108,9 +116,7 @@ def proposals(
         yield _proposal(get_class_uid, batch)
 
 
-def _proposal(
-    get_class_uid: str, pairs: Sequence[tuple[str, str]]
-) -> tuple[tuple[ContextProposed, ...], tuple[RoleSelection, ...]]:
+def _proposal(get_class_uid: str, pairs: Sequence[tuple[str, str]]) -> Proposal:
     """The C-GET itself, then storage with us as SCP (PS3.4 C.5.3)."""
     contexts = [ContextProposed(1, get_class_uid, (EXPLICIT_LE, IMPLICIT_LE))]
     contexts += [ContextProposed(2 * n + 3, uid, (syntax,)) for n, (uid, syntax) in enumerate(pairs)]

@@ -76,6 +76,8 @@ _STATUSES = {
 def status_words(status: int, moving: bool = False) -> str:
     """What a response's status means (PS3.4 C.4, PS3.7 annex C); `moving`: the response to a C-MOVE."""
     known = _STATUSES.get(status)
+    if status == 0xA702 and not moving:
+        return "对方发不出影像（A702）：多半没有协商到这些影像的 SOP 类或传输语法，或文件已损坏。请对方查看 PACS 日志"
     if known is not None:
         return known
     if 0xC000 <= status <= 0xCFFF and moving:
