@@ -110,7 +110,11 @@ class Watch:
             return
         with self._database.read() as connection:
             rows = hand_over.standing(connection, sorted(running))
+            closed = hand_over.closed_lines(connection, {task.destination for task in running.values()})
+        now = self._clock()
         for number, task in running.items():
+            if closed(task.hospital_code, task.destination, task.priority, now):
+                task.interrupt(Held())
             row = rows.get(number)
             if row is None:
                 task.interrupt(Cancelled())
@@ -125,9 +129,8 @@ class Watch:
             with self._database.read() as connection:
                 return sorted(hand_over.holders(connection) - {self._executor})
         with self._database.read() as connection:
-            beats = dict(
-                connection.execute(select(work_executors.c.name, work_executors.c.beat)).tuples().all()
-            )
+            rows = connection.execute(select(work_executors.c.name, work_executors.c.beat))
+            beats: dict[str, int] = {row.name: row.beat for row in rows}
             beats |= dict.fromkeys(hand_over.holders(connection) - set(beats), 0)
         now = time.monotonic()
         self._beats = {

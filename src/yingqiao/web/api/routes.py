@@ -27,6 +27,7 @@ from yingqiao.store.queries.headings import (
 )
 from yingqiao.store.queries.words import WordError
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
+from yingqiao.web.api.work import work_routes
 
 Endpoint = Callable[[Request], Response]
 WEEK_MS = 7 * 86_400_000
@@ -57,6 +58,9 @@ def routes(
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
         return _answering(functools.partial(_read, database, handler))
 
+    def acting(handler: Callable[[Request, Database], Response]) -> Endpoint:
+        return _answering(lambda request: handler(request, database))
+
     pdf = _answering(functools.partial(_pdf, database, objects))
     return [
         Route("/exams", reading(functools.partial(_exams, stable_after))),
@@ -71,6 +75,7 @@ def routes(
         Route("/submissions", reading(_submissions)),
         Route("/submissions/{id:int}", reading(_submission)),
         Route("/summary", reading(_summary)),
+        *work_routes(reading, acting),
     ]
 
 
