@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import uvicorn
 
 from yingqiao.settings import HttpSettings
-from yingqiao.web.answers import App
+from yingqiao.web.answers import App, Handler
 from yingqiao.web.protocol import BoundedProtocol, bounded
 
 
@@ -97,11 +97,16 @@ class GatewayServer(uvicorn.Server):
         return len(self.server_state.connections)
 
 
-def make_server(app: App, settings: HttpSettings) -> GatewayServer:
-    """A server for `app`; `serve(sockets=…)` runs it until `should_exit`, then finishes accepted requests."""
+def make_server(
+    app: App, settings: HttpSettings, direct: Mapping[bytes, Handler] | None = None
+) -> GatewayServer:
+    """A server for `app`; small POSTs go past it where `direct` has a handler of their path.
+
+    `serve(sockets=…)` runs it until `should_exit`, then finishes accepted requests.
+    """
     config = uvicorn.Config(
         cast("Callable[..., object]", app),
-        http=bounded(settings),
+        http=bounded(settings, direct),
         ws="none",
         lifespan="off",
         interface="asgi3",
