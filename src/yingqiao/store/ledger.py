@@ -105,7 +105,7 @@ class Ledger:
         self._admit(0)
         if len(submission.body) <= INLINE_BODY:
             return await self.submit(submission)
-        return await self._queued(await asyncio.to_thread(entry_of, submission))
+        return await self._queued(await asyncio.to_thread(entry_of, submission, pack=True))
 
     def submit(self, submission: Submission) -> asyncio.Future[int]:
         """As `record`, for a body small enough to be compressed here; on the event loop.

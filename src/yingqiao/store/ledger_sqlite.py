@@ -35,7 +35,7 @@ def insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[int
     # Under BEGIN IMMEDIATE nobody else can take these ids; executemany then needs no answer per row.
     last: int = connection.execute("SELECT coalesce(max(id), 0) FROM submissions").fetchone()[0]
     ids = range(last + 1, last + 1 + len(entries))
-    connection.executemany(_SUBMISSION, [(i, *e.submission) for i, e in zip(ids, entries, strict=True)])
+    connection.executemany(_SUBMISSION, [e.numbered(i) for i, e in zip(ids, entries, strict=True)])
     exams = [(i, *e.exam) for i, e in zip(ids, entries, strict=True) if e.exam]
     if exams:
         connection.executemany(_EXAM, exams)

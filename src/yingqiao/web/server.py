@@ -16,6 +16,9 @@ from yingqiao.web.answers import App, Handler
 from yingqiao.web.protocol import BoundedProtocol, bounded
 
 
+_ACCEPTED_AT_ONCE = 16
+
+
 class AddressError(Exception):
     """An address cannot be used; the message is Chinese and says why."""
 
@@ -123,13 +126,21 @@ def make_server(
     return GatewayServer(config)
 
 
+def _repeated(listening: socket.socket) -> list[socket.socket]:
+    """libuv accepts one connection a turn of the loop and socket; a turn under load takes tens of ms."""
+    return [listening, *(listening.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
+
+
 async def serve_until(
     stopping: asyncio.Event,
     servers: Sequence[tuple[GatewayServer, list[socket.socket]]],
     ready: Callable[[], None],
 ) -> None:
     """Run the servers until `stopping` is set and what was accepted is answered; `ready` once all listen."""
-    running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
+    running = [
+        asyncio.ensure_future(server.serve(sockets=[again for s in sockets for again in _repeated(s)]))
+        for server, sockets in servers
+    ]
     stop = asyncio.ensure_future(stopping.wait())
     while not all(  # noqa: ASYNC110 uvicorn tells by a flag only
         server.started for server, _ in servers
