@@ -64,7 +64,7 @@ class _Nowhere:
         done.set_result(0)
         return done
 
-    def put(self, _: bytes) -> str:
+    def put(self, _: bytes, __: str) -> str:
         return ""
 
 

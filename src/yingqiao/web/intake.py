@@ -64,8 +64,8 @@ class Strangers(Protocol):
 
 
 class DocumentStore(Protocol):
-    def put(self, content: bytes) -> str:
-        """Make the document durable; its digest. Raises StoreUnavailable."""
+    def put(self, content: bytes, digest: str) -> str:
+        """Make the document of this digest durable; its digest. Raises StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +292,7 @@ class Intake:
 
     def _put(self, documents: list[Document]) -> None:
         for document in documents:
-            self._parts.documents.put(document.content)
+            self._parts.documents.put(document.content, document.digest)
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

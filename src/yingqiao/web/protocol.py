@@ -75,7 +75,7 @@ class DirectCycle:
         transport.write(head + body)
         if close:
             transport.close()
-        self._protocol.on_response_complete()
+        self._protocol.answered()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -94,6 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._direct: DirectCycle | None = None
         """A request past ASGI whose body is not all here yet."""
+        self._idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -103,6 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(503, "too-many-connections", retry_after=seconds, seconds=seconds)
 
     def data_received(self, data: bytes) -> None:
+        self._idle_since = None
         if self._waiting_since is None and (self.cycle is None or self.cycle.response_complete):
             self._waiting_since = self.loop.time()
         super().data_received(data)
@@ -155,6 +157,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if direct is not None:
             direct.whole()
 
+    def answered(self) -> None:
+        """A direct request was. As uvicorn's on_response_complete, but that `overdue` notices who stays idle:
+        a timer set and cancelled for each request costs as much as parsing it.
+        """
+        if self.pipeline or self.transport.is_closing():
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._idle_since = self.loop.time()
+
     def pause_writing(self) -> None:
         self._stalled_since = self.loop.time()
         super().pause_writing()
@@ -170,6 +182,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether the client was too slow at loop time `now`."""
         if self._stalled_since is not None and now - self._stalled_since > self.limits.write_seconds:
             return True
+        if self._idle_since is not None:
+            return now - self._idle_since > self.limits.keep_alive_seconds
         if self._waiting_since is None:
             return False
         allowed = self.limits.body_seconds if self._in_body else self.limits.header_seconds
