@@ -78,10 +78,10 @@ class Line(Protocol):
     time: float | str
 
 
-class _Dropped(Struct):
+class _Dropped(Struct, kw_only=True):
     time: float | str
-    level: str
-    event: str
+    level: str = "warning"
+    event: str = "logging.lines_dropped"
     count: int
 
 
@@ -118,7 +118,7 @@ class RequestLog:
             batch, going = self._take()
             dropped, self._dropped = self._dropped, 0
             if dropped:
-                batch.append(_Dropped(time.time(), "warning", "logging.lines_dropped", dropped))
+                batch.append(_Dropped(time=time.time(), count=dropped))
             try:
                 self._stream.write(_lines(batch))
                 self._stream.flush()

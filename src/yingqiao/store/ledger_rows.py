@@ -237,7 +237,10 @@ def without_poison(entry: Entry) -> Entry:
     if exam:
         exam = (*exam[:_PATIENT_ID], exam[_PATIENT_ID][:MAX_INDEXED], *exam[_PATIENT_ID + 1 :])
     return structs.replace(
-        entry, submission=_clean(entry.submission), exam=exam and _clean(exam), report=report and _clean(report)
+        entry,
+        submission=_clean(entry.submission),
+        exam=exam and _clean(exam),
+        report=report and _clean(report),
     )
 
 

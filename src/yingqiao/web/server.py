@@ -15,7 +15,6 @@ from yingqiao.settings import HttpSettings
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.protocol import BoundedProtocol, bounded
 
-
 _ACCEPTED_AT_ONCE = 16
 
 

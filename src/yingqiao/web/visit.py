@@ -22,13 +22,13 @@ class ClientGoneError(Exception):
     """The client closed the connection before its body was complete: nobody to answer."""
 
 
-class Line(Struct):
+class Line(Struct, kw_only=True):
     """What the request log says of a request: codes, sizes, times and ids; never contents."""
 
     time: float | str
     """Unix seconds; as text when it is written."""
-    level: str
-    event: str
+    level: str = "info"
+    event: str = "http.request"
     interface: str
     hospital: str
     peer: str
@@ -65,16 +65,14 @@ class Visit:
     def line(self) -> Line:
         took = round((self.ended - self.began) * 1000, 2)
         return Line(
-            time.time(),
-            "info",
-            "http.request",
-            self.interface,
-            self.hospital[:64],
-            self.peer,
-            self.outcome,
-            self.stage,
-            self.status,
-            self.size,
-            took,
-            self.submission,
+            time=time.time(),
+            interface=self.interface,
+            hospital=self.hospital[:64],
+            peer=self.peer,
+            outcome=self.outcome,
+            stage=self.stage,
+            status=self.status,
+            bytes=self.size,
+            ms=took,
+            submission=self.submission,
         )
