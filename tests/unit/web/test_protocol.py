@@ -13,6 +13,7 @@ from tests.unit.exchange.records import EDITION, exam, receiver, report
 from tests.unit.web.test_intake import Documents, Recorder, body
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
+from yingqiao.web.answers import header_lines
 from yingqiao.web.intake import INTERFACES, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.protocol import bounded
@@ -134,3 +135,28 @@ def test_a_stranger_and_a_document_wait_for_a_thread_past_asgi() -> None:
     sealed = body(report(reportPdfBase64="JVBERi0xLjQKJSVFT0YK"))
     first = b"POST /report-sync HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(sealed)
     assert b'"code":1,' in b"".join(talk(first + sealed).written)
+
+
+def test_who_stays_idle_after_a_direct_answer_is_overdue() -> None:
+    """No timer is set for such a request: the server asks every second."""
+
+    async def idling() -> tuple[bool, bool]:
+        settings = HttpSettings(keep_alive_seconds=60)
+        lines = header_lines()
+        protocol_class = bounded(
+            settings, {b"/exam-sync": lambda request: request.respond(200, lines, b"{}")}
+        )
+
+        async def nothing(*_: Any) -> None: ...
+
+        config = uvicorn.Config(
+            nothing, http=protocol_class, lifespan="off", interface="asgi3", log_config=None
+        )
+        config.load()
+        protocol = protocol_class(config=config, server_state=ServerState(), app_state={})
+        protocol.connection_made(Wire())
+        protocol.data_received(head() + SEALED)
+        now = asyncio.get_running_loop().time()
+        return protocol.overdue(now + 59), protocol.overdue(now + 61)
+
+    assert asyncio.run(idling()) == (False, True)
