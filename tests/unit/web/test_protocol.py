@@ -147,7 +147,7 @@ def test_who_stays_idle_after_a_direct_answer_is_overdue() -> None:
             settings, {b"/exam-sync": lambda request: request.respond(200, lines, b"{}")}
         )
 
-        async def nothing(*_: Any) -> None: ...
+        async def nothing(scope: Any, receive: Any, send: Any) -> None: ...
 
         config = uvicorn.Config(
             nothing, http=protocol_class, lifespan="off", interface="asgi3", log_config=None
