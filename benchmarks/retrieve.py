@@ -35,12 +35,12 @@ from benchmarks.dicom.peers import (
     start,
     versions,
 )
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.node import Node
-from yingqiao.exchange.model import LandedInstance
+from yingqiao.exchange.model import Landed
 from yingqiao.store.database import open_database
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
@@ -73,7 +73,9 @@ class Bench:
         database.migrate()
         self._landing = LandingArea(folder / "got" / "landing")
         index = ImageIndex(database)
-        self._indexer = Indexer(self._landing, index.index_instances, read_facts, index.progress)
+        self._indexer = Indexer(
+            self._landing, index.index_instances, read_facts, index.progress, read_head=read_head
+        )
         self._indexer.start()
         self._guard = threading.Lock()
         self.landed = 0
@@ -98,7 +100,7 @@ class Bench:
 
     def get(self, uid: str) -> None:
         """Ours: C-GET, durable and indexed."""
-        store = Store(self._landing, self._landed, read_facts)
+        store = Store(self._landing, self._landed)
         with Requestor(self._node()) as pacs:
             keys = {"StudyInstanceUID": uid}
             last = list(pacs.get(Level.STUDY, keys, store, sop_classes=[CT]))[-1]
@@ -125,7 +127,7 @@ class Bench:
         for path in (self.folder / "storescp").iterdir():
             path.unlink()
 
-    def _landed(self, instance: LandedInstance) -> None:
+    def _landed(self, instance: Landed) -> None:
         self._indexer.submit(instance)
         with self._guard:
             self.landed += 1

@@ -15,7 +15,7 @@ from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
 from yingqiao.app.work import BackgroundWork, Surroundings
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
@@ -23,7 +23,7 @@ from yingqiao.store.commitments import counts
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
-from yingqiao.store.landing import LandingArea, LandingError
+from yingqiao.store.landing import LandingArea, LandingError, segment_number
 from yingqiao.store.linkage import Linker
 from yingqiao.store.sources import SourceTable, source_table
 from yingqiao.web.health import Check, Part
@@ -45,7 +45,10 @@ class Background:
         except LandingError as error:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
         images = ImageIndex(stores.database)
-        self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
+        self._refuse_known_numbers(images)
+        self._indexer = Indexer(
+            self._landing, images.index_instances, read_facts, images.progress, read_head=read_head
+        )
         self._linker = Linker(stores.database)
         around = Surroundings(settings, stores, self._landing, self._indexer)
         self._work = BackgroundWork(around)
@@ -53,6 +56,18 @@ class Background:
         self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
+
+    def _refuse_known_numbers(self, images: ImageIndex) -> None:
+        """A landing area restored from before the database's backup must not use a name again: the index
+        would take a new image for one it has."""
+        try:
+            known = images.progress()
+        except StoreUnavailable as error:
+            raise StartError("数据库不可用，无法核对落地区", unavailable=True) from error
+        self._landing.begin_after(max(map(segment_number, known), default=0))
+        missing = known.keys() - self._landing.segments().keys()
+        if missing:
+            _log.error("landing.files_missing", count=len(missing), first=min(missing))
 
     def start(self) -> None:
         """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""
@@ -118,7 +133,6 @@ class Background:
             _scp_config(dicom),
             self._landing,
             self._indexer.submit,
-            read_facts,
             admits=_Admission(self._stores),
             is_behind=lambda: self._indexer.is_behind,
             observer=self._counts,

@@ -27,7 +27,6 @@ from yingqiao.app.pacs_client import (
     study_of,
     study_query,
 )
-from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Peer, Requestor
@@ -337,7 +336,7 @@ def _nowhere() -> Iterator[Store]:
     with tempfile.TemporaryDirectory(prefix="yingqiao-probe-") as folder:
         landing = LandingArea(Path(folder), reserve_bytes=0)
         try:
-            yield Store(landing, lambda _: None, read_facts)
+            yield Store(landing, lambda _: None)
         finally:
             landing.close()
 

@@ -22,7 +22,6 @@ from yingqiao.app.pacs_client import (
     work_error,
 )
 from yingqiao.app.retrieving import Retriever
-from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import BadQuery, NodeError
@@ -267,7 +266,6 @@ def puller(settings: Settings, database: Database, landing: LandingArea, indexer
     store = Store(
         landing,
         indexer.submit,
-        read_facts,
         is_behind=lambda: indexer.is_behind,
         max_instance_bytes=dicom.max_instance_bytes,
     )

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from yingqiao.dicom import negotiation
-from yingqiao.dicom.dataset_sink import DatasetSink
+from yingqiao.dicom.dataset_sink import DatasetSink, TooLarge
 from yingqiao.dicom.part10 import part10_head
-from yingqiao.dicom.storage_service import Landing, ReadFacts
+from yingqiao.dicom.storage_service import Landing
 from yingqiao.dicom.upper_layer.dimse import Command, Status
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+from yingqiao.exchange.model import Arrival, Landed, Place
 
 _MAX_TEXT = 64
+_HEAD_BYTES = 8192
+"""Of a dataset, for the index: usually all before the pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,8 @@ class Store:
     """Where instances go."""
 
     landing: Landing
-    on_landed: Callable[[LandedInstance], None]
+    on_landed: Callable[[Landed], None]
     """Takes a durable instance to the index; must not block and never fail."""
-    read_facts: ReadFacts
     is_behind: Callable[[], bool] = lambda: False
     """Whether the index is so far behind that instances are refused for a while."""
     spill_bytes: int = 8 << 20
@@ -45,7 +46,7 @@ class Kept:
     comment: str = ""
     pending: Any = None
     place: Place | None = None
-    facts: InstanceFacts | None = None
+    head: bytes = b""
 
 
 class InstanceKeeper:
@@ -56,7 +57,6 @@ class InstanceKeeper:
     def __init__(self, store: Store, max_fragment: int) -> None:
         self._store = store
         self.sink = DatasetSink(store.landing, store.spill_bytes, max_fragment, store.max_instance_bytes)
-        self._head = b""
 
     def refusal(self, command: Command) -> tuple[int, str] | None:
         """Why a C-STORE is refused before its dataset arrives; None when it is not."""
@@ -79,8 +79,7 @@ class InstanceKeeper:
 
     def begin(self, arrival: Arrival | None) -> None:
         """The next dataset is to be kept as `arrival`, or dropped when that is None."""
-        self._head = part10_head(arrival) if arrival else b""
-        self.sink.begin(arrival, self._head)
+        self.sink.begin(arrival, part10_head(arrival) if arrival else b"")
 
     def keep(self, arrival: Arrival, reused: bool = False) -> Kept:
         """The dataset is whole in the sink: bring it to the landing area. `reused`: the next one may overwrite
@@ -92,6 +91,8 @@ class InstanceKeeper:
             return kept
         try:
             self._land(kept, reused)
+        except TooLarge as error:
+            kept.status, kept.comment = Status.NEVER_FITS, str(error)
         except OSError as error:
             kept.status, kept.comment = _out_of_resources(error)
         return kept
@@ -110,7 +111,7 @@ class InstanceKeeper:
         """Durable instances go to the index."""
         for one in kept:
             if one.status == Status.SUCCESS:
-                self._store.on_landed(self._landed(one))
+                self._store.on_landed(Landed(one.place or one.pending.place, one.arrival, one.head))
 
     def close(self) -> None:
         """Forget everything, and what arrived half."""
@@ -124,44 +125,13 @@ class InstanceKeeper:
             raise sink.failure
         if large is not None:
             try:
-                kept.place = large.finish()
+                kept.place = large.finish(sink.digest)
             except OSError:
                 large.discard()
                 raise
             return
-        with sink.dataset as dataset:
-            kept.pending = self._store.landing.append(kept.arrival, self._head, dataset)
-            if reused:
-                kept.facts = self._facts_of(kept.arrival, dataset)
-
-    def _landed(self, kept: Kept) -> LandedInstance:
-        arrival = kept.arrival
-        place: Place = kept.place or kept.pending.place
-        return LandedInstance(
-            segment=place.segment,
-            offset=place.offset,
-            length=place.length,
-            dataset_offset=place.dataset_offset,
-            digest=place.digest,
-            received_at=arrival.received_at,
-            calling_aet=arrival.calling_aet,
-            called_aet=arrival.called_aet,
-            peer=arrival.peer,
-            facts=self._facts(kept),
-        )
-
-    def _facts(self, kept: Kept) -> InstanceFacts:
-        if kept.facts is not None:
-            return kept.facts
-        if kept.place is not None:
-            return self._store.landing.read_facts(kept.place, kept.arrival, self._store.read_facts)
-        with self.sink.dataset as dataset:
-            return self._facts_of(kept.arrival, dataset)
-
-    def _facts_of(self, arrival: Arrival, dataset: memoryview) -> InstanceFacts:
-        return self._store.read_facts(
-            dataset, arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
-        )
+        kept.head = bytes(sink.dataset[:_HEAD_BYTES])
+        kept.pending = self._store.landing.append(kept.arrival, sink.laid, at_once=reused)
 
 
 def _out_of_resources(error: OSError) -> tuple[int, str]:

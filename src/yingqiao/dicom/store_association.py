@@ -32,6 +32,7 @@ from yingqiao.dicom.upper_layer.wire import PeerGone, Wire
 from yingqiao.exchange.model import Arrival
 
 log = structlog.get_logger(__name__)
+_OVER = (State.AWAITING_CLOSE, State.IDLE)
 _MAX_TEXT = 64
 
 
@@ -96,16 +97,9 @@ class StoreAssociation:
 
     def _converse(self) -> None:
         machine, wire = self._machine, self._wire
-        while machine.state not in (State.AWAITING_CLOSE, State.IDLE):
-            if self._answers and not self._more_may_come():
-                self._settle()
-            if (
-                not self._answers
-                and machine.is_idle
-                and self._service.is_stopping()
-                and not wire.is_readable()
-            ):
-                raise GivenUp("the gateway stops")
+        while machine.state not in _OVER:
+            if machine.is_idle:
+                self._between_messages()
             wire.fill(machine.wanted, self._on_tick)
             self._since = time.monotonic()
             actions = machine.advance()
@@ -114,11 +108,13 @@ class StoreAssociation:
             elif self._since - self._message_began > self._service.config.pdu_timeout:
                 self._check_rate()
 
-    def _more_may_come(self) -> bool:
-        """Whether the peer may and does send another operation before it is answered."""
-        if not self._machine.is_idle:
-            return True
-        return len(self._answers) < self._window and self._wire.is_readable()
+    def _between_messages(self) -> None:
+        """Answer, unless the peer may and does send another operation before. Raises GivenUp."""
+        answers = self._answers
+        if answers and not (len(answers) < self._window and self._wire.is_readable()):
+            self._settle()
+        if self._service.is_stopping() and not self._answers and not self._wire.is_readable():
+            raise GivenUp("the gateway stops")
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
         for action in actions:
@@ -177,7 +173,6 @@ class StoreAssociation:
         return Store(
             landing=service.landing,
             on_landed=service.on_landed,
-            read_facts=service.read_facts,
             is_behind=service.is_behind,
             spill_bytes=config.spill_bytes,
             max_instance_bytes=config.max_instance_bytes,

@@ -15,7 +15,7 @@ from yingqiao.app.arrival_watch import ArrivalWatch
 from yingqiao.app.pacs_client import OurSide
 from yingqiao.app.pacs_doctor import Doctor
 from yingqiao.app.pulling import Puller, PullRules
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.node import Limits
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
@@ -55,17 +55,22 @@ class Rig:
         index = ImageIndex(self.database)
         self.landing = LandingArea(folder / "landing", reserve_bytes=0)
         self.indexer = Indexer(
-            self.landing, index.index_instances, read_facts, index.progress, batch_seconds=0.0
+            self.landing,
+            index.index_instances,
+            read_facts,
+            index.progress,
+            read_head=read_head,
+            batch_seconds=0.0,
         )
         self.indexer.start()
         self.scp: StorageScp | None = None
         self.port = 0
         if listens:
             config = ScpConfig(**({"aet": AET, "host": "127.0.0.1", "port": 0} | options))
-            self.scp = StorageScp(config, self.landing, self.indexer.submit, read_facts, admits=self._admits)
+            self.scp = StorageScp(config, self.landing, self.indexer.submit, admits=self._admits)
             self.port = self.scp.start()
         self.our_side = OurSide(AET, self.port)
-        store = Store(self.landing, self.indexer.submit, read_facts)
+        store = Store(self.landing, self.indexer.submit)
         rules = PullRules(limits, (1800.0, 86_400.0), 20.0)
         self.puller = Puller(self.database, self.our_side, rules, store, lambda: self.indexer.backlog == 0)
 

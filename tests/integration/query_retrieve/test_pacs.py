@@ -16,7 +16,6 @@ from tests.integration.dicom.conftest import Receiver, receiver  # noqa: F401 a 
 from tests.peers.dcmqrscp import dcmqrscp
 from tests.peers.dcmtk import end, free_port
 from tests.peers.orthanc import Orthanc, start_orthanc
-from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor
@@ -84,7 +83,7 @@ def digests(gateway: Receiver) -> dict[str, str]:
 
 
 def store_of(gateway: Receiver) -> Store:
-    return Store(gateway.landing, gateway.indexer.submit, read_facts)
+    return Store(gateway.landing, gateway.indexer.submit)
 
 
 def limits(**values) -> Limits:

@@ -68,9 +68,11 @@ def test_names_are_written_in_the_nodes_charset(charset, term, raw):
     assert decode_answer(written, EXPLICIT_LE).get("PatientName") == "王^小明"
 
 
-def test_an_ascii_query_declares_no_charset_whatever_the_node():
-    written = encode_query(Level.STUDY, {"PatientName": "WANG^X"}, "ISO_IR 192", EXPLICIT_LE)
-    assert not pydicom_reads(written, EXPLICIT_LE).SpecificCharacterSet
+def test_a_nodes_charset_is_declared_in_ascii_queries_too():
+    """For peers that answer in the question's; without one (0008,0005) asks for theirs."""
+    for charset, declared in (("ISO_IR 192", "ISO_IR 192"), ("", None)):
+        written = encode_query(Level.STUDY, {"PatientName": "WANG^X"}, charset, EXPLICIT_LE)
+        assert (pydicom_reads(written, EXPLICIT_LE).SpecificCharacterSet or None) == declared
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ class Status(IntEnum):
     UNRECOGNIZED_OPERATION = 0x0211
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
+    NEVER_FITS = 0xC001
+    """Larger than an instance may be. Of table B.2-1 only the Cxxx do not invite to try again, as A7xx does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _counts(elements: Mapping[int, bytes]) -> SubOperations:
 
 def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
+    raw = bytes(raw)
     position, size = 0, len(raw)
     while position < size:
         if position + 8 > size:
@@ -128,7 +131,7 @@ def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
             raise PduError(
                 f"command element ({group:04X},{element:04X}) of {length} bytes does not belong here"
             )
-        found[element] = bytes(raw[position : position + length])
+        found[element] = raw[position : position + length]
         position += length
         if len(found) > MAX_COMMAND_ELEMENTS:
             raise PduError("too many command elements")

@@ -209,6 +209,15 @@ SUBMISSION_WORDS = (
     Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
     Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
 )
+COMMITMENT_WORDS = (
+    Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
+    Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
+    Word("transactionUid", "--transaction", "transaction_uid", _text, "Transaction UID"),
+    Word("told", "--told", "told", _flag, "结果已送达：true 或 false"),
+    Word("failed", "--failed", "failed", _flag, "有不能承诺的实例：true 或 false"),
+    Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
+    Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
+)
 WORK_WORDS = (
     Word("kind", "--kind", "kind", _text, "种类，如 fetch、pull、document"),
     Word("key", "--key", "key", _text, "关于什么，如 list:12"),
@@ -227,15 +236,6 @@ WORK_WORDS = (
     Word("createdTo", "--created-to", "created.end", _to_ms, "首次提出时间止（只写日期则含当日）"),
     Word("dueFrom", "--due-from", "due.start", _from_ms, "下次可做时间起，北京时间"),
     Word("dueTo", "--due-to", "due.end", _to_ms, "下次可做时间止（只写日期则含当日）"),
-)
-COMMITMENT_WORDS = (
-    Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
-    Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
-    Word("transactionUid", "--transaction", "transaction_uid", _text, "Transaction UID"),
-    Word("told", "--told", "told", _flag, "结果已送达：true 或 false"),
-    Word("failed", "--failed", "failed", _flag, "有不能承诺的实例：true 或 false"),
-    Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
-    Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
 )
 SUMMARY_WORDS = (
     _HOSPITAL,
@@ -261,12 +261,12 @@ def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:
     return SubmissionFilter(**members(SUBMISSION_WORDS, given))
 
 
-def work_filter(given: Mapping[str, str]) -> WorkFilter:
-    return WorkFilter(**members(WORK_WORDS, given))
-
-
 def commitment_filter(given: Mapping[str, str]) -> CommitmentFilter:
     return CommitmentFilter(**members(COMMITMENT_WORDS, given))
+
+
+def work_filter(given: Mapping[str, str]) -> WorkFilter:
+    return WorkFilter(**members(WORK_WORDS, given))
 
 
 def members(words: tuple[Word, ...], given: Mapping[str, str]) -> dict[str, Any]:
