@@ -73,11 +73,16 @@ def state(gateway: RunningGateway, number: int) -> dict[str, Any]:
     return gateway.json("exams", "show", HOSPITAL, f"N{number}")["exam"]
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0, why: Callable[[], str] = lambda: "") -> None:
+def until(
+    condition: Callable[[], bool],
+    seconds: float = 60.0,
+    why: Callable[[], str] = lambda: "",
+    every: float = 0.3,
+) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, why()
-        time.sleep(0.3)
+        time.sleep(every)
 
 
 def count(gateway: RunningGateway) -> int:
@@ -141,23 +146,23 @@ def test_a_weekend_without_pacs(make_gateway: GatewayMaker, make_orthanc: MakeOr
 def test_the_pacs_is_killed_while_it_sends(make_gateway: GatewayMaker, make_orthanc: MakeOrthanc) -> None:
     gateway, pacs = make_gateway(**SHORT), make_orthanc()
     pacs.knows("YINGQIAO", gateway.dicom_port)
-    pacs.keep(images(1, 4, 60, side=128))
+    pacs.keep(images(1, 5, 240, side=64))
     add_node(gateway, pacs.address)
     audited(gateway, 1)
-    until(lambda: count(gateway) > 10, why=lambda: gateway.log[-3000:])
+    until(lambda: count(gateway) > 10, why=lambda: gateway.log[-3000:], every=0.02)
     pacs.kill()
-    assert count(gateway) < 240
-    time.sleep(1)
+    time.sleep(1.5)
+    assert count(gateway) < 1200
     pacs.start()
-    until(lambda: count(gateway) == 240, 90, why=lambda: gateway.log[-3000:])
+    until(lambda: count(gateway) == 1200, 90, why=lambda: gateway.log[-3000:])
 
 
 def test_the_gateway_is_killed_while_it_pulls(make_gateway: GatewayMaker, make_orthanc: MakeOrthanc) -> None:
-    """SIGKILL mid-pull, again and again: repeated, nothing twice in the index."""
+    """SIGKILL mid-pull, again and again: repeated, nothing twice in the index. The bandwidth makes it last."""
     gateway, pacs = make_gateway(**SHORT), make_orthanc()
     pacs.knows("YINGQIAO", gateway.dicom_port)
     pacs.keep(images(1, 4, 60, side=128))
-    add_node(gateway, pacs.address)
+    add_node(gateway, pacs.address, "main", "--bandwidth", "1M")
     audited(gateway, 1)
     for _ in range(4):
         before = count(gateway)
