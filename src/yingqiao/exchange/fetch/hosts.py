@@ -13,7 +13,6 @@ from yingqiao.exchange.fetch.networks import contains, is_literal, why_forbidden
 from yingqiao.exchange.fetch.states import FetchError, FileState
 from yingqiao.exchange.work import ErrorClass
 
-
 _T = TypeVar("_T")
 
 
