@@ -80,7 +80,17 @@ def _curl(place: Path, port: int, count: int) -> tuple[float, int]:
     config.write_text("".join(lines))
     started = time.perf_counter()
     subprocess.run(
-        ["curl", "-sS", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", str(PARALLEL), "-K", str(config)],
+        [
+            "curl",
+            "-sS",
+            "--no-progress-meter",
+            "--fail",
+            "--parallel",
+            "--parallel-max",
+            str(PARALLEL),
+            "-K",
+            str(config),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -177,6 +187,9 @@ class Landing(Nothing):
                     *(found.sop_class_uid, found.sop_instance_uid),
                 )
                 kept.append(self._area.append(arrival, found.prefix, found.dataset))
+                del found
+        assert len(file.digest) == 32
+        file.discard()
         return kept
 
 
