@@ -45,7 +45,12 @@ def settings(folder: Path, **changes: Any) -> FetchSettings:
 
 
 def fetch(
-    folder: Path, hosts: Sequence[AllowedHost], urls: dict[str, str] | list[str], *, sink: Kept | None = None, **changes: Any
+    folder: Path,
+    hosts: Sequence[AllowedHost],
+    urls: dict[str, str] | list[str],
+    *,
+    sink: Kept | None = None,
+    **changes: Any,
 ) -> Kept:
     """Fetch URLs with a fetcher of their own; `resolve` and the settings' fields may be given."""
     named = urls if isinstance(urls, dict) else {url: url for url in urls}

@@ -23,7 +23,9 @@ class Hostile:
     port: int = 0
     connections: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
-    ways: dict[str, Callable[[Hostile, socket.socket, str, dict[str, str]], None]] = field(default_factory=dict)
+    ways: dict[str, Callable[[Hostile, socket.socket, str, dict[str, str]], None]] = field(
+        default_factory=dict
+    )
     """Behaviour by the first part of the path; else the file is served honestly."""
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
@@ -153,7 +155,11 @@ def _cut_wrong_range(server, connection, path, headers):
     if "range" in headers:
         data = content(server, path)
         answer(
-            connection, "206 Partial Content", data[7:], ETag='"one"', Content_Range=f"bytes 7-{len(data) - 1}/{len(data)}"
+            connection,
+            "206 Partial Content",
+            data[7:],
+            ETag='"one"',
+            Content_Range=f"bytes 7-{len(data) - 1}/{len(data)}",
         )
     elif server.requests(path.lstrip("/"))[1:]:
         honest(server, connection, path, headers)
@@ -167,7 +173,9 @@ def _cut_other_version(server, connection, path, headers):
     start = int(headers.get("range", "bytes=0-")[6:-1])
     if start:
         told = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        answer(connection, "206 Partial Content", b"x" * (len(data) - start), Content_Range=told, ETag='"two"')
+        answer(
+            connection, "206 Partial Content", b"x" * (len(data) - start), Content_Range=told, ETag='"two"'
+        )
     elif server.requests(path.lstrip("/"))[1:]:
         answer(connection, "200 OK", data, ETag='"two"')
     else:
@@ -239,7 +247,9 @@ def _packed(server, connection, path, headers):
     import gzip
 
     asked = "gzip" in headers.get("accept-encoding", "")
-    answer(connection, "200 OK", gzip.compress(content(server, path)), Content_Encoding="gzip" if asked else None)
+    answer(
+        connection, "200 OK", gzip.compress(content(server, path)), Content_Encoding="gzip" if asked else None
+    )
 
 
 def _bomb(_server, connection, _path, _headers):

@@ -43,7 +43,14 @@ def test_a_redirect_to_an_address_not_on_the_list_is_refused(server, inside, tmp
 
 @pytest.mark.parametrize(
     "target",
-    ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1:70/x", "http://127.1/x", "//127.0.0.9/x", "http://[::1]/x"],
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "gopher://127.0.0.1:70/x",
+        "http://127.1/x",
+        "//127.0.0.9/x",
+        "http://[::1]/x",
+    ],
 )
 def test_a_redirect_to_another_scheme_or_spelling_is_refused(server, tmp_path, target):
     kept = fetch(tmp_path, [listed(server)], {"f": server.url(f"redirect?to={target}")})
@@ -71,7 +78,9 @@ def test_a_redirect_carries_no_credentials_to_the_next_host(server, tmp_path):
         target = other.url("x/a.dcm", "127.0.0.2")
         secret = Credentials(user="u", password="p", headers={"X-Key": "k"})
         hosts = [listed(server, credentials=secret), listed(other, "127.0.0.2")]
-        kept = fetch(tmp_path, hosts, {"f": server.url(f"redirect?to={target}").replace("//", "//me:too@", 1)})
+        kept = fetch(
+            tmp_path, hosts, {"f": server.url(f"redirect?to={target}").replace("//", "//me:too@", 1)}
+        )
         assert kept.bodies["f"] == DATA
         assert {"authorization", "x-key"} <= server.asked[0][1].keys()
         assert not {"authorization", "x-key"} & other.asked[0][1].keys()
@@ -103,7 +112,9 @@ def test_names_that_lead_inside_are_refused_unless_registered_so(server, tmp_pat
     assert fetch(tmp_path, private, {"f": url}, resolve=resolve).bodies["f"] == DATA
 
 
-@pytest.mark.parametrize("inside", ["::ffff:127.0.0.1", "0.0.0.0", "::", "169.254.169.254", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize(
+    "inside", ["::ffff:127.0.0.1", "0.0.0.0", "::", "169.254.169.254", "::ffff:169.254.169.254"]
+)
 @pytest.mark.parametrize("private", [False, True])
 def test_addresses_that_are_never_meant(server, tmp_path, inside, private):
     if private and inside == "::ffff:127.0.0.1":
@@ -124,7 +135,10 @@ def test_dns_rebinding_gains_nothing(server, inside, tmp_path):
         asked.append((host, port))
         return next(answers)
 
-    hosts = [listed(server, "rebind.example.cn", private=False), listed(inside, "rebind.example.cn", private=False)]
+    hosts = [
+        listed(server, "rebind.example.cn", private=False),
+        listed(inside, "rebind.example.cn", private=False),
+    ]
     urls = {
         "first": server.url("x/a.dcm", "rebind.example.cn"),
         "second": inside.url("secret", "rebind.example.cn"),
@@ -186,14 +200,31 @@ class _lying_ftp:  # noqa: N801 -- used as a context
         self._thread.join()
 
     def _serve(self) -> None:
-        answers = {"USER": "331 password", "PASS": "230 in", "PWD": '257 "/"', "PASV": self._answer, "SIZE": "213 5"}
-        answers |= {"TYPE": "200 ok", "CWD": "250 ok", "MDTM": "213 20260101000000", "EPSV": "500 no", "RETR": "150 ok"}
+        answers = {
+            "USER": "331 password",
+            "PASS": "230 in",
+            "PWD": '257 "/"',
+            "PASV": self._answer,
+            "SIZE": "213 5",
+        }
+        answers |= {
+            "TYPE": "200 ok",
+            "CWD": "250 ok",
+            "MDTM": "213 20260101000000",
+            "EPSV": "500 no",
+            "RETR": "150 ok",
+        }
         try:
             while True:
                 connection, _ = self._listener.accept()
                 with connection, connection.makefile("rw", newline="\r\n") as stream:
                     print("220 welcome", file=stream, flush=True, end="\r\n")
                     for line in stream:
-                        print(answers.get(line.split()[0].upper(), "502 no"), file=stream, flush=True, end="\r\n")
+                        print(
+                            answers.get(line.split()[0].upper(), "502 no"),
+                            file=stream,
+                            flush=True,
+                            end="\r\n",
+                        )
         except OSError:
             return

@@ -214,5 +214,8 @@ def test_what_a_sink_raises_comes_out_and_the_file_can_be_fetched_again(server, 
 
     with pytest.raises(OSError, match="landing area full"):
         fetch(tmp_path, [registered(server)], {"f": server.url("x/a.dcm")}, sink=Broken(), small_bytes=1000)
-    assert fetch(tmp_path, [registered(server)], {"f": server.url("x/a.dcm")}, small_bytes=1000).bodies["f"] == DATA
+    assert (
+        fetch(tmp_path, [registered(server)], {"f": server.url("x/a.dcm")}, small_bytes=1000).bodies["f"]
+        == DATA
+    )
     assert Path(tmp_path / "parts").stat().st_mode & 0o777 == 0o700

@@ -144,7 +144,7 @@ class Transfer:
         if self._over_http or self._learned or self._stage is not _Stage.BODY:
             return
         self._learned = True
-        seconds, left = curl.getinfo(pycurl.INFO_FILETIME), curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD)
+        seconds, left = curl.getinfo(pycurl.INFO_FILETIME), curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
         total = self._offset + int(left) if left >= 0 else -1
         told = Validators(modified=str(seconds) if seconds > 0 else "", total=total)
         try:
