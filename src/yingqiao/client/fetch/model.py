@@ -30,7 +30,8 @@ class FetchSettings:
     """Of all files under way together; beyond it, to `.part` files whatever their size."""
     max_bytes: int = 32 * 1024 * _MIB
     """A file's largest size."""
-    connect_seconds: float = 15.0
+    connect_seconds: float = 20.0
+    """Until the other side lets us ask: of FTP with logging in."""
     idle_seconds: float = 60.0
     """Longest time slower than `idle_rate`."""
     idle_rate: int = 256
