@@ -21,7 +21,7 @@ _NEEDLE = 64
 
 
 class NotPdfError(ValueError):
-    """The text is no base64 of a PDF; the message is Chinese and says what is wrong with it."""
+    """No PDF, or no base64 of one; the message is Chinese and says what is wrong with it."""
 
 
 def decode_pdf(text: str) -> bytes:
@@ -31,11 +31,16 @@ def decode_pdf(text: str) -> bytes:
         content = pybase64.b64decode(body, validate=True)
     except ValueError:
         content = _decode_loosely(body)
-    if b"%PDF-" not in content[:_HEAD]:
-        raise NotPdfError("文件开头没有 %PDF 标记")
-    if b"%%EOF" not in content[-_TAIL:]:
-        raise NotPdfError("文件结尾没有 %%EOF 标记，可能不完整")
+    prove_pdf(content)
     return content
+
+
+def prove_pdf(content: bytes | memoryview) -> None:
+    """Nothing when the bytes are a whole PDF (T24). Raises NotPdfError."""
+    if b"%PDF-" not in bytes(content[:_HEAD]):
+        raise NotPdfError("文件开头没有 %PDF 标记")
+    if b"%%EOF" not in bytes(content[-_TAIL:]):
+        raise NotPdfError("文件结尾没有 %%EOF 标记，可能不完整")
 
 
 def _decode_loosely(body: str) -> bytes:
