@@ -30,7 +30,7 @@ IN_MEMORY = 8 << 20
 _STEP = 1 << 20
 _MAX_PART_HEAD = 16 * 1024
 _BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError),
     *(ValueError, OverflowError, KeyError, IndexError),
 )
 """What zipfile raises of bad bytes."""
