@@ -1,11 +1,12 @@
 """Parts of files survive restarts and are not trusted beyond what was flushed after a power cut."""
 
 import hashlib
+import os
 
 import pytest
 
 from yingqiao.client.fetch import spool
-from yingqiao.client.fetch.spool import Part, Validators
+from yingqiao.client.fetch.spool import Part, Validators, sweep
 from yingqiao.exchange.fetch import FetchError
 
 KNOWN = Validators('"e"', "", 100_000_000)
@@ -82,3 +83,21 @@ def test_a_part_has_one_writer(tmp_path):
         Part(tmp_path, "x")
     part.discard()
     Part(tmp_path, "x").discard()
+
+
+def test_old_parts_are_swept_those_in_use_and_young_ones_stay(tmp_path):
+    for name in ("old", "young", "used"):
+        part = Part(tmp_path, name)
+        part.restart(KNOWN)
+        part.write(b"abc")
+        if name == "used":
+            used = part
+        else:
+            part.close()
+    for path in tmp_path.iterdir():
+        if not path.name.startswith("young"):
+            os.utime(path, (1, 1))
+    assert sweep(tmp_path, 3600) == 2
+    assert {path.stem for path in tmp_path.iterdir()} == {"young", "used"}
+    used.discard()
+    assert sweep(tmp_path / "none", 0) == 0

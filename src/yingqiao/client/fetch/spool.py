@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -153,6 +154,34 @@ class Part:
         fresh = self._note_path.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(note))
         fresh.replace(self._note_path)
+
+
+def sweep(folder: Path, older_than: float) -> int:
+    """Remove parts nobody has touched for so many seconds: their files were given up, or kept just before a kill.
+    How many files went. Raises OSError.
+    """
+    removed = 0
+    limit = time.time() - older_than
+    for path in sorted(folder.glob("*.*")):
+        if path.suffix in (".part", ".json", ".new") and path.stat().st_mtime <= limit and not _held(path):
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _held(path: Path) -> bool:
+    """Whether a fetcher is writing the part this file belongs to."""
+    try:
+        fd = os.open(path.with_suffix(".part"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def boot_id() -> str:
