@@ -21,7 +21,7 @@ _NEEDLE = 64
 
 
 class NotPdfError(ValueError):
-    """No PDF, or no base64 of one; the message is Chinese and says what is wrong with it."""
+    """The text is no base64 of a PDF; the message is Chinese and says what is wrong with it."""
 
 
 def decode_pdf(text: str) -> bytes:
@@ -36,7 +36,7 @@ def decode_pdf(text: str) -> bytes:
 
 
 def prove_pdf(content: bytes | memoryview) -> None:
-    """Nothing when the bytes are a whole PDF (T24). Raises NotPdfError."""
+    """Raises NotPdfError unless the bytes begin and end as a PDF does."""
     if b"%PDF-" not in bytes(content[:_HEAD]):
         raise NotPdfError("文件开头没有 %PDF 标记")
     if b"%%EOF" not in bytes(content[-_TAIL:]):

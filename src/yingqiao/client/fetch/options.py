@@ -52,7 +52,8 @@ def prepare(
     curl.setopt(pycurl.LOW_SPEED_TIME, max(1, round(idle)))
     curl.setopt(pycurl.FTP_RESPONSE_TIMEOUT, max(1, round(idle)))
     if options.bytes_per_second:
-        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, options.bytes_per_second)
+        connections = min(options.max_connections or settings.connections, settings.connections_per_host)
+        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, max(1, options.bytes_per_second // connections))
     _trust(curl, host)
     _sign_in(curl, address, host, further)
     if address.scheme == "ftps":

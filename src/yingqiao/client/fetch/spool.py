@@ -35,6 +35,14 @@ class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether a part may be continued by them."""
         return bool(self.condition or self.modified)
 
+    def may_be(self, known: Validators) -> bool:
+        """Whether nothing that both say differs."""
+        return (
+            (self.total < 0 or known.total < 0 or self.total == known.total)
+            and (not self.modified or not known.modified or self.modified == known.modified)
+            and (not self.etag or not known.etag or self.etag == known.etag)
+        )
+
     @property
     def condition(self) -> str:
         """For If-Range: a strong entity tag, else the date."""

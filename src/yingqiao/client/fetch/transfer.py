@@ -150,7 +150,7 @@ class Transfer:
         try:
             if not self._offset:
                 self.body.know(told)
-            elif told != self.body.validators:
+            elif not told.may_be(self.body.validators):
                 self._stale = True
         except FetchError as error:
             self.error = error
@@ -262,7 +262,7 @@ class Transfer:
         told, known = self._head.validators(), self.body.validators
         if not self._offset or start != self._offset or (known.total >= 0 and told.total != known.total):
             return False
-        return told.etag in ("", known.etag) and told.modified in ("", known.modified)
+        return told.may_be(known)
 
     @property
     def _over_http(self) -> bool:

@@ -45,6 +45,7 @@ class HostOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """http: ask for compressed answers."""
     max_connections: int = 0
     bytes_per_second: int = 0
+    """Of all connections of a run to it together; each gets an equal share."""
     max_file_bytes: int = 0
     connect_seconds: float = 0
     idle_seconds: float = 0
