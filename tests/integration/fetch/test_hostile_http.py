@@ -145,6 +145,13 @@ def test_compressed_only_when_asked_for(server, tmp_path):
     assert asked.bodies["f"] == DATA
 
 
+def test_a_compressed_answer_cut_short_is_not_continued_but_started_again(server, tmp_path):
+    host = registered(server, options=HostOptions(gzip=True))
+    kept = fetch(tmp_path, [host], {"f": server.url("packed-cut/a.dcm")})
+    assert kept.bodies["f"] == DATA
+    assert not any("range" in headers for _, headers in server.asked)
+
+
 def test_a_hosts_bandwidth_is_shared_by_its_connections(server, tmp_path):
     options = HostOptions(bytes_per_second=1_000_000, max_connections=2)
     server.files["a.dcm"] = DATA[:500_000]

@@ -147,7 +147,7 @@ def _sign_in(curl: Any, address: Address, host: AllowedHost, further: tuple[str,
         encoding = host.path_encoding if address.scheme.startswith("ftp") else UTF8
         curl.setopt(pycurl.USERNAME, user.encode(encoding, "replace"))
         curl.setopt(pycurl.PASSWORD, password.encode(encoding, "replace"))
-    if host.options.gzip:
+    if host.options.gzip and not further:  # a part is continued as it began, uncompressed
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
     if address.scheme in ("http", "https", "s3"):
         curl.setopt(pycurl.HTTPHEADER, [line.encode() for line in ("Accept: */*", *headers)])
