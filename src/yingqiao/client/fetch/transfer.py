@@ -150,8 +150,8 @@ class Transfer:
         try:
             if not self._offset:
                 self.body.know(told)
-            elif not told.may_be(self.body.validators):
-                self._stale = True
+            elif not (told.modified or left >= 0) or not told.may_be(self.body.validators):
+                self._stale = True  # another version, or nothing to tell it by
         except FetchError as error:
             self.error = error
         except OSError as error:

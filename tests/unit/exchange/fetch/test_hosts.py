@@ -51,6 +51,7 @@ def test_a_refusal_names_what_to_register():
     assert "内网地址须注明" in refusal("ftp://10.1.1.1/x", host)
     assert "桶 b-1" in refusal("s3://b-1/k", host)
     assert "文件共享 nas" in refusal("\\\\nas\\a\\b", host)
+    assert "张三" not in refusal("/mnt/张三/b", host) + refusal("http://h/张三", host)
     assert "没有允许内网" in refusal("http://10.1.1.1/x", AllowedHost("http", "10.1.1.1"))
 
 
