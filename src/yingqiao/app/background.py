@@ -12,7 +12,7 @@ import structlog
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
@@ -41,7 +41,9 @@ class Background:
         except LandingError as error:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
         images = ImageIndex(stores.database)
-        self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
+        self._indexer = Indexer(
+            self._landing, images.index_instances, read_facts, images.progress, read_head=read_head
+        )
         self._linker = Linker(stores.database)
         self._counts = DicomCounts()
         self._scp = self._make_scp() if settings.dicom.listen else None
@@ -96,7 +98,6 @@ class Background:
             _scp_config(dicom),
             self._landing,
             self._indexer.submit,
-            read_facts,
             admits=_Admission(self._stores),
             is_behind=lambda: self._indexer.is_behind,
             observer=self._counts,
