@@ -13,22 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
 from yingqiao.app.folder import database_of, read_or_make_secret
-from yingqiao.app.gauges import WorkGauges
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
 from yingqiao.settings import Settings, WorkSettings
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
+from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.web.health import Part
 
 if TYPE_CHECKING:
+    from yingqiao.store.work.engine import EngineRule
     from yingqiao.store.work.task import Handler
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def _name(stores: Stores) -> str:
 
 
 def _rule(work: WorkSettings) -> EngineRule:
-    from yingqiao.store.work.engine import EngineRule
+    from yingqiao.store.work.engine import EngineRule  # as above
 
     backoffs = {
         ErrorClass.PASSING: Backoff(work.passing_first_seconds, work.passing_most_seconds),
