@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from tests.helpers.work_engine import make_tables
 from tests.integration.work.conftest import ask, states, wait_until
@@ -144,9 +144,8 @@ class TestSeveralMachines:
         wait_until(lambda: set(states(database).values()) == {"done"}, 60)
         account(database, len(names))
         with database.read() as connection:
-            by = dict(
-                connection.execute(text("SELECT executor, count(*) FROM begins GROUP BY 1")).tuples().all()
-            )
+            rows = connection.execute(text("SELECT executor, count(*) FROM begins GROUP BY 1"))
+            by = {executor: n for executor, n in rows}
             assert connection.scalar(text("SELECT count(*) FROM begins")) == len(names)
         assert set(by) == {"one", "two"}
         assert min(by.values()) >= 10
@@ -161,7 +160,7 @@ class TestSeveralMachines:
         kill(one)
         gone = time.time()
         with database.write() as connection:  # what is begun anew is quick
-            connection.execute(text("UPDATE work SET payload = '{\"seconds\":0.1}'"))
+            connection.execute(update(work).values(payload='{"seconds":0.1}'))
         wait_until(lambda: set(states(database).values()) == {"done"}, 30)
         account(database, 4)
         assert overlaps(database, {"one": gone}) == []

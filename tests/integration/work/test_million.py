@@ -44,7 +44,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "none done": {"state": WorkState.DONE},
     "hospital": {"hospital_code": "H0"},
     "no such hospital": {"hospital_code": "H99"},
-    "dead of a hospital": {"hospital_code": "H1", "state": WorkState.DEAD},
+    "dead of a hospital": {"hospital_code": "H0", "state": WorkState.DEAD},
     "destination": {"destination": "H0/h0"},
     "small destination": {"destination": "H4/h49"},
     "waiting of a destination": {"destination": "H4/h49", "state": WorkState.WAITING},

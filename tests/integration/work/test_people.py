@@ -156,6 +156,7 @@ def test_the_api_lists_and_shows(database: Database) -> None:
     status, page = api("GET", "", state="waiting", kind="fetch")
     assert (status, [item["key"] for item in page["items"]], page["total"]) == (200, ["c", "b"], 2)
     number = page["items"][0]["id"]
+    assert api("GET", "", limit=2)[1]["total"] == 4
     status, one = api("GET", f"/{number}")
     assert (status, one["payload"], one["line"]["name"]) == (200, {"list": 7}, "H1/http://a:80")
     assert api("GET", "/99999")[0] == 404

@@ -129,9 +129,8 @@ class Watch:
             with self._database.read() as connection:
                 return sorted(hand_over.holders(connection) - {self._executor})
         with self._database.read() as connection:
-            beats = dict(
-                connection.execute(select(work_executors.c.name, work_executors.c.beat)).tuples().all()
-            )
+            rows = connection.execute(select(work_executors.c.name, work_executors.c.beat))
+            beats: dict[str, int] = {row.name: row.beat for row in rows}
             beats |= dict.fromkeys(hand_over.holders(connection) - set(beats), 0)
         now = time.monotonic()
         self._beats = {
