@@ -102,7 +102,10 @@ class Metrics:
                 tally.pour()
 
     def stand(self, values: Mapping[str, float]) -> None:
-        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second."""
+        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second.
+
+        A name may carry labels: `work_rows{kind=fetch,state=waiting}`.
+        """
         self._pour()
         for name, value in values.items():
             gauge = self._gauges.get(name)
