@@ -24,6 +24,7 @@ from yingqiao.store.queries.headings import (
 )
 from yingqiao.store.queries.words import WordError
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
+from yingqiao.web.api.work import work_routes
 
 Endpoint = Callable[[Request], Response]
 WEEK_MS = 7 * 86_400_000
@@ -44,6 +45,9 @@ def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
         return _answering(functools.partial(_read, database, handler))
 
+    def acting(handler: Callable[[Request, Database], Response]) -> Endpoint:
+        return _answering(lambda request: handler(request, database))
+
     pdf = _answering(functools.partial(_pdf, database, objects))
     return [
         Route("/exams", reading(_exams)),
@@ -56,6 +60,7 @@ def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute
         Route("/submissions", reading(_submissions)),
         Route("/submissions/{id:int}", reading(_submission)),
         Route("/summary", reading(_summary)),
+        *work_routes(reading, acting),
     ]
 
 
