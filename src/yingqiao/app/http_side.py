@@ -28,7 +28,7 @@ from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.server import GatewayServer, make_server, serve_until
-from yingqiao.web.site import Guard, Site, admin_app, intake_app, public_app, whole_app
+from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,12 @@ class _Nowhere:
     async def record(self, _: Submission) -> int:
         return 0
 
-    def put(self, _: bytes) -> str:
+    def submit(self, _: Submission) -> asyncio.Future[int]:
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(0)
+        return done
+
+    def put(self, _: bytes, __: str) -> str:
         return ""
 
 
@@ -166,11 +171,11 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
 def _servers(
     settings: Settings, listening: Listening, intake: Intake, site: Site
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
+    direct = intake_direct(intake, site.edition)
     if listening.admin is None:
-        return [
-            (make_server(intake_app(intake, site.edition, whole_app(site)), settings.http), [listening.main])
-        ]
-    main = make_server(intake_app(intake, site.edition, public_app(site)), settings.http)
+        app = intake_app(intake, site.edition, whole_app(site))
+        return [(make_server(app, settings.http, direct), [listening.main])]
+    main = make_server(intake_app(intake, site.edition, public_app(site)), settings.http, direct)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 
 

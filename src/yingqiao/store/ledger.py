@@ -103,16 +103,25 @@ class Ledger:
         kept.
         """
         self._admit(0)
-        if len(submission.body) > INLINE_BODY:
-            entry = await asyncio.to_thread(entry_of, submission)
-        else:
-            entry = entry_of(submission)
+        if len(submission.body) <= INLINE_BODY:
+            return await self.submit(submission)
+        return await self._queued(await asyncio.to_thread(entry_of, submission, pack=True))
+
+    def submit(self, submission: Submission) -> asyncio.Future[int]:
+        """As `record`, for a body small enough to be compressed here; on the event loop.
+
+        Raises what `record` raises when the ledger takes nothing; the future fails with it when writing does.
+        """
+        self._admit(0)
+        return self._queued(entry_of(submission))
+
+    def _queued(self, entry: Entry) -> asyncio.Future[int]:
         self._admit(entry.size)
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._queued_bytes += entry.size
         self._something.set()
-        return await waiting.done
+        return waiting.done
 
     def record_now(self, submission: Submission) -> int:
         """As `record`, in a transaction of its own, from any thread. Raises the same but StoreBusy."""

@@ -23,7 +23,7 @@ from yingqiao.spec import Edition
 from yingqiao.spec.openapi import openapi
 from yingqiao.spec.schema import json_schema
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.web.answers import MESSAGES, App, Receive, Scope, Send, body_of, header, send_json
+from yingqiao.web.answers import MESSAGES, App, Handler, Receive, Scope, Send, body_of, header, send_json
 from yingqiao.web.health import Health, live_app, ready_app
 from yingqiao.web.intake import INTERFACES, Intake, incident_of
 from yingqiao.web.metrics import CONTENT_TYPE, Metrics
@@ -72,17 +72,23 @@ class Site:
 
 def intake_app(intake: Intake, edition: Edition, rest: App) -> App:
     """Intake by exact path or alias (T14); any other path goes to `rest`."""
-    routes: dict[str, App] = {}
-    for name in INTERFACES:
-        interface = edition.interfaces[name]
-        app = intake.app(name)
-        routes |= dict.fromkeys((interface.path, *interface.aliases), app)
-    find = routes.get
+    find = {path: intake.app(name) for path, name in _paths(edition)}.get
 
     def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:
         return (find(scope["path"]) or rest)(scope, receive, send)
 
     return dispatch
+
+
+def intake_direct(intake: Intake, edition: Edition) -> dict[bytes, Handler]:
+    """The same paths, as they stand in a request without a query, for small requests past ASGI."""
+    return {path.encode(): intake.direct(name) for path, name in _paths(edition)}
+
+
+def _paths(edition: Edition) -> list[tuple[str, str]]:
+    """Path or alias (T14), interface."""
+    interfaces = [edition.interfaces[name] for name in INTERFACES]
+    return [(path, i.id) for i in interfaces for path in (i.path, *i.aliases)]
 
 
 def public_app(site: Site) -> App:
