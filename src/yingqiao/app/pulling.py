@@ -138,6 +138,21 @@ class Puller:
             outcomes.append(outcome)
         task.progress(here, total)
         self._conclude(task, node, outcomes)
+        if seen is not None:
+            self._require_listed(seen, found.studies)
+
+    def _require_listed(self, seen: PulledExam, studies: Sequence[PacsStudy]) -> None:
+        """Raises WorkError when the exam lists more studies than are at the node and here (T49)."""
+        unfound = pull.unfound_uids(seen.exam, studies)
+        if not unfound:
+            return
+        with self._database.read() as connection:
+            here = read_present(connection, unfound)
+        missing = [uid for uid in unfound if uid not in here]
+        if missing:
+            raise WorkError(
+                ErrorClass.THEIRS, f"检查登记的 studyUid 在 PACS 中没有找到：{'、'.join(missing[:3])}"
+            )
 
     def _retriever(self, task: Task, node: PacsNode, pacs: Requestor) -> Retriever:
         return Retriever(

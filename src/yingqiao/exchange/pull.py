@@ -365,6 +365,18 @@ _OUTCOME_WORDS = {
 }
 
 
+def unfound_uids(exam: ExamFacts, studies: Sequence[PacsStudy]) -> tuple[str, ...]:
+    """Listed study UIDs that are not among the studies found (T49).
+
+    A study found by a number instead tells that the list is wrong; it asks for nothing then, as in
+    `exchange.timeline.missing_study_uids`.
+    """
+    found = {study.study_uid for study in studies}
+    if found - set(exam.study_uids):
+        return ()
+    return tuple(uid for uid in exam.study_uids if uid not in found)
+
+
 def nothing_found(asked: Sequence[Query], refused: Sequence[Refused], suggested: Sequence[PacsStudy]) -> str:
     """Why nothing is pulled, in Chinese, for people; study UIDs only, no patient."""
     if not asked:

@@ -154,6 +154,20 @@ def test_study_uid_and_access_no_find_too(rig: Rig, make_orthanc: MakeOrthanc):
     assert rig.count(f"{ROOT}.2") == 2
 
 
+def test_a_listed_study_that_is_not_there_yet(rig: Rig, make_orthanc: MakeOrthanc):
+    """T49: of two listed studies one is brought, and the other asked for until it is there."""
+    pacs = known_orthanc(make_orthanc, rig, study(UID, 1, 2))
+    other = f"{ROOT}.4"
+    exam = rig.audited(study_uids=(UID, other))
+    with pytest.raises(WorkError, match=other) as failure:
+        rig.pull(exam=exam)
+    assert failure.value.error_class is ErrorClass.THEIRS
+    assert rig.count(UID) == 2
+    pacs.keep(study(other, 1, 1, AccessionNumber=""))
+    rig.pull(exam=exam)
+    assert rig.exam_state(exam) == "complete"
+
+
 def test_two_nodes_each_bring_what_they_have(
     rig: Rig, make_orthanc: MakeOrthanc, make_dcmqrscp: MakeDcmqrscp
 ):

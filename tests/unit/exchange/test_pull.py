@@ -25,6 +25,7 @@ from yingqiao.exchange.pull import (
     plan_study,
     suggestions,
     uid_queries,
+    unfound_uids,
     wants_pull,
     words_of,
 )
@@ -203,6 +204,15 @@ def test_what_came_of_it(plan, after: dict[str, int], sent: Sent, result: Result
 )
 def test_a_pull_as_a_line_of_the_timeline(key: str, state: str, said: str):
     assert words_of(key, state, "为何", 3, 3) == said
+
+
+def test_listed_studies_that_were_not_found():
+    """T49: several studyUids; once a study was found by its number the list is known to be wrong."""
+    listed = exam(study_uids=("1.2.3", "1.2.4"))
+    assert unfound_uids(listed, [offered()]) == ("1.2.4",)
+    assert unfound_uids(listed, [offered(study_uid="9")]) == ()
+    assert unfound_uids(listed, [offered(), offered(study_uid="1.2.4")]) == ()
+    assert unfound_uids(exam(), [offered()]) == ()
 
 
 def test_what_a_person_asks_for_is_met_or_left_out():
