@@ -8,10 +8,10 @@ import pydicom
 import pytest
 from pynetdicom import evt
 
+from tests.helpers.odd_pacs import Line, pynetdicom_pacs, scripted
 from tests.integration.dicom.conftest import Receiver, receiver  # noqa: F401 a fixture
 from tests.integration.query_retrieve.test_odd_peers import SHORT, STUDY, node
 from tests.integration.query_retrieve.test_pacs import FILES, store_of
-from tests.peers.odd_pacs import Line, pynetdicom_pacs, scripted
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import Aborted, ContextRefused, FailedStatus, NodeError

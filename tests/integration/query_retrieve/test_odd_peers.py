@@ -12,7 +12,7 @@ import pytest
 from pydicom import Dataset
 from pynetdicom import evt
 
-from tests.peers.odd_pacs import pynetdicom_pacs, scripted
+from tests.helpers.odd_pacs import pynetdicom_pacs, scripted
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor
 from yingqiao.dicom.query_retrieve.errors import (

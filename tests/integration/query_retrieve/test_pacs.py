@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.integration.dicom.conftest import Receiver, receiver  # noqa: F401 a fixture
-from tests.peers.dcmqrscp import dcmqrscp
 from tests.peers.dcmtk import end, free_port
 from tests.peers.orthanc import Orthanc, start_orthanc
+from tests.peers.qrscp import dcmqrscp
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor

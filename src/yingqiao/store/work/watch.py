@@ -16,7 +16,8 @@ from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import work_executors
 from yingqiao.store.work import hand_over
-from yingqiao.store.work.durable import Durable
+from yingqiao.store.work.durable import Durable, Known
+from yingqiao.store.work.hand_over import Try
 from yingqiao.store.work.task import Cancelled, Held, Interrupted, Stopping
 from yingqiao.store.work.tries import Tries
 
@@ -48,48 +49,60 @@ class Watch:
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="work-watch", daemon=True)
+        self._beating = threading.Thread(target=self._beat, name="work-beat", daemon=True)
         self._beat_at = time.monotonic()
         self._looked_at = 0.0
         self._beats: dict[str, tuple[int, float]] = {}
+        self._suspects: set[str] = set()
 
     def start(self) -> None:
         self._thread.start()
+        if not self._database.is_sqlite:
+            self._beating.start()
 
     def close(self) -> None:
         self._stop.set()
+        for thread in (self._thread, self._beating):
+            if thread.ident is not None:
+                thread.join()
         if self._thread.ident is not None:
-            self._thread.join()
             with suppress(StoreUnavailable):
                 self._say_goodbye()
 
     def _run(self) -> None:
         told = False
-        self._orphans(0)
         while not self._stop.wait(min(_EVERY_S, self._lease_s / 5)):
             try:
                 self._look()
                 told = False
-            except Exception as error:  # noqa: BLE001 a thread that dies unseen would lose its lease
+            except Exception as error:  # noqa: BLE001 a thread that dies unseen would watch no more
                 if not told:
                     _log.warning("work.watch_failed", reason=type(error).__name__)
                 told = True
+
+    def _beat(self) -> None:
+        """A thread of its own: nothing that waits for the database elsewhere may cost the lease."""
+        while not self._stop.is_set():
+            try:
+                with self._database.write() as connection:
+                    _beat(connection, self._executor, self._clock())
+                self._beat_at = time.monotonic()
+            except Exception:  # noqa: BLE001 told by the other thread; what counts is how long it lasts
                 self._maybe_lost()
+            self._stop.wait(self._lease_s / 10)
 
     def _look(self) -> None:
-        if not self._database.is_sqlite:
-            with self._database.write() as connection:
-                _beat(connection, self._executor, self._clock())
-            self._beat_at = time.monotonic()
         self._tell_progress()
         self._interrupt()
         if time.monotonic() - self._looked_at > min(_ORPHAN_S, self._lease_s / 4):
-            self._looked_at = time.monotonic()
             for dead in self._dead():
                 self._take_over(dead)
-            self._orphans(int(min(_ORPHAN_S, self._lease_s / 2) * 1000))
+            is_first = self._looked_at == 0.0
+            self._orphans(0 if is_first else int(min(_ORPHAN_S, self._lease_s / 2) * 1000))
+            self._looked_at = time.monotonic()
 
     def _maybe_lost(self) -> None:
-        if not self._database.is_sqlite and time.monotonic() - self._beat_at > self._lease_s * _LOST_SHARE:
+        if time.monotonic() - self._beat_at > self._lease_s * _LOST_SHARE:
             self._tries.stop_all()
 
     def _tell_progress(self) -> None:
@@ -151,23 +164,29 @@ class Watch:
 
     def _orphans(self, older_ms: int) -> None:
         """Rows in hand here that no thread here has: begun if DBOS never heard of them, put back if it is done
-        with them, left alone while DBOS is about to go on."""
+        with them, resumed if their thread broke off, left alone while DBOS is about to go on."""
         with self._database.read() as connection:
             held = hand_over.held_by(connection, self._executor, self._clock() - older_ms)
         lost = [what for what in held if what.id not in self._tries]
         if not lost:
             return
         known = self._durable.known([what.name for what in lost])
+        before, self._suspects = self._suspects, set()
         for what in lost:
-            is_over = known.get(what.name)
-            if what.id in self._tries:
-                continue
-            if is_over:
-                with self._database.write() as connection:
-                    hand_over.put_back(connection, what, self._clock())
-            elif is_over is None:
-                self._tries.expect(what)
-                self._durable.start(what.id, what.run, what.attempt)
+            if what.id not in self._tries:
+                self._hand_over(what, known.get(what.name), before)
+
+    def _hand_over(self, what: Try, known: Known | None, suspects: set[str]) -> None:
+        if known is None:
+            self._tries.expect(what)
+            self._durable.start(what.id, what.run, what.attempt)
+        elif known is Known.OVER:
+            with self._database.write() as connection:
+                hand_over.put_back(connection, what, self._clock())
+        elif known is Known.BEGUN_HERE and what.name in suspects:
+            self._durable.resume(what.name)
+        elif known is Known.BEGUN_HERE:
+            self._suspects.add(what.name)  # its thread may be about to say so
 
     def _say_goodbye(self) -> None:
         if self._database.is_sqlite:
