@@ -18,6 +18,7 @@ COMMANDS = {
     "exams": "检查：列表与时间线",
     "reports": "报告：列表与详情",
     "studies": "影像：列表与详情",
+    "commitments": "存储承诺：请求与结果",
     "work": "后台工作：查看、暂停、重放",
     "hospital": "医院侧：模拟医院",
 }

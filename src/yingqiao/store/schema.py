@@ -135,11 +135,19 @@ exams = Table(
     Column("waiting_since", BigInteger),
     Column("image_count", Integer, nullable=False, default=0),
     Column("report_count", Integer, nullable=False, default=0),
+    Column("image_expected", Integer),  # as told for its studies, see study_expectations; NULL = nobody told
+    Column("image_missing", Integer),  # of these; NULL = unknown, for of a study nobody told
     UniqueConstraint("hospital_code", "ris_study_id"),
     Index("ix_exams_link_due", "link_due", "id"),
     Index("ix_exams_time", "hospital_code", "exam_time"),
     Index("ix_exams_state", "state", "id"),
     Index("ix_exams_patient", "patient_id"),
+    Index(
+        "ix_exams_image_missing",
+        "id",
+        sqlite_where=text("image_missing > 0"),
+        postgresql_where=text("image_missing > 0"),
+    ),
 )
 
 exam_keys = Table(  # what an exam can be found by: one row per study UID and accession number
@@ -483,6 +491,7 @@ commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was
     Column("transaction_uid", String, nullable=False),
     Column("hospital_code", String, nullable=False),
     Column("requester_aet", String, nullable=False),
+    Column("called_aet", String, nullable=False),  # ours, as the requester called us
     Column("peer", String, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("referenced", LargeBinary, nullable=False),  # zstd of JSON [[SOP class UID, SOP instance UID], …]
@@ -490,5 +499,13 @@ commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was
     Column("failed_count", Integer),  # NULL until judged
     Column("judged_at", BigInteger),
     Column("notified_at", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),  # Chinese, why the last try to report did not succeed
     UniqueConstraint("requester_aet", "transaction_uid"),
+    Index(
+        "ix_commitments_unreported",
+        "id",
+        sqlite_where=text("notified_at IS NULL"),
+        postgresql_where=text("notified_at IS NULL"),
+    ),
 )

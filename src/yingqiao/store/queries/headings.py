@@ -20,6 +20,8 @@ EXAM_HEADINGS = {
     "waiting_on_name": "待谁处理",
     "waiting_since": "自何时",
     "image_count": "影像数",
+    "image_expected": "应有影像",
+    "images_state_name": "影像齐否",
     "report_count": "报告数",
     "deleted": "已删除",
     "last_change_time": "最后更新时间",
@@ -56,6 +58,8 @@ STUDY_HEADINGS = {
     "description": "描述",
     "series_count": "序列数",
     "instance_count": "影像数",
+    "image_expected": "应有影像",
+    "images_state_name": "影像齐否",
     "byte_count": "字节数",
     "orphan": "无检查",
     "oddities": "异常",
@@ -75,6 +79,20 @@ SUBMISSION_HEADINGS = {
     "peer": "来源地址",
     "last_change_time": "最后更新时间",
     "replay_of": "重放自",
+}
+COMMITMENT_HEADINGS = {
+    "id": "编号",
+    "received_at": "收到时间",
+    "hospital_code": "医疗机构代码",
+    "requester_aet": "请求方",
+    "peer": "来源地址",
+    "transaction_uid": "Transaction UID",
+    "reference_count": "实例数",
+    "failed_count": "不能承诺",
+    "judged_at": "判定时间",
+    "notified_at": "送达时间",
+    "attempts": "送达次数",
+    "reason": "未送达原因",
 }
 WORK_HEADINGS = {
     "id": "编号",

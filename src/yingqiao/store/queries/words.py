@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from yingqiao.exchange.clock import BEIJING
+from yingqiao.exchange.completeness import ImagesState
 from yingqiao.exchange.model import Outcome
-from yingqiao.exchange.timeline import BEIJING, ExamState, Need
+from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.exchange.work import ErrorClass, Priority, WorkState
+from yingqiao.store.queries.commitments import CommitmentFilter
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
 from yingqiao.store.queries.reports import ReportFilter
@@ -155,6 +158,13 @@ EXAM_WORDS = (
     Word("state", "--state", "state", _one_of(ExamState), f"状态：{'、'.join(ExamState)}"),
     Word("waitingFor", "--waiting-for", "waiting_for", _one_of(Need), f"还缺什么：{'、'.join(Need)}"),
     Word("waitingOn", "--waiting-on", "waiting_on", _one_text_of("hospital", "gateway"), "该谁处理"),
+    Word(
+        "imagesState",
+        "--images-state",
+        "images_state",
+        _one_of(ImagesState),
+        f"影像齐否：{'、'.join(ImagesState)}",
+    ),
     Word("examFrom", "--exam-from", "exam_time.start", _from_standard, "检查时间起，北京时间"),
     Word("examTo", "--exam-to", "exam_time.end", _to_standard, "检查时间止（只写日期则含当日）"),
     *_RECEIVED,
@@ -199,6 +209,15 @@ SUBMISSION_WORDS = (
     Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
     Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
 )
+COMMITMENT_WORDS = (
+    Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
+    Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
+    Word("transactionUid", "--transaction", "transaction_uid", _text, "Transaction UID"),
+    Word("told", "--told", "told", _flag, "结果已送达：true 或 false"),
+    Word("failed", "--failed", "failed", _flag, "有不能承诺的实例：true 或 false"),
+    Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
+    Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
+)
 WORK_WORDS = (
     Word("kind", "--kind", "kind", _text, "种类，如 fetch、pull、document"),
     Word("key", "--key", "key", _text, "关于什么，如 list:12"),
@@ -240,6 +259,10 @@ def study_filter(given: Mapping[str, str]) -> StudyFilter:
 
 def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:
     return SubmissionFilter(**members(SUBMISSION_WORDS, given))
+
+
+def commitment_filter(given: Mapping[str, str]) -> CommitmentFilter:
+    return CommitmentFilter(**members(COMMITMENT_WORDS, given))
 
 
 def work_filter(given: Mapping[str, str]) -> WorkFilter:
