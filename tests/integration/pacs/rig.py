@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,10 +135,20 @@ class Rig:
         with self.database.read() as connection:
             return int(connection.scalar(select(func.count()).select_from(instances)) or 0)
 
+    def settle(self, seconds: float = 10.0) -> None:
+        """Until all that landed is indexed."""
+        deadline = time.monotonic() + seconds
+        while self.rows() < len(set(self.landed_uids())) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def landed_uids(self) -> list[str]:
+        """SOP instance UIDs as they came."""
+        reader = LandingReader(self.folder / "landing")
+        return [r.arrival.sop_instance_uid for segment in reader.segments() for r in reader.scan(segment)]
+
     def landed(self) -> int:
         """Instances that came, those that came again too."""
-        reader = LandingReader(self.folder / "landing")
-        return sum(1 for segment in reader.segments() for _ in reader.scan(segment))
+        return len(self.landed_uids())
 
     def exam_state(self, exam_id: int) -> str:
         link_all(self.database)

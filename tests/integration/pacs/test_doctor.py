@@ -51,6 +51,7 @@ def test_all_is_well(rig: Rig, make_orthanc: MakeOrthanc):
     assert marks(diagnosis) == expected, [f.words for f in diagnosis.findings]
     assert diagnosis.usable
     assert diagnosis.summary() == "可以调取：用 C-MOVE"
+    rig.settle()
     assert rig.count() == 1
 
 
@@ -62,6 +63,7 @@ def test_a_probe_that_was_here_before_is_seen_to_come_again(rig: Rig, make_ortha
     rig.node(pacs.address)
     assert rig.examine(asked=ASKED).usable
     assert marks(rig.examine(asked=Query(QueryKind.STUDY_UID, UID)))[Step.MOVE] is Mark.PASSED
+    rig.settle()
     assert rig.rows() == 1
 
 
