@@ -107,12 +107,23 @@ class Ledger:
             entry = await asyncio.to_thread(entry_of, submission)
         else:
             entry = entry_of(submission)
+        return await self._record(entry)
+
+    async def _record(self, entry: Entry) -> int:
         self._admit(entry.size)
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._queued_bytes += entry.size
         self._something.set()
         return await waiting.done
+
+    async def record_list(self, submission: Submission) -> tuple[int, frozenset[bytes]]:
+        """As `record`, of a submission with an images list; also which of its addresses (digests) the list
+        had already, waiting or done.
+        """
+        entry = await asyncio.to_thread(entry_of, submission)
+        number = await self._record(entry)
+        return number, entry.images.known if entry.images else frozenset()
 
     def record_now(self, submission: Submission) -> int:
         """As `record`, in a transaction of its own, from any thread. Raises the same but StoreBusy."""

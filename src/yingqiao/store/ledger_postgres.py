@@ -13,6 +13,9 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Table
 
 from yingqiao.store.database import Database
 from yingqiao.store.ledger_rows import (
+    DOCUMENT_COLUMNS,
+    DOCUMENT_INSERT,
+    DOCUMENT_REST,
     EXAM_UPSERT,
     REPORT_UPSERT,
     SUBMISSION_COLUMNS,
@@ -21,7 +24,8 @@ from yingqiao.store.ledger_rows import (
     Upsert,
     newest_of_each,
 )
-from yingqiao.store.schema import submissions
+from yingqiao.store.list_rows import FILE_COLUMNS, FILE_ZEROS, ListRows, in_order, plan, upsert_sql
+from yingqiao.store.schema import image_files, report_documents, submissions
 
 _WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
 _IDLE_S = 1.0
@@ -39,9 +43,12 @@ def _array_type(table: Table, column: str) -> str:
     return "int4[]" if isinstance(kind, Integer) else "text[]"
 
 
+def _arrays_of(table: Table, columns: Sequence[str]) -> str:
+    return f"unnest({', '.join(f'%b::{_array_type(table, column)}' for column in columns)})"
+
+
 def _unnest(table: Table, columns: Sequence[str]) -> str:
-    arrays = ", ".join(f"%b::{_array_type(table, column)}" for column in columns)
-    return f"SELECT * FROM unnest({arrays})"  # noqa: S608 our own names
+    return f"SELECT * FROM {_arrays_of(table, columns)}"  # noqa: S608 our own names
 
 
 _SUBMISSION = f"INSERT INTO submissions (id, {', '.join(SUBMISSION_COLUMNS)}) " + _unnest(
@@ -51,6 +58,17 @@ _UPSERTS = {
     upsert.table.name: upsert.sql(_unnest(upsert.table, upsert.columns), ' COLLATE "C"')
     for upsert in (EXAM_UPSERT, REPORT_UPSERT)
 }
+_DOCUMENT = f"{DOCUMENT_INSERT} SELECT *, {DOCUMENT_REST} FROM " + _arrays_of(
+    report_documents, ("submission_id", *DOCUMENT_COLUMNS)
+)
+_LIST = upsert_sql("%s")
+_FILES = f"INSERT INTO image_files ({', '.join(FILE_COLUMNS)}, {FILE_ZEROS}) SELECT *, 0, '', 0, 0 FROM " + (
+    _arrays_of(image_files, FILE_COLUMNS)
+)
+_REOPEN = (
+    "UPDATE image_files SET state = 'pending', reason = '', error_class = '', attempts = 0, updated_at = %s"
+    " WHERE list_id = %s AND url_digest = ANY(%b::bytea[])"
+)
 
 
 def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> list[int]:
@@ -65,7 +83,29 @@ def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> lis
         connection.execute(_SUBMISSION, _arrays([(i, *e.submission) for i, e in numbered]))
         _upsert(connection, EXAM_UPSERT, [(i, *e.exam) for i, e in numbered if e.exam])
         _upsert(connection, REPORT_UPSERT, [(i, *e.report) for i, e in numbered if e.report])
+        documents = [(i, *e.document) for i, e in numbered if e.document]
+        if documents:
+            connection.execute(_DOCUMENT, _arrays(documents))
+    for number, rows in in_order([(i, e.images) for i, e in numbered if e.images]):
+        _insert_list(connection, number, rows)
     return ids
+
+
+def _insert_list(connection: psycopg.Connection[Any], submission_id: int, rows: ListRows) -> None:
+    row = connection.execute(_LIST, (*rows.columns, submission_id, rows.now, rows.now)).fetchone()
+    list_id: int = row[0] if row else 0
+    # The list's row is locked now: whoever else adds to it waits, and then sees what is here.
+    found = connection.execute("SELECT url_digest, state FROM image_files WHERE list_id = %s", [list_id])
+    todo = plan(rows, list_id, {bytes(digest): state for digest, state in found})
+    rows.known = todo.known
+    if todo.fresh:
+        connection.execute(_FILES, _arrays(todo.fresh))
+    if todo.reopened:
+        connection.execute(_REOPEN, (rows.now, list_id, todo.reopened))
+    connection.execute(
+        "UPDATE image_lists SET file_count = file_count + %s, relay_due = relay_due OR %s WHERE id = %s",
+        (len(todo.fresh), todo.due, list_id),
+    )
 
 
 def _upsert(connection: psycopg.Connection[Any], upsert: Upsert, rows: list[Row]) -> None:

@@ -18,8 +18,9 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from yingqiao.exchange.images_list import receipt
 from yingqiao.exchange.model import BodyKind, Document, Outcome, Submission
-from yingqiao.exchange.receive import Receiver, Taken
+from yingqiao.exchange.receive import Answer, Question, Receiver, Taken
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import (
@@ -38,7 +39,9 @@ from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.visit import ClientGoneError, TurnedAwayError, Visit
 
-INTERFACES = ("exam-sync", "report-sync", "examMergeReport-sync")
+INTERFACES = ("exam-sync", "report-sync", "examMergeReport-sync", "images-list")
+Ask = Callable[[Question], Answer]
+"""Answers what a hospital asks. May block. Raises StoreUnavailable."""
 _REFUSAL_BURST = 1000.0
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -47,6 +50,9 @@ _log = structlog.get_logger(__name__)
 class Recorder(Protocol):
     async def record(self, submission: Submission) -> int:
         """Make the submission durable; its id. Raises StoreUnavailable."""
+
+    async def record_list(self, submission: Submission) -> tuple[int, frozenset[bytes]]:
+        """As `record`, of an images list; also which of its addresses were there (digests)."""
 
 
 class Strangers(Protocol):
@@ -90,13 +96,13 @@ class Intake:
         # One thread of their own: counting what is kept of strangers may take long, hospitals must not wait.
         self._strangers = ThreadPoolExecutor(1, "strangers")
 
-    def app(self, interface: str) -> App:
-        """The ASGI function of one interface."""
+    def app(self, interface: str, ask: Ask | None = None) -> App:
+        """The ASGI function of one interface; with `ask` it answers questions and keeps nothing."""
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             visit = Visit(interface, peer_of(scope, self._settings.trusted_proxies))
             try:
-                await self._serve(visit, scope, receive, send)
+                await self._serve(visit, scope, receive, send, ask)
             except TurnedAwayError as turned:
                 await self._turn_away(visit, scope, send, turned)
             except ClientGoneError:
@@ -115,7 +121,7 @@ class Intake:
         self._pool.shutdown()
         self._strangers.shutdown()
 
-    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send, ask: Ask | None) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         self._admit(visit, scope["method"], headers)
         whole = whole_of(scope)
@@ -126,16 +132,20 @@ class Intake:
             self._count(visit, raw)
         visit.received = time.perf_counter()
         visit.stage = "open"
-        taken = await self._judge(visit, headers.get(b"encryption-type"), raw)
-        visit.judged = time.perf_counter()
-        self._allow(visit, taken)
-        if not taken.stranger or await self._admit_stranger(visit):
-            await self._keep(visit, taken)
-        answer = taken.answer
-        visit.status = taken.http_status
+        encryption = headers.get(b"encryption-type")
+        if ask is not None:
+            status, answer = await self._answer(visit, encryption, raw, ask)
+        else:
+            taken = await self._judge(visit, encryption, raw)
+            visit.judged = time.perf_counter()
+            self._allow(visit, taken)
+            if not taken.stranger or await self._admit_stranger(visit):
+                await self._keep(visit, taken)
+            status, answer = taken.http_status, taken.answer
+        visit.status = status
         visit.outcome = "accepted" if answer.code == 1 else "refused"
         body = body_of(answer.code, answer.message, answer.content)
-        await answer_json(whole, send, taken.http_status, body)
+        await answer_json(whole, send, status, body)
 
     def _admit(self, visit: Visit, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be decided before the body is read. Raises TurnedAwayError."""
@@ -185,7 +195,7 @@ class Intake:
             raise self._later(503, "too-many")
 
     async def _judge(self, visit: Visit, encryption: bytes | None, raw: bytes) -> Taken:
-        encryption_type = None if encryption is None else encryption.decode("latin-1")
+        encryption_type = _text(encryption)
         received_at = int(time.time() * 1000)
 
         def take() -> Taken:
@@ -223,9 +233,30 @@ class Intake:
         if documents:
             await self._in_thread(lambda: self._put(documents))
         for submission in taken.submissions:
-            visit.submission = await self._parts.recorder.record(submission)
+            if submission.images is None:
+                visit.submission = await self._parts.recorder.record(submission)
+            else:
+                visit.submission, known = await self._parts.recorder.record_list(submission)
+                taken.answer.content.update(receipt(submission.images, known))
             if submission.outcome is Outcome.ACCEPTED:
                 visit.stage = "record"
+
+    async def _answer(
+        self, visit: Visit, encryption: bytes | None, raw: bytes, ask: Ask
+    ) -> tuple[int, Answer]:
+        """HTTP status and answer to a question."""
+        opened = self._parts.receiver.question(
+            raw, received_at=int(time.time() * 1000), encryption_type=_text(encryption)
+        )
+        if isinstance(opened, Taken):
+            return opened.http_status, opened.answer
+        visit.hospital = opened.hospital_code
+        wait = self._hospitals.take(opened.hospital_code)
+        if wait:
+            raise self._later(429, "too-many", wait)
+        visit.stage = "record"
+        answer = await self._in_thread(lambda: ask(opened))
+        return 200, answer
 
     def _put(self, documents: list[Document]) -> None:
         for document in documents:
@@ -263,6 +294,10 @@ class Intake:
             metrics.observe_size(visit.size)
         if self._parts.write_line is not None:
             self._parts.write_line(visit.line())
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def _length(value: bytes | None) -> int | None:

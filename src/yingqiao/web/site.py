@@ -25,7 +25,7 @@ from yingqiao.spec.schema import json_schema
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import MESSAGES, App, Receive, Scope, Send, body_of, header, send_json
 from yingqiao.web.health import Health, live_app, ready_app
-from yingqiao.web.intake import INTERFACES, Intake, incident_of
+from yingqiao.web.intake import INTERFACES, Ask, Intake, incident_of
 from yingqiao.web.metrics import CONTENT_TYPE, Metrics
 
 _log = structlog.get_logger(__name__)
@@ -70,13 +70,20 @@ class Site:
     metrics_token: bool = False
 
 
-def intake_app(intake: Intake, edition: Edition, rest: App) -> App:
-    """Intake by exact path or alias (T14); any other path goes to `rest`."""
+def intake_app(
+    intake: Intake, edition: Edition, rest: App, questions: Mapping[str, tuple[str, Ask]] | None = None
+) -> App:
+    """Intake by exact path or alias (T14); any other path goes to `rest`.
+
+    `questions`: path -> name (of metrics and log) and what answers.
+    """
     routes: dict[str, App] = {}
     for name in INTERFACES:
         interface = edition.interfaces[name]
         app = intake.app(name)
         routes |= dict.fromkeys((interface.path, *interface.aliases), app)
+    for path, (name, ask) in (questions or {}).items():
+        routes[path] = intake.app(name, ask)
     find = routes.get
 
     def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:
