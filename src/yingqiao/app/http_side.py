@@ -23,8 +23,8 @@ from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
-from yingqiao.web.api import routes as api_routes
 from yingqiao.web import list_status
+from yingqiao.web.api import routes as api_routes
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics

@@ -71,7 +71,9 @@ class Keeper:
         """Queue a file in memory; a spooled one is kept before this returns. Raises what broke the keeper."""
         size = _weight(came)
         with self._turn:
-            self._turn.wait_for(lambda: self._broken or not self._queued or self._queued + size <= QUEUE_BYTES)
+            self._turn.wait_for(
+                lambda: self._broken or not self._queued or self._queued + size <= QUEUE_BYTES
+            )
             self._raise_broken()
             self._queue.append(came)
             self._queued += size

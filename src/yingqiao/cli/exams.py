@@ -10,7 +10,7 @@ import msgspec
 from yingqiao.cli.filters import filter_options, readable, show_page
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Shape, console, fail, shape_of, show_json, show_pairs, show_rows
-from yingqiao.exchange.timeline import clock
+from yingqiao.exchange.clock import clock
 from yingqiao.settings import Settings
 from yingqiao.spec.load import load_edition
 from yingqiao.store.queries import ORDERS, ExamDetail, ExamFilter, list_exams, show_exam

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from yingqiao.cli.output import Shape, show_rows
-from yingqiao.exchange.timeline import clock
+from yingqiao.exchange.clock import clock
 from yingqiao.store.queries import Page
 from yingqiao.store.queries.common import LIMIT_AT_MOST
 from yingqiao.store.queries.words import Word, WordError

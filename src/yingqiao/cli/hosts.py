@@ -224,4 +224,3 @@ def _size(text: str) -> int:
     if match is None:
         raise ValueError(f"限速 {text!r} 应写作字节数，可带 k、m、g，如 20m")
     return int(match[1]) * _SIZES[match[2]]
-

@@ -135,11 +135,19 @@ exams = Table(
     Column("waiting_since", BigInteger),
     Column("image_count", Integer, nullable=False, default=0),
     Column("report_count", Integer, nullable=False, default=0),
+    Column("image_expected", Integer),  # as told for its studies, see study_expectations; NULL = nobody told
+    Column("image_missing", Integer),  # of these; NULL = unknown, for of a study nobody told
     UniqueConstraint("hospital_code", "ris_study_id"),
     Index("ix_exams_link_due", "link_due", "id"),
     Index("ix_exams_time", "hospital_code", "exam_time"),
     Index("ix_exams_state", "state", "id"),
     Index("ix_exams_patient", "patient_id"),
+    Index(
+        "ix_exams_image_missing",
+        "id",
+        sqlite_where=text("image_missing > 0"),
+        postgresql_where=text("image_missing > 0"),
+    ),
 )
 
 exam_keys = Table(  # what an exam can be found by: one row per study UID and accession number

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from yingqiao.exchange.clock import BEIJING
+from yingqiao.exchange.completeness import ImagesState
 from yingqiao.exchange.fetch import FileState
 from yingqiao.exchange.model import Outcome
-from yingqiao.exchange.timeline import BEIJING, ExamState, Need
+from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
 from yingqiao.store.queries.lists import ListFilter
@@ -147,6 +149,13 @@ EXAM_WORDS = (
     Word("state", "--state", "state", _one_of(ExamState), f"状态：{'、'.join(ExamState)}"),
     Word("waitingFor", "--waiting-for", "waiting_for", _one_of(Need), f"还缺什么：{'、'.join(Need)}"),
     Word("waitingOn", "--waiting-on", "waiting_on", _one_text_of("hospital", "gateway"), "该谁处理"),
+    Word(
+        "imagesState",
+        "--images-state",
+        "images_state",
+        _one_of(ImagesState),
+        f"影像齐否：{'、'.join(ImagesState)}",
+    ),
     Word("examFrom", "--exam-from", "exam_time.start", _from_standard, "检查时间起，北京时间"),
     Word("examTo", "--exam-to", "exam_time.end", _to_standard, "检查时间止（只写日期则含当日）"),
     *_RECEIVED,

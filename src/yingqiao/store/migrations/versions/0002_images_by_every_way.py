@@ -12,6 +12,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("exams", sa.Column("image_expected", sa.Integer(), nullable=True))
+    op.add_column("exams", sa.Column("image_missing", sa.Integer(), nullable=True))
+    op.create_index(
+        "ix_exams_image_missing",
+        "exams",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("image_missing > 0"),
+        postgresql_where=sa.text("image_missing > 0"),
+    )
     op.create_table(
         "commitments",
         sa.Column(
