@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
 from yingqiao.app.keeping import Came, Keeper, trouble_of
 from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
@@ -208,7 +209,7 @@ class _ListRun:
             return
         self._hospital = row.hospital_code
         self._hosts = self._fetching._hosts.of(row.hospital_code)  # noqa: SLF001
-        states = OPEN
+        states: tuple[FileState, ...] = OPEN
         if not any(counts.get(str(state)) for state in OPEN):
             states = (FileState.UNUSABLE,)  # a person replays what had been given up
         self._done = counts.get(str(FileState.DONE), 0)
@@ -320,12 +321,12 @@ def line_of(hospital_code: str, address: Address, host: AllowedHost) -> str:
     return destination_of(hospital_code, address.scheme, address.host, address.port)
 
 
-def tell_expected(connection: object, list_id: int) -> None:
+def tell_expected(connection: Connection, list_id: int) -> None:
     """What the list says of its series' number of images (source images-list)."""
-    row = image_lists.read_list(connection, list_id)  # type: ignore[arg-type]
+    row = image_lists.read_list(connection, list_id)
     if row is None or not row.study_uid:
         return
-    count = image_lists.expected_instances(connection, list_id)  # type: ignore[arg-type]
+    count = image_lists.expected_instances(connection, list_id)
     told = Expectation(
         study_uid=row.study_uid,
         series_uid=row.series_uid,
@@ -334,7 +335,7 @@ def tell_expected(connection: object, list_id: int) -> None:
         expected=count,
         told_at=time.time_ns() // 10**6,
     )
-    expectations.tell(connection, [told])  # type: ignore[arg-type]
+    expectations.tell(connection, [told])
 
 
 @contextmanager

@@ -119,7 +119,7 @@ class Keeper:
                 self._turn.wait_for(lambda: self._queue or self._closing, NOTE_SECONDS)
                 if self._queue:
                     batch = list(self._queue)[:_SETTLE_FILES]
-                    for came in batch:
+                    for _ in batch:
                         self._queue.popleft()
                     self._busy = True
                     self._queued = sum(map(_weight, self._queue))

@@ -133,7 +133,7 @@ def remove(number: int, settings: Settings) -> None:
 def test(code: str, address: str, as_json: bool, settings: Settings) -> None:
     """以机构 CODE 登记的主机试取 ADDRESS（一个文件的完整地址），说明是什么、问题在哪一侧；什么都不保存"""
     with stores(settings) as opened:
-        tested = try_address(settings, opened, code, address)
+        tested = try_address(opened, code, address)
     _show(tested, as_json)
     if not tested.ok:
         raise SystemExit(Exit.NO)

@@ -31,11 +31,16 @@ def decode_pdf(text: str) -> bytes:
         content = pybase64.b64decode(body, validate=True)
     except ValueError:
         content = _decode_loosely(body)
-    if b"%PDF-" not in content[:_HEAD]:
-        raise NotPdfError("文件开头没有 %PDF 标记")
-    if b"%%EOF" not in content[-_TAIL:]:
-        raise NotPdfError("文件结尾没有 %%EOF 标记，可能不完整")
+    prove_pdf(content)
     return content
+
+
+def prove_pdf(content: bytes | memoryview) -> None:
+    """Raises NotPdfError unless the bytes begin and end as a PDF does."""
+    if b"%PDF-" not in bytes(content[:_HEAD]):
+        raise NotPdfError("文件开头没有 %PDF 标记")
+    if b"%%EOF" not in bytes(content[-_TAIL:]):
+        raise NotPdfError("文件结尾没有 %%EOF 标记，可能不完整")
 
 
 def _decode_loosely(body: str) -> bytes:

@@ -137,6 +137,18 @@ class FetchHosts:
         with self._database.read() as connection:
             return tuple(self._opened(row) for row in connection.execute(wanted.order_by(fetch_hosts.c.id)))
 
+    def ensure_line(self, connection: Connection, line: str, hospital_code: str, host: AllowedHost) -> None:
+        """The destination `line` is there; a new one (a host of a registered network) with the pace of `host`."""
+        d = work_destinations.c
+        if connection.scalar(select(d.name).where(d.name == line)) is not None:
+            return
+        found = connection.execute(
+            select(d.max_parallel, d.bytes_per_second, d.windows)
+            .join(fetch_hosts, fetch_hosts.c.destination == d.name)
+            .where(fetch_hosts.c.id == host.id)
+        ).first()
+        _ensure(connection, line, hospital_code, Pace(*found) if found else Pace())
+
     def keep_host_key(self, host_id: int, fingerprint: str) -> None:
         """Trust from now on the SSH key that was seen first (trust on first use)."""
         with self._database.write() as connection:

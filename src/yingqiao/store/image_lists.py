@@ -113,7 +113,7 @@ def counts_of(connection: Connection, list_id: int) -> dict[str, int]:
     """State -> files."""
     c = image_files.c
     counted = select(c.state, func.count()).where(c.list_id == list_id).group_by(c.state)
-    return {state: count for state, count in connection.execute(counted)}
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def expected_instances(connection: Connection, list_id: int) -> int:

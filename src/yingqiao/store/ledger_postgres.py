@@ -43,12 +43,10 @@ def _array_type(table: Table, column: str) -> str:
     return "int4[]" if isinstance(kind, Integer) else "text[]"
 
 
-def _arrays_of(table: Table, columns: Sequence[str]) -> str:
-    return f"unnest({', '.join(f'%b::{_array_type(table, column)}' for column in columns)})"
-
-
-def _unnest(table: Table, columns: Sequence[str]) -> str:
-    return f"SELECT * FROM {_arrays_of(table, columns)}"  # noqa: S608 our own names
+def _unnest(table: Table, columns: Sequence[str], rest: str = "") -> str:
+    """`rest`: further values of every row, as SQL."""
+    arrays = ", ".join(f"%b::{_array_type(table, column)}" for column in columns)
+    return f"SELECT *{rest} FROM unnest({arrays})"  # noqa: S608 our own names
 
 
 _SUBMISSION = f"INSERT INTO submissions (id, {', '.join(SUBMISSION_COLUMNS)}) " + _unnest(
@@ -58,12 +56,12 @@ _UPSERTS = {
     upsert.table.name: upsert.sql(_unnest(upsert.table, upsert.columns), ' COLLATE "C"')
     for upsert in (EXAM_UPSERT, REPORT_UPSERT)
 }
-_DOCUMENT = f"{DOCUMENT_INSERT} SELECT *, {DOCUMENT_REST} FROM " + _arrays_of(
-    report_documents, ("submission_id", *DOCUMENT_COLUMNS)
+_DOCUMENT = f"{DOCUMENT_INSERT} " + _unnest(
+    report_documents, ("submission_id", *DOCUMENT_COLUMNS), f", {DOCUMENT_REST}"
 )
 _LIST = upsert_sql("%s")
-_FILES = f"INSERT INTO image_files ({', '.join(FILE_COLUMNS)}, {FILE_ZEROS}) SELECT *, 0, '', 0, 0 FROM " + (
-    _arrays_of(image_files, FILE_COLUMNS)
+_FILES = f"INSERT INTO image_files ({', '.join(FILE_COLUMNS)}, {FILE_ZEROS}) " + _unnest(
+    image_files, FILE_COLUMNS, ", 0, '', 0, 0"
 )
 _REOPEN = (
     "UPDATE image_files SET state = 'pending', reason = '', error_class = '', attempts = 0, updated_at = %s"

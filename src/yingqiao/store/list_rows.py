@@ -62,7 +62,7 @@ def upsert_sql(place: str) -> str:
     values = ", ".join([place] * (len(names) - 2))
     sets = ", ".join(f"{name} = excluded.{name}" for name in (*_UPDATED, "submission_id", "updated_at"))
     return (
-        f"INSERT INTO image_lists ({', '.join(names)}) VALUES ({values}, 0, false)"
+        f"INSERT INTO image_lists ({', '.join(names)}) VALUES ({values}, 0, false)"  # noqa: S608 our own names
         f" ON CONFLICT (hospital_code, series_uid) DO UPDATE SET {sets} RETURNING id"
     )
 

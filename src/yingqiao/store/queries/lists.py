@@ -258,7 +258,8 @@ def _exams(connection: Connection, row: Row[Any]) -> tuple[ListedExam, ...]:
             .join(exam_keys, exam_keys.c.exam_id == exams.c.id)
             .where(exam_keys.c.kind == kind, exam_keys.c.value == value)
             .where(exams.c.hospital_code == row.hospital_code)
-        ).all()
-        if found:
-            return tuple(as_struct(ListedExam, exam, by=by) for exam in found)
+        ).mappings()
+        named = tuple(ListedExam(**exam, by=by) for exam in found)  # type: ignore[arg-type] # columns by name
+        if named:
+            return named
     return ()
