@@ -36,7 +36,7 @@ from yingqiao.store.arrivals import URL_AET, Arrivals, Origin, peer_of
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreFull, StoreUnavailable
 from yingqiao.store.fetch_hosts import FetchHosts, destination_of
-from yingqiao.store.image_lists import OPEN, Arrived, ListFile
+from yingqiao.store.image_lists import Arrived, ListFile
 from yingqiao.store.objects import Objects
 from yingqiao.store.report_documents import keep_document, read_document, refuse_document
 from yingqiao.store.work.task import Task
@@ -209,11 +209,27 @@ class _ListRun:
             return
         self._hospital = row.hospital_code
         self._hosts = self._fetching._hosts.of(row.hospital_code)  # noqa: SLF001
-        states: tuple[FileState, ...] = OPEN
-        if not any(counts.get(str(state)) for state in OPEN):
-            states = (FileState.UNUSABLE,)  # a person replays what had been given up
         self._done = counts.get(str(FileState.DONE), 0)
         self._total = sum(counts.values())
+        asked = self._fetch(given_up=False)
+        if not asked and self._task.attempt <= 1:
+            self._fetch(given_up=True)  # a person replays what was dead
+        with self._database.write() as connection:
+            tell_expected(connection, self._list_id)
+        failures = self._failures or self._given_up()
+        if failures:
+            raise summary_of(failures)
+
+    def _fetch(self, *, given_up: bool) -> int:
+        """How many files were asked for."""
+        asked = 0
+
+        def counted() -> Iterator[FetchRequest]:
+            nonlocal asked
+            for request in self._requests(given_up):
+                asked += 1
+                yield request
+
         keeper = Keeper(
             self._fetching._arrivals,  # noqa: SLF001
             self._note,
@@ -222,28 +238,23 @@ class _ListRun:
         )
         try:
             with self._fetching.fetcher() as fetcher:
-                fetcher.run(
-                    self._requests(states),
-                    _ListSink(self, keeper),
-                    check=self._task.check,
-                    throttle=self._task.throttle,
-                )
+                sink = _ListSink(self, keeper)
+                fetcher.run(counted(), sink, check=self._task.check, throttle=self._task.throttle)
         finally:
             keeper.close()
-        self._tell()
-        self._judge()
+        return asked
 
     def origin(self, file_id: int) -> Origin:
         address = self._addresses.pop(file_id)
         peer = peer_of(f"{address.scheme}://{address.host}", self._hospital)
         return Origin(URL_AET, self._fetching._aet, peer)  # noqa: SLF001
 
-    def _requests(self, states: Sequence[FileState]) -> Iterator[FetchRequest]:
-        """The list's open files on this line, in chunks; addresses that may not be fetched are noted."""
+    def _requests(self, given_up: bool) -> Iterator[FetchRequest]:
+        """The list's files on this line, in chunks; addresses that may not be fetched are noted."""
         after = 0
         while True:
             with self._database.read() as connection:
-                files = image_lists.files_of(connection, self._list_id, states, after, CHUNK)
+                files = image_lists.files_of(connection, self._list_id, after, CHUNK, given_up=given_up)
             if not files:
                 return
             after = files[-1].id
@@ -280,14 +291,17 @@ class _ListRun:
         self._fetching.counts.add(len(done), size, len(failed))
         self._task.progress(self._done, self._total, self._bytes)
 
-    def _tell(self) -> None:
-        with self._database.write() as connection:
-            tell_expected(connection, self._list_id)
+    def _given_up(self) -> list[WorkError]:
+        """What an earlier try gave up on this line: the work is no success while there is such a file."""
+        with self._database.read() as connection:
+            files = image_lists.files_of(connection, self._list_id, 0, CHUNK, given_up=True)
+        return [WorkError(ErrorClass.POISON, file.reason) for file in files if self._is_mine(file)]
 
-    def _judge(self) -> None:
-        """Raise what the failures come to."""
-        if self._failures:
-            raise summary_of(self._failures)
+    def _is_mine(self, file: ListFile) -> bool:
+        try:
+            return self._mine(file) is not None
+        except FetchError:
+            return False
 
 
 class _ListSink:
@@ -334,6 +348,7 @@ def tell_expected(connection: Connection, list_id: int) -> None:
         origin=f"list {list_id}",
         expected=count,
         told_at=time.time_ns() // 10**6,
+        hospital_code=row.hospital_code,
     )
     expectations.tell(connection, [told])
 

@@ -19,7 +19,7 @@ from yingqiao.store import image_lists
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.fetch_hosts import FetchHosts
-from yingqiao.store.image_lists import OPEN, DueList
+from yingqiao.store.image_lists import DueList
 from yingqiao.store.report_documents import (
     WantedDocument,
     await_document,
@@ -114,7 +114,7 @@ class Relay:
         after = 0
         while True:
             with self._database.read() as connection:
-                files = image_lists.files_of(connection, due.id, OPEN, after, CHUNK)
+                files = image_lists.files_of(connection, due.id, after, CHUNK)
             if not files:
                 return lines, refused, chosen
             after = files[-1].id

@@ -7,19 +7,18 @@ the work, and only if the list is still as it was read.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Update, bindparam, case, func, select, update
 
 from yingqiao.exchange.fetch import FileState, state_of
-from yingqiao.exchange.work import WorkError
+from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.schema import exam_keys, exams, image_files, image_lists
 from yingqiao.store.text import comma_list, storable
 
-OPEN = (FileState.PENDING, FileState.FAILING, FileState.GONE, FileState.DENIED)
-"""States of files that are tried when the list's work is done; UNUSABLE only when a person asks."""
+_OVER = (str(FileState.DONE), str(FileState.REFUSED))
 MAX_SOP_UIDS = 200
 """SOP instance UIDs kept of one file; a zip may hold thousands, which the index knows."""
 
@@ -41,8 +40,7 @@ class DueList:
 class ListFile:
     id: int
     url: str
-    state: str
-    attempts: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +94,14 @@ def read_list(connection: Connection, list_id: int) -> Row[Any] | None:
 
 
 def files_of(
-    connection: Connection, list_id: int, states: Iterable[FileState], after: int, limit: int
+    connection: Connection, list_id: int, after: int, limit: int, *, given_up: bool = False
 ) -> list[ListFile]:
-    """Files of a list in these states, by id, behind `after`."""
+    """Files of a list that are to be fetched, or were `given_up` as of no use; by id, behind `after`."""
     c = image_files.c
+    hopeless = c.error_class == str(ErrorClass.POISON)
     wanted = (
-        select(c.id, c.url, c.state, c.attempts)
-        .where(c.list_id == list_id, c.state.in_(list(map(str, states))), c.id > after)
+        select(c.id, c.url, c.reason)
+        .where(c.list_id == list_id, c.id > after, c.state.notin_(_OVER), hopeless if given_up else ~hopeless)
         .order_by(c.id)
         .limit(limit)
     )

@@ -13,7 +13,7 @@ from typing import Any
 from yingqiao.exchange.model import ImageList
 from yingqiao.store.text import storable
 
-PENDING, REFUSED, DONE = "pending", "refused", "done"
+PENDING, FAILING, REFUSED, DONE = "pending", "failing", "refused", "done"
 """exchange.fetch.FileState, of which the ledger needs these."""
 LIST_COLUMNS = (
     "hospital_code",
@@ -88,7 +88,7 @@ def plan(rows: ListRows, list_id: int, states: dict[bytes, str]) -> Plan:
         if state is None:
             fresh.append(_file(list_id, digest, url, refused, rows.now))
             due = due or not refused
-        elif state in (PENDING, DONE):
+        elif state in (PENDING, FAILING, DONE):
             known.add(digest)
         elif not refused:
             reopened.append(digest)

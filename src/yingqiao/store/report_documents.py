@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from yingqiao.exchange.fetch import FileState, state_of
+from yingqiao.exchange.timeline import DocumentFacts
 from yingqiao.exchange.work import WorkError
 from yingqiao.store.ledger_rows import DOCUMENT_DUE
 from yingqiao.store.schema import report_documents, reports
@@ -82,6 +83,16 @@ def documents_of(connection: Connection, hospital_code: str, record_num: str) ->
     c = report_documents.c
     wanted = select(report_documents).where(c.hospital_code == hospital_code, c.record_num == record_num)
     return list(connection.execute(wanted.order_by(c.submission_id.desc())))
+
+
+def document_facts(connection: Connection, hospital_code: str, record_num: str) -> list[DocumentFacts]:
+    """The same for an exam's timeline."""
+    return [
+        DocumentFacts(
+            row.updated_at, record_num, row.submission_id, row.state == str(FileState.DONE), row.reason
+        )
+        for row in documents_of(connection, hospital_code, record_num)
+    ]
 
 
 def _change(connection: Connection, document_id: int, **values: Any) -> None:

@@ -259,7 +259,7 @@ def _exams(connection: Connection, row: Row[Any]) -> tuple[ListedExam, ...]:
             .where(exam_keys.c.kind == kind, exam_keys.c.value == value)
             .where(exams.c.hospital_code == row.hospital_code)
         ).mappings()
-        named = tuple(ListedExam(**exam, by=by) for exam in found)  # type: ignore[arg-type] # columns by name
+        named = tuple(ListedExam(**exam, by=by) for exam in found)
         if named:
             return named
     return ()
