@@ -9,7 +9,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = [f"tests.peers.{module.stem}" for module in Path(__file__).parent.glob("peers/[a-z]*.py")]
+pytest_plugins = [f"tests.peers.{module.stem}" for module in sorted(Path(__file__).parent.glob("peers/[a-z]*.py"))]
 
 # A busy machine is slow, not wrong. In CI hypothesis's own profile says the same, and makes every run alike.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

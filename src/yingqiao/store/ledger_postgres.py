@@ -94,15 +94,15 @@ def _insert_list(connection: psycopg.Connection[Any], submission_id: int, rows: 
     list_id: int = row[0] if row else 0
     # The list's row is locked now: whoever else adds to it waits, and then sees what is here.
     found = connection.execute("SELECT url_digest, state FROM image_files WHERE list_id = %s", [list_id])
-    todo = plan(rows, list_id, {bytes(digest): state for digest, state in found})
-    rows.known = todo.known
-    if todo.fresh:
-        connection.execute(_FILES, _arrays(todo.fresh))
-    if todo.reopened:
-        connection.execute(_REOPEN, (rows.now, list_id, todo.reopened))
+    change = plan(rows, list_id, {bytes(digest): state for digest, state in found})
+    rows.known = change.known
+    if change.fresh:
+        connection.execute(_FILES, _arrays(change.fresh))
+    if change.reopened:
+        connection.execute(_REOPEN, (rows.now, list_id, change.reopened))
     connection.execute(
         "UPDATE image_lists SET file_count = file_count + %s, relay_due = relay_due OR %s WHERE id = %s",
-        (len(todo.fresh), todo.due, list_id),
+        (len(change.fresh), change.due, list_id),
     )
 
 

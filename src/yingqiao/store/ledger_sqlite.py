@@ -74,13 +74,13 @@ def _insert_list(connection: sqlite3.Connection, submission_id: int, rows: ListR
     columns = (*rows.columns, submission_id, rows.now, rows.now)
     list_id = connection.execute(_LIST, columns).fetchone()[0]
     found = connection.execute("SELECT url_digest, state FROM image_files WHERE list_id = ?", (list_id,))
-    todo = plan(rows, list_id, dict(found.fetchall()))
-    rows.known = todo.known
-    connection.executemany(_FILE, todo.fresh)
-    connection.executemany(_REOPEN, [(rows.now, list_id, digest) for digest in todo.reopened])
+    change = plan(rows, list_id, dict(found.fetchall()))
+    rows.known = change.known
+    connection.executemany(_FILE, change.fresh)
+    connection.executemany(_REOPEN, [(rows.now, list_id, digest) for digest in change.reopened])
     connection.execute(
         "UPDATE image_lists SET file_count = file_count + ?, relay_due = relay_due OR ? WHERE id = ?",
-        (len(todo.fresh), todo.due, list_id),
+        (len(change.fresh), change.due, list_id),
     )
 
 
