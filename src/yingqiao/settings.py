@@ -109,6 +109,30 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 64 * _MIB
 
 
+class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """后台工作（[work]）"""
+
+    parallel: Annotated[int, _help("本进程同时进行的工作数", ge=1, le=256)] = 16
+    per_hospital: Annotated[int, _help("每家医院同时进行的工作数上限（全部进程合计）", ge=1)] = 8
+    passing_first_seconds: Annotated[float, _help("暂时故障后首次重试的最长等待（秒），逐次加倍", gt=0)] = 2.0
+    passing_most_seconds: Annotated[float, _help("暂时故障重试等待的上限（秒）", gt=0)] = 600.0
+    theirs_first_seconds: Annotated[float, _help("需对方处理的错误：首次重试的最长等待（秒）", gt=0)] = 60.0
+    theirs_most_seconds: Annotated[float, _help("需对方处理的错误：重试等待的上限（秒）", gt=0)] = 21_600.0
+    ours_first_seconds: Annotated[float, _help("本机问题：首次重试的最长等待（秒）", gt=0)] = 5.0
+    ours_most_seconds: Annotated[float, _help("本机问题：重试等待的上限（秒）", gt=0)] = 300.0
+    breaker_failures: Annotated[int, _help("一个目的地连续多少次暂时故障后熔断", ge=1)] = 5
+    breaker_first_seconds: Annotated[
+        float, _help("首次熔断的最长时间（秒），之后放一个去试，再失败则加倍", gt=0)
+    ] = 30.0
+    breaker_most_seconds: Annotated[float, _help("熔断时间的上限（秒）", gt=0)] = 1800.0
+    poll_seconds: Annotated[float, _help("没有通知时多久查看一次账本（秒）", gt=0)] = 1.0
+    lease_seconds: Annotated[
+        float, _help("多机时：一个进程多久没有心跳就由别的进程接手（秒，PostgreSQL）", ge=2)
+    ] = 20.0
+    stop_seconds: Annotated[float, _help("停止时等待进行中的工作停下的最长时间（秒）", gt=0)] = 15.0
+    keep_seconds: Annotated[float, _help("执行引擎保留已结束的尝试多久（秒）；账本本身不删", gt=0)] = 3600.0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -132,6 +156,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     dicom: DicomSettings = DicomSettings()
     exchange: ExchangeSettings = ExchangeSettings()
+    work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
 
 

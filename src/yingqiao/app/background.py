@@ -1,4 +1,5 @@
-"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked."""
+"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked, and
+the work engine."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import structlog
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
+from yingqiao.app.work import BackgroundWork, Surroundings
 from yingqiao.dicom.index import read_facts
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
@@ -25,13 +27,13 @@ from yingqiao.store.sources import SourceTable, list_sources
 from yingqiao.web.health import Check, Part
 from yingqiao.web.server import AddressError, parse_address, why_not
 
-PARTS = ("landing", "dicom", "index", "link")
+PARTS = ("landing", "dicom", "index", "link", "work")
 _SOURCES_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Landing area, indexer (recovery first), linker, DICOM receiver; started so, stopped in reverse."""
+    """Landing area, indexer (recovery first), linker, DICOM receiver, work; started so, stopped in reverse."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._settings = settings
@@ -43,6 +45,7 @@ class Background:
         images = ImageIndex(stores.database)
         self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
         self._linker = Linker(stores.database)
+        self._work = BackgroundWork(Surroundings(settings, stores, self._landing, self._indexer))
         self._counts = DicomCounts()
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
@@ -51,15 +54,17 @@ class Background:
         """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""
         self._indexer.start()
         self._linker.start()
-        if self._scp is None:
-            return
-        try:
-            self._port = self._scp.start()
-        except OSError as error:
-            raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+        if self._scp is not None:
+            try:
+                self._port = self._scp.start()
+            except OSError as error:
+                raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+        self._work.start()
 
     def stop(self) -> None:
-        """No new images; those at work finish; what is landed is indexed as far as the database allows."""
+        """No new work, no new images; those at work finish; what is landed is indexed as far as the database
+        allows."""
+        self._work.stop()
         if self._scp is not None:
             self._scp.stop()
         if not self._indexer.stop():
@@ -73,7 +78,11 @@ class Background:
 
     def checks(self) -> dict[str, Check]:
         return dict(
-            zip(PARTS, (self._landing_part, self._dicom_part, self._index_part, self._link_part), strict=True)
+            zip(
+                PARTS,
+                (self._landing_part, self._dicom_part, self._index_part, self._link_part, self._work.part),
+                strict=True,
+            )
         )
 
     def gauges(self) -> dict[str, float]:
@@ -88,7 +97,7 @@ class Background:
             "dicom_bytes_received": float(counts.bytes),
             "dicom_instances_refused": float(counts.refused),
             "dicom_associations_rejected": float(counts.rejected),
-        }
+        } | self._work.gauges()
 
     def _make_scp(self) -> StorageScp:
         dicom = self._settings.dicom

@@ -321,7 +321,10 @@ work = Table(  # what has to be done: one row per list, exam, document or batch,
     Column("payload", Text, nullable=False),  # JSON
     Column("state", String, nullable=False),  # exchange.work.WorkState
     Column("run", Integer, nullable=False),  # how often it was asked for anew: replayed, grown
-    Column("attempt", Integer, nullable=False),  # within this run
+    Column("attempt", Integer, nullable=False),  # within this run; (id, run, attempt) names a try for ever
+    Column("failures", Integer, nullable=False),  # tries that failed one after the other; spaces the next
+    Column("again", Boolean, nullable=False),  # asked for while it was being done: once more afterwards
+    Column("executor", String, nullable=False),  # the process that has it in hand; '' = none
     Column("due_at", BigInteger, nullable=False),
     Column("error_class", String, nullable=False),  # exchange.work.ErrorClass; '' = none
     Column("reason", Text, nullable=False),  # Chinese, of the last failure
@@ -335,6 +338,13 @@ work = Table(  # what has to be done: one row per list, exam, document or batch,
     UniqueConstraint("kind", "key"),
     Index("ix_work_admission", "destination", "state", "priority", "id"),
     Index("ix_work_due", "state", "due_at"),
+    Index("ix_work_state", "state", "id"),
+    Index(
+        "ix_work_executor",
+        "executor",
+        sqlite_where=text("executor <> ''"),
+        postgresql_where=text("executor <> ''"),
+    ),
     Index("ix_work_hospital", "hospital_code", "state", "id"),
     Index("ix_work_kind", "kind", "state", "id"),
 )
@@ -357,6 +367,22 @@ work_destinations = Table(  # whom work goes to, and what holds for all of it: l
     Column("last_error_at", BigInteger),
     Column("last_success_at", BigInteger),
     Column("updated_at", BigInteger, nullable=False),
+)
+
+work_executors = Table(  # PostgreSQL: the processes that do work; one that beats no more is gone
+    "work_executors",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("beat", BigInteger, nullable=False),  # grows while it lives
+    Column("beat_at", BigInteger, nullable=False),
+)
+
+work_timers = Table(  # what is done every so often, by whichever process comes first
+    "work_timers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("executor", String, nullable=False),
 )
 
 fetch_hosts = Table(  # where a hospital's URLs may lead; nothing else is ever fetched

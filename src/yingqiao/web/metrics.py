@@ -29,7 +29,8 @@ class Metrics:
     observe: dict[str, Callable[[float], None]] = field(init=False)
     """Stage -> records a duration in seconds."""
     observe_size: Callable[[float], None] = field(init=False)
-    _gauges: dict[str, Gauge] = field(init=False)
+    _gauges: dict[str, Gauge] = field(init=False, default_factory=dict)
+    _families: dict[str, Gauge] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ended = Counter(
@@ -44,7 +45,6 @@ class Metrics:
         self.observe = {stage: seconds.labels(stage).observe for stage in ("receive", "validate", "record")}
         size = Histogram("yingqiao_body_bytes", "请求体大小（字节）", buckets=_SIZES, registry=self.registry)
         self.observe_size = size.observe
-        self._gauges = {}
 
     def ended(self, interface: str, stage: str, outcome: str) -> None:
         """Count one walk that ended at `stage` (receive | open | validate | record: it went all the way)."""
@@ -55,17 +55,29 @@ class Metrics:
         count(1)
 
     def stand(self, values: Mapping[str, float]) -> None:
-        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second."""
+        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second.
+
+        A name may carry labels: `work_rows{kind=fetch,state=waiting}`.
+        """
         for name, value in values.items():
             gauge = self._gauges.get(name)
             if gauge is None:
-                gauge = self._gauges[name] = Gauge(
-                    f"yingqiao_{name}",
-                    _GAUGE_HELP.get(name, name),
-                    registry=self.registry,
-                    multiprocess_mode="livesum" if name.startswith("http_") else "livemostrecent",
-                )
+                gauge = self._gauges[name] = self._gauge(name)
             gauge.set(value)
+
+    def _gauge(self, name: str) -> Gauge:
+        family, _, labels = name.rstrip("}").partition("{")
+        pairs = dict(pair.split("=", 1) for pair in labels.split(",")) if labels else {}
+        made = self._families.get(family)
+        if made is None:
+            made = self._families[family] = Gauge(
+                f"yingqiao_{family}",
+                _GAUGE_HELP.get(family, family),
+                tuple(pairs),
+                registry=self.registry,
+                multiprocess_mode="livesum" if family.startswith("http_") else "livemostrecent",
+            )
+        return made.labels(**pairs) if pairs else made
 
     def text(self) -> bytes:
         """The exposition of all processes of this gateway."""
@@ -81,6 +93,11 @@ _GAUGE_HELP = {
     "index_queue": "已落地、待建索引的影像实例数",
     "link_queue": "待关联的检查、报告与影像数",
     "link_rows_set_aside": "关联时总出错、暂被跳过的检查、报告与影像数；日志事件 link.row_set_aside 有编号",
+    "work_rows": "后台工作的件数，按种类与状态",
+    "work_in_hand": "本进程正在进行的后台工作数",
+    "work_oldest_waiting_seconds": "可以开始而等得最久的后台工作等了多久（秒）",
+    "work_destinations_held": "被暂停的目的地数",
+    "work_breakers_open": "熔断中的目的地数",
     "dicom_associations": "当前 DICOM 关联数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",

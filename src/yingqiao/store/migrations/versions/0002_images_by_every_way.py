@@ -125,6 +125,9 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("executor", sa.String(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("error_class", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -141,6 +144,15 @@ def upgrade() -> None:
     op.create_index("ix_work_admission", "work", ["destination", "state", "priority", "id"], unique=False)
     op.create_index("ix_work_due", "work", ["state", "due_at"], unique=False)
     op.create_index("ix_work_hospital", "work", ["hospital_code", "state", "id"], unique=False)
+    op.create_index(
+        "ix_work_executor",
+        "work",
+        ["executor"],
+        unique=False,
+        sqlite_where=sa.text("executor <> ''"),
+        postgresql_where=sa.text("executor <> ''"),
+    )
+    op.create_index("ix_work_state", "work", ["state", "id"], unique=False)
     op.create_index("ix_work_kind", "work", ["kind", "state", "id"], unique=False)
     op.create_table(
         "work_destinations",
@@ -161,6 +173,20 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_work_destinations_hospital_code"), "work_destinations", ["hospital_code"], unique=False
+    )
+    op.create_table(
+        "work_executors",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("beat", sa.BigInteger(), nullable=False),
+        sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_work_executors")),
+    )
+    op.create_table(
+        "work_timers",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("executor", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_work_timers")),
     )
     op.create_table(
         "fetch_hosts",
