@@ -375,4 +375,6 @@ def payload(**members: object) -> str:
 
 def settings_of(folder: Path) -> FetchSettings:
     """A fetcher's bounds: several run at once, so each is modest."""
-    return FetchSettings(folder=folder, memory_bytes=24 << 20, small_bytes=4 << 20)
+    return FetchSettings(
+        folder=folder, connections=8, connections_per_host=4, memory_bytes=8 << 20, small_bytes=4 << 20
+    )

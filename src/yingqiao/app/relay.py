@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
+from sqlalchemy import Connection
 
 from yingqiao.app.fetching import CHUNK, DOCUMENT, FETCH, line_of, payload, tell_expected
 from yingqiao.exchange.fetch import AllowedHost, FetchError, choose, parse_address
@@ -27,6 +28,7 @@ from yingqiao.store.report_documents import (
     refuse_document,
 )
 from yingqiao.store.work import ledger
+from yingqiao.store.work.actions import Action, Order, act
 
 POLL_S = 0.25
 RETRY_S = 2.0
@@ -87,7 +89,7 @@ class Relay:
             urgent = image_lists.is_emergency(connection, due)
             for line, host in chosen.items():
                 self._hosts.ensure_line(connection, line, due.hospital_code, host)
-            ledger.add(
+            self._ask(
                 connection,
                 [
                     NewWork(
@@ -103,6 +105,13 @@ class Relay:
                 ],
             )
             tell_expected(connection, due.id)
+
+    @staticmethod
+    def _ask(connection: Connection, asked: Sequence[NewWork]) -> None:
+        """Ask for work that is news: what was to be tried again some time later is tried now."""
+        ledger.add(connection, asked)
+        found = [ledger.find(connection, one.kind, one.key) for one in asked]
+        act(connection, Order(Action.RETRY), [number for number in found if number is not None])
 
     def _lines(
         self, due: DueList, hosts: tuple[AllowedHost, ...]
@@ -141,7 +150,7 @@ class Relay:
         line = line_of(wanted.hospital_code, address, host)
         with self._database.write() as connection:
             self._hosts.ensure_line(connection, line, wanted.hospital_code, host)
-            ledger.add(
+            self._ask(
                 connection,
                 [
                     NewWork(

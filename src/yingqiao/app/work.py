@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yingqiao.app.fetching import DOCUMENT, FETCH, Fetching
 from yingqiao.app.folder import database_of, read_or_make_secret
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
@@ -36,14 +37,15 @@ class Surroundings:
     stores: Stores
     landing: LandingArea
     indexer: Indexer
+    fetching: Fetching
 
 
 Timer = tuple[float, str, Callable[[], None]]
 
 
-def handlers(around: Surroundings) -> Mapping[str, Handler]:  # noqa: ARG001 handlers to come need it
+def handlers(around: Surroundings) -> Mapping[str, Handler]:
     """Kind -> handler."""
-    return {}
+    return {FETCH: around.fetching.fetch, DOCUMENT: around.fetching.document}
 
 
 def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it

@@ -68,7 +68,13 @@ def hosts() -> None:
     show_default=True,
     help="路径中汉字的编码；老的 FTP 服务多为 gb18030",
 )
-@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="同时进行的列表数")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="同时下载的列表数，每个至多 4 个连接",
+)
 @click.option("--bandwidth", default="0", show_default=True, help="每秒字节数上限，如 512k、20m；0 = 不限")
 @click.option("--window", "windows", multiple=True, help="允许的时段 HH:MM-HH:MM（北京时间），可多次")
 @click.option("--region", default="", help="S3 区域")
