@@ -80,7 +80,17 @@ def _curl(place: Path, port: int, count: int) -> tuple[float, int]:
     config.write_text("".join(lines))
     started = time.perf_counter()
     subprocess.run(
-        ["curl", "-sS", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", str(PARALLEL), "-K", str(config)],
+        [
+            "curl",
+            "-sS",
+            "--no-progress-meter",
+            "--fail",
+            "--parallel",
+            "--parallel-max",
+            str(PARALLEL),
+            "-K",
+            str(config),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -132,21 +142,23 @@ class Nothing:
 
 
 class Landing(Nothing):
-    """Proves, appends and flushes in a thread of its own, in groups of what has come meanwhile."""
+    """Two threads: while one waits for the disk, the other proves and appends what has come meanwhile."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._area = LandingArea(root, reserve_bytes=0)
         self._queue: queue.Queue[FetchedFile | None] = queue.Queue(32)
-        self._thread = threading.Thread(target=self._work)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._work) for _ in range(2)]
+        for thread in self._threads:
+            thread.start()
 
     def finished(self, _request: FetchRequest, file: FetchedFile) -> None:
         self._queue.put(file)
 
     def close(self) -> None:
         self._queue.put(None)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._area.close()
 
     def _work(self) -> None:
@@ -164,8 +176,7 @@ class Landing(Nothing):
             if self._queue.empty() or len(group) >= 32:
                 return group
             file = self._queue.get()
-        if group:
-            self._queue.put(None)
+        self._queue.put(None)
         return group
 
     def _keep(self, file: FetchedFile) -> list[Pending]:
@@ -177,6 +188,9 @@ class Landing(Nothing):
                     *(found.sop_class_uid, found.sop_instance_uid),
                 )
                 kept.append(self._area.append(arrival, found.prefix, found.dataset))
+                del found
+        assert len(file.digest) == 32
+        file.discard()
         return kept
 
 

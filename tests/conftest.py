@@ -9,7 +9,10 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = [f"tests.peers.{module.stem}" for module in sorted(Path(__file__).parent.glob("peers/[a-z]*.py"))]
+# In order: others use what dcmtk has, and pytest wants to be the first to import each.
+pytest_plugins = [
+    f"tests.peers.{name}" for name in sorted(m.stem for m in Path(__file__).parent.glob("peers/[a-z]*.py"))
+]
 
 # A busy machine is slow, not wrong. In CI hypothesis's own profile says the same, and makes every run alike.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

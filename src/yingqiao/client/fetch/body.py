@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
-from yingqiao.client.fetch.model import FetchSettings
+from yingqiao.client.fetch.buffers import Buffers, Gathering
+from yingqiao.client.fetch.model import FetchedFile, FetchSettings
 from yingqiao.client.fetch.spool import Part, Validators, part_name
-from yingqiao.exchange.fetch import FetchError, FileState
+from yingqiao.exchange.fetch import Address, FetchError, FileState
 from yingqiao.exchange.work import ErrorClass
 
 
@@ -16,6 +17,7 @@ class Memory:
     """What all files under way may hold together."""
 
     left: int
+    buffers: Buffers = field(default_factory=Buffers)
 
     def take(self, count: int) -> bool:
         """Whether there was room; then it is taken."""
@@ -34,20 +36,17 @@ class Body:
         self._memory = memory
         self._name = part_name(scope, url)
         self._limit = limit
-        self._buffer = bytearray()
+        self._small: Gathering | None = None
         self._held = 0
-        self.part: Part | None = None
+        self._part: Part | None = None
+        self._handed_over = False
+        self.size = 0
         self.validators = Validators()
         self.resumed = False
-        self._handed_over = False
         if Part.exists(settings.folder, self._name):
-            self.part = self._open_part()
-            self.part.take_up()
-            self.validators = self.part.validators
-
-    @property
-    def size(self) -> int:
-        return self.part.size if self.part is not None else len(self._buffer)
+            self._part = Part(settings.folder, self._name)
+            self._part.take_up()
+            self.validators, self.size = self._part.validators, self._part.size
 
     @property
     def resumable(self) -> bool:
@@ -56,11 +55,13 @@ class Body:
     def begin(self, validators: Validators) -> None:
         """From the first byte, of this version. Raises OSError, FetchError when it says it is too large."""
         self._check(max(validators.total, 0))
-        self._buffer = bytearray()
         self.validators = validators
         self.resumed = False
-        if self.part is not None:
-            self.part.restart(validators)
+        self.size = 0
+        if self._small is not None:
+            self._small.restart()
+        if self._part is not None:
+            self._part.restart(validators)
         elif validators.total > self._settings.small_bytes:
             self._spill()
 
@@ -68,59 +69,81 @@ class Body:
         """As `begin`, told after bytes came. Raises as `begin`."""
         self._check(max(validators.total, 0))
         self.validators = validators
-        if self.part is not None:
-            self.part.know(validators)
+        if self._part is not None:
+            self._part.know(validators)
 
     def write(self, data: bytes) -> None:
         """Append. Raises OSError, FetchError beyond the size limit."""
-        if self.part is None and not self._room(len(data)):
+        end = self.size + len(data)
+        if end > self._limit:
+            self._check(end)
+        if self._part is None and not self._room(end):
             self._spill()
-        self._check(self.size + len(data))
-        if self.part is not None:
-            self.part.write(data)
-        else:
-            self._buffer += data
+        if self._part is not None:
+            self._part.write(data)
+        elif self._small is not None:
+            self._small.append(data)
+        self.size = end
 
-    def finish(self) -> tuple[memoryview | None, bytes]:
-        """The bytes when in memory, and the SHA-256 of all. Memory or part are the caller's from here on."""
+    def finish(self, address: Address) -> FetchedFile:
+        """The whole file: memory or part are its own from here on."""
         self._handed_over = True
-        if self.part is not None:
-            return None, self.part.digest.digest()
-        buffer, self._buffer = self._buffer, bytearray()
-        return memoryview(buffer), hashlib.sha256(buffer).digest()
-
-    def release(self) -> None:
-        """Nothing more of this file in this run; a part that can be continued stays."""
-        self._memory.left += self._held
-        self._held = 0
-        if self.part is not None and not self._handed_over:
-            self.part.close()
+        if self._part is not None:
+            part = self._part
+            return FetchedFile(
+                self.size,
+                address,
+                None,
+                part.path,
+                discarding=part.discard,
+                known_digest=part.digest.digest(),
+            )
+        if self._small is None:
+            return FetchedFile(0, address, memoryview(b""), None)
+        content = self._small.content
+        return FetchedFile(
+            self.size, address, content, None, discarding=partial(self._small.give_back, content)
+        )
 
     def take_back(self) -> None:
         """The caller failed to keep what `finish` gave."""
         self._handed_over = False
 
-    def _room(self, count: int) -> bool:
-        wanted = len(self._buffer) + count
-        if wanted > self._settings.small_bytes:
+    def release(self) -> None:
+        """Nothing more of this file in this run; a part that can be continued stays."""
+        self._memory.left += self._held
+        self._held = 0
+        if self._handed_over:
+            return
+        self._drop_memory()
+        if self._part is not None:
+            self._part.close()
+
+    def _room(self, size: int) -> bool:
+        """Whether so many bytes may be in memory; then there is a buffer for them."""
+        if size <= self._held:
+            return True
+        wanted = max(size, self.validators.total)
+        if wanted > self._settings.small_bytes or not self._memory.take(wanted - self._held):
             return False
-        step = max(wanted, self.validators.total, 0) - self._held
-        if step > 0 and not self._memory.take(step):
-            return False
-        self._held += max(step, 0)
+        self._held = wanted
+        if self._small is None:
+            self._small = Gathering(self._memory.buffers, wanted)
         return True
 
     def _spill(self) -> None:
-        self.part = self._open_part()
-        self.part.restart(self.validators)
-        if self._buffer:
-            self.part.write(memoryview(self._buffer))
-        self._buffer = bytearray()
+        self._part = Part(self._settings.folder, self._name)
+        self._part.restart(self.validators)
+        if self._small is not None and self.size:
+            self._part.write(self._small.content)
+        self._drop_memory()
         self._memory.left += self._held
         self._held = 0
 
-    def _open_part(self) -> Part:
-        return Part(self._settings.folder, self._name)
+    def _drop_memory(self) -> None:
+        if self._small is not None:
+            self._small.give_back(self._small.content)
+            self._small = None
 
     def _check(self, size: int) -> None:
         if size > self._limit:

@@ -15,6 +15,13 @@ from yingqiao.exchange.fetch import AllowedHost, FetchError, FileState, why_forb
 from yingqiao.exchange.work import ErrorClass
 
 
+class _Lent(socket.socket):
+    """pycurl makes a duplicate of the descriptor; ours goes when it lets go of us."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Gate:
     """For one request to one host. `refusal` says what was refused, if anything."""
 
@@ -34,7 +41,7 @@ class Gate:
         ):
             return int(pycurl.SOCKET_BAD)
         try:
-            return socket.socket(address.family, address.socktype, address.protocol)
+            return _Lent(address.family, address.socktype, address.protocol)
         except OSError:
             return int(pycurl.SOCKET_BAD)
 

@@ -65,10 +65,7 @@ class LocalTransfer:
     def _whole(self) -> FetchedFile | FetchError:
         if self.body.size != self._size:
             return FetchError(ErrorClass.PASSING, "文件正在变化，读到的不完整")
-        body, digest = self.body.finish()
-        part = self.body.part
-        path, discard = (part.path, part.discard) if part else (None, None)
-        return FetchedFile(self._size, digest, self.request.address, body, path, _discard=discard)
+        return self.body.finish(self.request.address)
 
 
 def _open(request: FetchRequest, host: AllowedHost) -> tuple[int, int]:
@@ -90,7 +87,7 @@ def _open_path(root: str, parts: tuple[bytes, ...]) -> tuple[int, int]:
     try:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for part in parts[:-1]:
-            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            below = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
             os.close(folder)
             folder = below
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ class FetchSettings:
     """Of all files under way together; beyond it, to `.part` files whatever their size."""
     max_bytes: int = 32 * 1024 * _MIB
     """A file's largest size."""
-    connect_seconds: float = 15.0
+    connect_seconds: float = 20.0
+    """Until the other side lets us ask: of FTP with logging in."""
     idle_seconds: float = 60.0
     """Longest time slower than `idle_rate`."""
     idle_rate: int = 256
@@ -64,8 +66,6 @@ class FetchedFile:
     """A file that came whole. Either `body` (in memory) or `path` (a finished `.part` file) is set."""
 
     size: int
-    digest: bytes
-    """SHA-256 of the file as fetched, 32 bytes."""
     address: Address
     """Where it came from in the end."""
     body: memoryview | None
@@ -75,7 +75,17 @@ class FetchedFile:
     resumed: bool = False
     """Whether a part of it came in an earlier try."""
     requests: int = 1
-    _discard: Callable[[], None] | None = field(default=None, repr=False)
+    discarding: Callable[[], None] | None = field(default=None, repr=False)
+    known_digest: bytes = b""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the file as fetched, 32 bytes. Made when first asked for, in the asker's thread; of a file
+        in memory to be asked before `discard`.
+        """
+        if not self.known_digest:
+            self.known_digest = hashlib.sha256(self.body or b"").digest()
+        return self.known_digest
 
     @contextmanager
     def view(self) -> Iterator[memoryview]:
@@ -95,10 +105,12 @@ class FetchedFile:
             yield whole
 
     def discard(self) -> None:
-        """Give up the `.part` file: its content is kept elsewhere, or is of no use. Safe to call again."""
-        if self._discard is not None:
-            self._discard()
-            self._discard = None
+        """Give up memory and `.part` file: the content is kept elsewhere, or is of no use. From any thread; safe
+        to call again. Views of the content must be gone.
+        """
+        discarding, self.discarding = self.discarding, None
+        if discarding is not None:
+            discarding()
 
 
 class Sink(Protocol):
@@ -108,7 +120,7 @@ class Sink(Protocol):
     """
 
     def finished(self, request: FetchRequest, file: FetchedFile) -> None:
-        """A file is whole. After a spooled one is kept elsewhere, call its `discard`."""
+        """A file is whole. It is the sink's until it calls `discard`, which it must once the file is kept."""
 
     def failed(self, request: FetchRequest, error: WorkError) -> None:
         """A file did not come; see `exchange.fetch.state_of` for what to show."""

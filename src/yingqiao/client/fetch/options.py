@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import pycurl
 
 from yingqiao.client.fetch.model import FetchSettings
 from yingqiao.exchange.fetch import Address, AllowedHost, FetchError, FileState
-from yingqiao.exchange.fetch.address import PORTS
+from yingqiao.exchange.fetch.address import PORTS, UTF8
 from yingqiao.exchange.fetch.hosts import s3_key, s3_service
 from yingqiao.exchange.work import ErrorClass
 
@@ -129,6 +130,9 @@ def _sign_in(curl: Any, address: Address, host: AllowedHost, further: tuple[str,
     if host.scheme == "s3":
         if user and not any(mark in address.query.lower() for mark in _SIGNED):
             curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{host.region}:s3")
+            curl.setopt(
+                pycurl.PATH_AS_IS, 0
+            )  # libcurl does not sign otherwise; there are no dots left to drop
             if known.token:
                 headers.append(f"x-amz-security-token: {known.token}")
         else:
@@ -136,15 +140,16 @@ def _sign_in(curl: Any, address: Address, host: AllowedHost, further: tuple[str,
     elif known.token and address.scheme in ("http", "https"):
         headers.append(f"Authorization: Bearer {known.token}")
     elif address.scheme == "sftp" and known.private_key:
-        curl.setopt(pycurl.SSH_PRIVATE_KEYFILE, known.private_key)
-        curl.setopt(pycurl.KEYPASSWD, password)
+        curl.setopt(pycurl.SSH_PRIVATE_KEYFILE, os.fsencode(known.private_key))
+        curl.setopt(pycurl.KEYPASSWD, password.encode())
     if user:
-        curl.setopt(pycurl.USERNAME, user)
-        curl.setopt(pycurl.PASSWORD, password)
+        encoding = host.path_encoding if address.scheme.startswith("ftp") else UTF8
+        curl.setopt(pycurl.USERNAME, user.encode(encoding, "replace"))
+        curl.setopt(pycurl.PASSWORD, password.encode(encoding, "replace"))
     if host.options.gzip:
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
     if address.scheme in ("http", "https", "s3"):
-        curl.setopt(pycurl.HTTPHEADER, ["Accept: */*", *headers])
+        curl.setopt(pycurl.HTTPHEADER, [line.encode() for line in ("Accept: */*", *headers)])
 
 
 def _explicit_tls(address: Address, host: AllowedHost) -> bool:

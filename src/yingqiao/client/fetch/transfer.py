@@ -144,7 +144,7 @@ class Transfer:
         if self._over_http or self._learned or self._stage is not _Stage.BODY:
             return
         self._learned = True
-        seconds, left = curl.getinfo(pycurl.INFO_FILETIME), curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD)
+        seconds, left = curl.getinfo(pycurl.INFO_FILETIME), curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
         total = self._offset + int(left) if left >= 0 else -1
         told = Validators(modified=str(seconds) if seconds > 0 else "", total=total)
         try:
@@ -231,17 +231,11 @@ class Transfer:
         return Again()
 
     def _file(self) -> FetchedFile:
-        body, digest = self.body.finish()
-        part = self.body.part
-        return FetchedFile(
-            *(self.body.size if part else len(body or b""), digest, self.address, body),
-            part.path if part else None,
-            self._head.text("content-type"),
-            self.body.validators.etag,
-            self.body.resumed,
-            self._requests,
-            part.discard if part else None,
-        )
+        file = self.body.finish(self.address)
+        file.content_type = self._head.text("content-type")
+        file.etag = self.body.validators.etag
+        file.resumed, file.requests = self.body.resumed, self._requests
+        return file
 
     def _begin(self) -> None:
         """The answer's first byte: is it the file, from where, of which version? Raises as Body.begin."""
