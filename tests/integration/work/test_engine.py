@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
-import pytest
-
 from tests.integration.work.conftest import EngineMaker, ask, rows, states, wait_until
-from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.database import Database
-from yingqiao.store.work.task import Task
 
 
 def test_work_is_done_once(database: Database, make_engine: EngineMaker) -> None:
