@@ -41,10 +41,11 @@ def make_engine(database: Database, url: str, tmp_path: Path) -> Iterator[Engine
 
 
 def ask(database: Database, *keys: str, **more: Any) -> None:  # noqa: F811
+    now = more.pop("now_ms", None)
     values = {"kind": "test", "hospital_code": "H1", "destination": "H1/http://a:80"} | more
     values["priority"] = Priority(values.get("priority", Priority.NORMAL))
     with database.write() as connection:
-        ledger.add(connection, [NewWork(key=key, **values) for key in keys])
+        ledger.add(connection, [NewWork(key=key, **values) for key in keys], now_ms=now)
 
 
 def rows(database: Database) -> dict[str, Any]:  # noqa: F811

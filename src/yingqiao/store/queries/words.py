@@ -15,12 +15,14 @@ from yingqiao.exchange.completeness import ImagesState
 from yingqiao.exchange.fetch import FileState
 from yingqiao.exchange.model import Outcome
 from yingqiao.exchange.timeline import ExamState, Need
+from yingqiao.exchange.work import ErrorClass, Priority, WorkState
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
 from yingqiao.store.queries.lists import ListFilter
 from yingqiao.store.queries.reports import ReportFilter
 from yingqiao.store.queries.studies import StudyFilter
 from yingqiao.store.queries.submissions import SubmissionFilter
+from yingqiao.store.work.queries import WorkFilter
 
 T = TypeVar("T")
 Parse = Callable[[str], Any]
@@ -73,6 +75,14 @@ def _one_of(kind: type[StrEnum]) -> Parse:
             raise WordError(f"应为 {'、'.join(kind)} 之一") from None
 
     return parse
+
+
+def priority_of(value: str) -> Priority:
+    """A priority by its name. Raises WordError."""
+    known = {one.name.lower(): one for one in Priority}
+    if value.lower() not in known:
+        raise WordError(f"应为 {'、'.join(known)} 之一")
+    return known[value.lower()]
 
 
 def _one_text_of(*known: str) -> Parse:
@@ -211,6 +221,25 @@ LIST_WORDS = (
     Word("host", "--host", "host", _text, "有文件在该主机上"),
     *_RECEIVED,
 )
+WORK_WORDS = (
+    Word("kind", "--kind", "kind", _text, "种类，如 fetch、pull、document"),
+    Word("key", "--key", "key", _text, "关于什么，如 list:12"),
+    Word("state", "--state", "state", _one_of(WorkState), f"状态：{'、'.join(WorkState)}"),
+    _HOSPITAL,
+    Word("destination", "--destination", "destination", _text, "目的地全名，见 work destinations"),
+    Word(
+        "errorClass",
+        "--error-class",
+        "error_class",
+        _one_of(ErrorClass),
+        f"错误类别：{'、'.join(ErrorClass)}",
+    ),
+    Word("priority", "--priority", "priority", priority_of, "优先级：emergency、manual、normal、backfill"),
+    Word("createdFrom", "--created-from", "created.start", _from_ms, "首次提出时间起，北京时间"),
+    Word("createdTo", "--created-to", "created.end", _to_ms, "首次提出时间止（只写日期则含当日）"),
+    Word("dueFrom", "--due-from", "due.start", _from_ms, "下次可做时间起，北京时间"),
+    Word("dueTo", "--due-to", "due.end", _to_ms, "下次可做时间止（只写日期则含当日）"),
+)
 SUMMARY_WORDS = (
     _HOSPITAL,
     Word("from", "--from", "start", _from_ms, "从哪一天（首次收到，北京时间）"),
@@ -237,6 +266,10 @@ def list_filter(given: Mapping[str, str]) -> ListFilter:
 
 def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:
     return SubmissionFilter(**members(SUBMISSION_WORDS, given))
+
+
+def work_filter(given: Mapping[str, str]) -> WorkFilter:
+    return WorkFilter(**members(WORK_WORDS, given))
 
 
 def members(words: tuple[Word, ...], given: Mapping[str, str]) -> dict[str, Any]:

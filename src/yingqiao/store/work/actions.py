@@ -77,9 +77,12 @@ def act_on_all(
     order: Order,
     wanted: WorkFilter,
     told: Callable[[int], None] = lambda _: None,
+    *,
     batch: int = BATCH,
+    most: int | None = None,
 ) -> int:
-    """Do it to all that fit, in batches; `told` hears how many are done so far. Returns how many.
+    """Do it to all that fit, in batches; `told` hears how many are done so far. Returns how many: once it is `most`
+    or more it stops.
 
     Raises StoreUnavailable; batches before stay done.
     """
@@ -89,6 +92,8 @@ def act_on_all(
             locked = _locked(connection, numbers)
             done += len(act(connection, order, locked))
         told(done)
+        if most is not None and done >= most:
+            break
     return done
 
 

@@ -40,7 +40,8 @@ _log = structlog.get_logger(__name__)
 
 Carry = Callable[[int, int, int], dict[str, Any]]
 Finish = Callable[[int, int, int, dict[str, Any]], None]
-_bound: list[tuple[Carry, Finish]] = []
+Lost = Callable[[int, int, int], None]
+_bound: list[tuple[Carry, Finish, Lost]] = []
 
 
 def system_url(database_url: str, folder: Path) -> str:
@@ -52,19 +53,25 @@ def system_url(database_url: str, folder: Path) -> str:
 
 @DBOS.workflow(name="yingqiao.work", max_recovery_attempts=None)
 def _carry_out(work_id: int, run: int, attempt: int) -> None:
-    carry, finish = _bound[-1]
-    ended = DBOS.run_step({"name": "try"}, carry, work_id, run, attempt)
+    carry, finish, lost = _bound[-1]
+    try:
+        ended = DBOS.run_step({"name": "try"}, carry, work_id, run, attempt)
+    except Exception:  # DBOS could not keep the outcome: its database is away or the disk is full
+        lost(work_id, run, attempt)
+        raise
     finish(work_id, run, attempt, ended)
 
 
 class Durable:
     """Launch once; then start, look, recover, forget; close at the end. Every method but `launch` needs it."""
 
-    def __init__(self, url: str, executor: str, connections: int, carry: Carry, finish: Finish) -> None:
+    def __init__(
+        self, url: str, executor: str, connections: int, carry: Carry, finish: Finish, lost: Lost
+    ) -> None:
         self._url = url
         self._executor = executor
         self._connections = connections
-        self._work = (carry, finish)
+        self._work = (carry, finish, lost)
         self._engine: Engine | None = None
 
     def launch(self) -> None:

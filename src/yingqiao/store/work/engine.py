@@ -88,7 +88,12 @@ class WorkEngine:
         self._tries = Tries(context)
         connections = self._rule.places + 4
         self._durable = Durable(
-            system_database_url, executor, connections, self._tries.carry, self._tries.finish
+            system_database_url,
+            executor,
+            connections,
+            self._tries.carry,
+            self._tries.finish,
+            self._tries.lost,
         )
         self._watch = Watch(database, executor, self._tries, self._durable, self._rule.lease_s, clock)
         self._timers = Timers(database, executor, clock)

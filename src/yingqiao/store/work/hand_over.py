@@ -7,7 +7,7 @@ while an earlier try of it still runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, func, literal, 
 
 from yingqiao.exchange.fairness import Line, Turns, choose
 from yingqiao.exchange.retry import BreakerRule, Random, RetryRule, verdict
+from yingqiao.exchange.windows import parse_windows
 from yingqiao.exchange.work import IN_HAND, Priority, WorkError, WorkState
 from yingqiao.store.schema import work, work_destinations
 from yingqiao.store.work.destinations import EVERYTHING, Destination, is_local, shown
@@ -154,6 +155,23 @@ def able(
         if not stopped and _slots(one, priority, in_hand, now, breaker) > 0:
             found.append((one, priority))
     return found
+
+
+def closed_lines(connection: Connection, names: set[str]) -> Callable[[str, str, int, int], bool]:
+    """Answers whether work in hand has to stop: (hospital, destination, priority, now) -> its line was paused, or its
+    window closed."""
+    columns = work_destinations.c
+    held = set(connection.scalars(select(columns.name).where(columns.held)))
+    texts = select(columns.name, columns.windows).where(columns.name.in_(names), columns.windows != "")
+    windows = {name: parse_windows(text_) for name, text_ in connection.execute(texts)}
+
+    def closed(hospital: str, destination: str, priority: int, now: int) -> bool:
+        if held & {destination, f"{hospital}/{EVERYTHING}", EVERYTHING}:
+            return True
+        window = windows.get(destination)
+        return window is not None and priority > Priority.MANUAL and not window.is_open(now)
+
+    return closed
 
 
 def _slots(

@@ -167,6 +167,22 @@ class Tries:
             self.unexpect(what)
             self._context.ended()
 
+    def lost(self, number: int, run: int, attempt: int) -> None:
+        """How the try ended could not be kept: the row waits for another. Raises StoreUnavailable when the
+        gateway stops meanwhile.
+        """
+        what = Try(number, run, attempt)
+
+        def put_back() -> None:
+            with self._context.database.write() as connection:
+                hand_over.put_back(connection, what, self._context.clock())
+
+        try:
+            self._patiently(put_back)
+        finally:
+            self.unexpect(what)
+            self._context.ended()
+
     def _release(self, number: int) -> None:
         with self._context.database.write() as connection:
             hand_over.release(connection, number, self._context.executor)

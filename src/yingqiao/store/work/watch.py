@@ -110,7 +110,11 @@ class Watch:
             return
         with self._database.read() as connection:
             rows = hand_over.standing(connection, sorted(running))
+            closed = hand_over.closed_lines(connection, {task.destination for task in running.values()})
+        now = self._clock()
         for number, task in running.items():
+            if closed(task.hospital_code, task.destination, task.priority, now):
+                task.interrupt(Held())
             row = rows.get(number)
             if row is None:
                 task.interrupt(Cancelled())

@@ -25,6 +25,7 @@ from yingqiao.store.queries.headings import (
 )
 from yingqiao.store.queries.words import WordError
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
+from yingqiao.web.api.work import work_routes
 
 Endpoint = Callable[[Request], Response]
 WEEK_MS = 7 * 86_400_000
@@ -45,6 +46,9 @@ def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
         return _answering(functools.partial(_read, database, handler))
 
+    def acting(handler: Callable[[Request, Database], Response]) -> Endpoint:
+        return _answering(lambda request: handler(request, database))
+
     pdf = _answering(functools.partial(_pdf, database, objects))
     return [
         Route("/exams", reading(_exams)),
@@ -59,6 +63,7 @@ def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute
         Route("/lists", reading(_lists)),
         Route("/lists/{id:int}", reading(_list)),
         Route("/summary", reading(_summary)),
+        *work_routes(reading, acting),
     ]
 
 
