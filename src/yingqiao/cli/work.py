@@ -14,7 +14,7 @@ from yingqiao.cli.filters import filter_options, readable, show_page
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Shape, console, fail, shape_of, show_json, show_pairs, show_rows
 from yingqiao.cli.work_destinations import command as destinations_command
-from yingqiao.exchange.timeline import clock
+from yingqiao.exchange.clock import clock
 from yingqiao.exchange.work import Priority
 from yingqiao.settings import Settings
 from yingqiao.store.database import Database
