@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from yingqiao.app.keeping import Came, Keeper, trouble_of
 from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
+from yingqiao.client.fetch.body import Memory
 from yingqiao.exchange.completeness import Expectation, Source
 from yingqiao.exchange.documents import NotPdfError, prove_pdf
 from yingqiao.exchange.fetch import (
@@ -95,6 +96,7 @@ class Fetching:
         self._aet = aet
         self._limits = limits or Limits()
         self._free: list[Fetcher] = []
+        self._memory = Memory(settings.memory_bytes)
         self._lock = threading.Lock()
         self.counts = FetchCounts()
 
@@ -127,7 +129,7 @@ class Fetching:
                 self._free.append(fetcher)
 
     def _new_fetcher(self) -> Fetcher:
-        return Fetcher(self._settings, host_key_seen=self._host_key_seen)
+        return Fetcher(self._settings, host_key_seen=self._host_key_seen, memory=self._memory)
 
     def _host_key_seen(self, host: AllowedHost, fingerprint: str) -> None:
         self._hosts.keep_host_key(host.id, fingerprint)
@@ -374,7 +376,7 @@ def payload(**members: object) -> str:
 
 
 def settings_of(folder: Path) -> FetchSettings:
-    """A fetcher's bounds: several run at once, so each is modest."""
+    """A fetcher's bounds; the memory is that of all together."""
     return FetchSettings(
-        folder=folder, connections=8, connections_per_host=4, memory_bytes=8 << 20, small_bytes=4 << 20
+        folder=folder, connections=16, connections_per_host=8, memory_bytes=64 << 20, small_bytes=4 << 20
     )

@@ -1,4 +1,4 @@
-"""From fetched files to the landing area, beside the fetching: a thread and a bounded queue for each run."""
+"""From fetched files to the landing area, beside the fetching: threads and a bounded queue for each run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from yingqiao.store.landing import LandingError, LandingFull
 
 QUEUE_BYTES = 8 << 20
 """Files in memory that wait for the landing area."""
+THREADS = 2
+"""While one waits for the disk, the other proves and copies what came meanwhile."""
 NOTE_FILES = 200
 NOTE_SECONDS = 0.5
 """What is durable is written down after so many files or this long: what a kill may make fetched again."""
-_SETTLE_FILES = 64
-_SETTLE_BYTES = 16 << 20
+_SETTLE_FILES = 32
+_SETTLE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,16 @@ class Keeper:
         self._queued = 0
         self._turn = threading.Condition()
         self._closing = False
-        self._busy = False
+        self._busy = 0
         self._broken: Exception | None = None
         self._done: list[Arrived] = []
         self._failed: list[tuple[int, WorkError]] = []
         self._noted = clock()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name="keeper", daemon=True) for _ in range(THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def take(self, came: Came) -> None:
         """Queue a file in memory; a spooled one is kept before this returns. Raises what broke the keeper."""
@@ -92,7 +97,8 @@ class Keeper:
         with self._turn:
             self._closing = True
             self._turn.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._raise_broken()
 
     def _raise_broken(self) -> None:
@@ -104,7 +110,7 @@ class Keeper:
             while batch := self._next():
                 self._keep(batch)
                 with self._turn:
-                    self._busy = False
+                    self._busy -= 1
                     self._turn.notify_all()
             self._write_notes()
         except Exception as error:  # noqa: BLE001 handed to the thread that fetches
@@ -121,7 +127,7 @@ class Keeper:
                     batch = list(self._queue)[:_SETTLE_FILES]
                     for _ in batch:
                         self._queue.popleft()
-                    self._busy = True
+                    self._busy += 1
                     self._queued = sum(map(_weight, self._queue))
                     self._turn.notify_all()
                     return batch

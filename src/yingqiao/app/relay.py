@@ -30,7 +30,7 @@ from yingqiao.store.report_documents import (
 from yingqiao.store.work import ledger
 from yingqiao.store.work.actions import Action, Order, act
 
-POLL_S = 0.25
+POLL_S = 0.1
 RETRY_S = 2.0
 BATCH = 100
 _log = structlog.get_logger(__name__)

@@ -73,7 +73,7 @@ def hosts() -> None:
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="同时下载的列表数，每个至多 4 个连接",
+    help="同时下载的列表数，每个至多 8 个连接",
 )
 @click.option("--bandwidth", default="0", show_default=True, help="每秒字节数上限，如 512k、20m；0 = 不限")
 @click.option("--window", "windows", multiple=True, help="允许的时段 HH:MM-HH:MM（北京时间），可多次")

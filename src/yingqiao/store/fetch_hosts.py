@@ -45,7 +45,7 @@ class Pace:
     """How a host is treated: what its destination is made with."""
 
     max_parallel: int = 2
-    """Lists fetched at once; each over up to four connections."""
+    """Lists fetched at once; each over up to eight connections."""
     bytes_per_second: int = 0
     """0 = no limit."""
     windows: str = ""
