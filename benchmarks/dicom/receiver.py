@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.store.database import open_database
 from yingqiao.store.images import ImageIndex
@@ -22,8 +22,8 @@ def main(port: int, folder: Path) -> None:
     database.migrate()
     index = ImageIndex(database)
     landing = LandingArea(folder / "landing")
-    indexer = Indexer(landing, index.index_instances, read_facts, index.progress)
-    scp = StorageScp(ScpConfig(host="127.0.0.1", port=port), landing, indexer.submit, read_facts)
+    indexer = Indexer(landing, index.index_instances, read_facts, index.progress, read_head=read_head)
+    scp = StorageScp(ScpConfig(host="127.0.0.1", port=port), landing, indexer.submit)
     indexer.start()
     scp.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -12,11 +12,14 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
+import msgspec
 import orjson
 import structlog
+from msgspec import Struct
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -69,12 +72,25 @@ def _dumps(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
+class Line(Protocol):
+    """A msgspec.Struct that says when: Unix seconds; ISO text once it is written."""
+
+    time: float | str
+
+
+class _Dropped(Struct, kw_only=True):
+    time: float | str
+    level: str = "warning"
+    event: str = "logging.lines_dropped"
+    count: int
+
+
 class RequestLog:
     """One line per request, written by a thread. At most `bound` lines wait; more are dropped and counted."""
 
     def __init__(self, stream: TextIO | None = None, *, bound: int = 20_000, interval_s: float = 0.2) -> None:
         self._stream = stream or sys.stderr
-        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._bound = bound
         self._interval_s = interval_s
         self._dropped = 0
@@ -83,8 +99,8 @@ class RequestLog:
     def start(self) -> None:
         self._thread.start()
 
-    def write(self, line: dict[str, Any]) -> None:
-        """Queue a line; `time` (Unix seconds) becomes ISO when written. Never blocks."""
+    def write(self, line: Line) -> None:
+        """Queue a line, which is the log's from now on. Never blocks."""
         if self._lines.qsize() >= self._bound:
             self._dropped += 1
         else:
@@ -102,22 +118,15 @@ class RequestLog:
             batch, going = self._take()
             dropped, self._dropped = self._dropped, 0
             if dropped:
-                batch.append(
-                    {
-                        "time": time.time(),
-                        "level": "warning",
-                        "event": "logging.lines_dropped",
-                        "count": dropped,
-                    }
-                )
+                batch.append(_Dropped(time=time.time(), count=dropped))
             try:
-                self._stream.write("".join(map(_line, batch)))
+                self._stream.write(_lines(batch))
                 self._stream.flush()
             except (OSError, ValueError):
                 # The log's disk is full, or nobody reads any more; the requests matter more.
                 self._dropped += dropped + len(batch)
 
-    def _take(self) -> tuple[list[dict[str, Any]], bool]:
+    def _take(self) -> tuple[list[Line], bool]:
         """Wait for a line, then gather those of the next interval: one write for many."""
         first = self._lines.get()
         if first is None:
@@ -132,7 +141,15 @@ class RequestLog:
         return batch, True
 
 
-def _line(line: dict[str, Any]) -> str:
-    seconds = line["time"]
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
-    return orjson.dumps(line | {"time": stamp}).decode() + "\n"
+_encoder = msgspec.json.Encoder()
+
+
+def _lines(batch: Sequence[Line]) -> str:
+    second, prefix = -1, ""
+    for line in batch:
+        seconds = float(line.time)
+        if int(seconds) != second:
+            second = int(seconds)
+            prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        line.time = f"{prefix}.{int(seconds * 1000) % 1000:03d}Z"
+    return _encoder.encode_lines(batch).decode()

@@ -20,7 +20,7 @@ SETTINGS = {setting.key: setting for setting in describe()}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS if "." in key}
 SOURCE = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
 EVENTS = set(re.findall(r"[lL]og\.(?:info|warning|error|exception)\(\s*\"([\w.-]+)\"", SOURCE))
-EVENTS |= set(re.findall(r'"event": "([\w.]+)"', SOURCE))  # lines put together by hand
+EVENTS |= set(re.findall(r'event: str = "([\w.]+)"', SOURCE))  # lines put together by hand
 
 
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: page.name)

@@ -5,8 +5,15 @@ import json
 import time
 
 import structlog
+from msgspec import Struct
 
 from yingqiao import logging
+
+
+class Line(Struct):
+    n: int
+    time: float | str = 1.0
+    event: str = "http.request"
 
 
 class Full(io.StringIO):
@@ -37,11 +44,12 @@ def test_the_request_log_goes_on_when_there_is_room_again():
     log = logging.RequestLog(stream, interval_s=0.01)
     log.start()
     for number in range(3):
-        log.write({"time": 1.0, "event": "http.request", "n": number})
+        log.write(Line(number))
     time.sleep(0.2)
     stream.full = False
-    log.write({"time": 1.0, "event": "http.request", "n": 3})
+    log.write(Line(3))
     log.close()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line.get("n") for line in lines] == [3, None]
+    assert lines[0]["time"] == "1970-01-01T00:00:01.000Z"
     assert (lines[1]["event"], lines[1]["count"]) == ("logging.lines_dropped", 3)

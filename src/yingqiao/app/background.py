@@ -16,7 +16,7 @@ from yingqiao.app.pulse import free_bytes
 from yingqiao.app.relay import Relay
 from yingqiao.app.stores import Stores
 from yingqiao.app.work import BackgroundWork, Surroundings
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.part10 import part10_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
@@ -47,7 +47,9 @@ class Background:
         except LandingError as error:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
         images = ImageIndex(stores.database)
-        self._indexer = Indexer(self._landing, images.index_instances, read_facts, images.progress)
+        self._indexer = Indexer(
+            self._landing, images.index_instances, read_facts, images.progress, read_head=read_head
+        )
         self._linker = Linker(stores.database)
         self._fetching = self._make_fetching()
         around = Surroundings(settings, stores, self._landing, self._indexer, self._fetching)
@@ -114,13 +116,7 @@ class Background:
 
     def _make_fetching(self) -> Fetching:
         stores = self._stores
-        arrivals = Arrivals(
-            self._landing,
-            self._indexer.submit,
-            read_facts,
-            part10_head,
-            lambda: self._indexer.is_behind,
-        )
+        arrivals = Arrivals(self._landing, self._indexer.submit, part10_head, lambda: self._indexer.is_behind)
         aet = self._settings.dicom.listen.partition("@")[0] or "YINGQIAO"
         parts = settings_of(stores.folder.parts)
         return Fetching(stores.database, stores.fetch_hosts, arrivals, stores.objects, parts, aet)
@@ -131,7 +127,6 @@ class Background:
             _scp_config(dicom),
             self._landing,
             self._indexer.submit,
-            read_facts,
             admits=_Admission(self._stores),
             is_behind=lambda: self._indexer.is_behind,
             observer=self._counts,

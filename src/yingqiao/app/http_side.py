@@ -29,7 +29,7 @@ from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.server import GatewayServer, make_server, serve_until
-from yingqiao.web.site import Guard, Site, admin_app, intake_app, public_app, whole_app
+from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,12 @@ class _Nowhere:
     async def record_list(self, _: Submission) -> tuple[int, frozenset[bytes]]:
         return 0, frozenset()
 
-    def put(self, _: bytes) -> str:
+    def submit(self, _: Submission) -> asyncio.Future[int]:
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(0)
+        return done
+
+    def put(self, _: bytes, __: str) -> str:
         return ""
 
 
@@ -175,10 +180,12 @@ def _servers(
     site: Site,
     questions: Mapping[str, tuple[str, Ask]],
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
+    direct = intake_direct(intake, site.edition)
     if listening.admin is None:
-        whole = intake_app(intake, site.edition, whole_app(site), questions)
-        return [(make_server(whole, settings.http), [listening.main])]
-    main = make_server(intake_app(intake, site.edition, public_app(site), questions), settings.http)
+        app = intake_app(intake, site.edition, whole_app(site), questions)
+        return [(make_server(app, settings.http, direct), [listening.main])]
+    public = intake_app(intake, site.edition, public_app(site), questions)
+    main = make_server(public, settings.http, direct)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from yingqiao.client.fetch.contents import instances
 from yingqiao.client.fetch.model import FetchedFile
 from yingqiao.exchange.fetch import FetchError, FileState
 from yingqiao.exchange.work import ErrorClass, WorkError
-from yingqiao.store.arrivals import Arrivals, Found, Origin, Written
+from yingqiao.store.arrivals import Arrivals, Found, Group, Origin
 from yingqiao.store.image_lists import Arrived
 from yingqiao.store.landing import LandingError, LandingFull
 
@@ -23,8 +23,7 @@ THREADS = 2
 NOTE_FILES = 200
 NOTE_SECONDS = 0.5
 """What is durable is written down after so many files or this long: what a kill may make fetched again."""
-_SETTLE_FILES = 32
-_SETTLE_BYTES = 8 << 20
+_SETTLE_FILES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,6 @@ class Came:
     file_id: int
     file: FetchedFile
     origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    came: Came
-    written: list[Written]
-    error: WorkError | None
 
 
 Note = Callable[[Sequence[Arrived], Sequence[tuple[int, WorkError]]], None]
@@ -135,22 +127,25 @@ class Keeper:
                     return []
             self._note_when_due()
 
-    def _keep(self, batch: Iterable[Came]) -> None:
-        group: list[_Kept] = []
-        size = 0
+    def _keep(self, batch: Sequence[Came]) -> None:
+        with self._arrivals.group() as group:
+            kept = [self._add(group, came) for came in batch]
+            group.settle()
+        with self._turn:
+            for came, (uids, error) in zip(batch, kept, strict=True):
+                if error is not None:
+                    self._failed.append((came.file_id, error))
+                else:
+                    self._done.append(Arrived(came.file_id, uids, came.file.size, came.file.digest))
         for came in batch:
-            group.append(self._write(came))
-            size += came.file.size
-            if size >= _SETTLE_BYTES:
-                self._settle(group)
-                group, size = [], 0
-        self._settle(group)
+            came.file.discard()
         self._note_when_due()
 
-    def _write(self, came: Came) -> _Kept:
-        """An archive may have good and broken members: the good ones are kept, the file has failed."""
-        written: list[Written] = []
-        error: WorkError | None = None
+    def _add(self, group: Group, came: Came) -> tuple[tuple[str, ...], WorkError | None]:
+        """What was in a file. An archive may have good and broken members: the good ones are kept, the file
+        has failed.
+        """
+        uids: list[str] = []
         try:
             with came.file.view() as view:
                 for one in instances(view, came.file.content_type, folder=self._folder):
@@ -161,22 +156,12 @@ class Keeper:
                         one.sop_class_uid,
                         one.sop_instance_uid,
                     )
-                    written.append(self._arrivals.write(came.origin, found))
-        except FetchError as broken:
-            error = broken
-        return _Kept(came, written, error)
-
-    def _settle(self, group: Sequence[_Kept]) -> None:
-        self._arrivals.settle([one for kept in group for one in kept.written])
-        for kept in group:
-            if kept.error is not None:
-                self.fail(kept.came.file_id, kept.error)
-            else:
-                uids = tuple(one.arrival.sop_instance_uid for one in kept.written)
-                file = kept.came.file
-                with self._turn:
-                    self._done.append(Arrived(kept.came.file_id, uids, file.size, file.digest))
-            kept.came.file.discard()
+                    group.add(came.origin, found)
+                    uids.append(one.sop_instance_uid)
+                    del one, found
+        except FetchError as error:
+            return (), error
+        return tuple(uids), None
 
     def _note_when_due(self) -> None:
         waiting = len(self._done) + len(self._failed)

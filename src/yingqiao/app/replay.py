@@ -46,7 +46,7 @@ def _replay(receiver: Receiver, ledger: Ledger, stores: Stores, number: int) -> 
     made: int | None = None
     for submission in taken.submissions:
         for document in submission.documents:
-            stores.objects.put(document.content)
+            stores.objects.put(document.content, document.digest)
         made = ledger.record_now(submission)
     return Replayed(number, made, taken.answer.code, taken.answer.message)
 

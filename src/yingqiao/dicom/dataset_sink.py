@@ -4,17 +4,27 @@ through it.
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 
 from yingqiao.dicom.storage_service import Landing, LargeWriter
-from yingqiao.exchange.model import Arrival
+from yingqiao.exchange.model import Arrival, Laid
 
 _TRIM_ABOVE = 1 << 20
+_PIECE = 2047
+"""From 2,048 bytes on hashlib lets go of the interpreter's lock, and has to queue for it again."""
+_HASHED_IN_PIECES = 32 * 1024
+"""Fragments up to here are hashed sooner than the lock would be had again."""
+_MARGIN = 4 * mmap.PAGESIZE
+"""For the landing area's header, the Part 10 head, and the rest of the last page."""
 
 
 class DatasetSink:
     """A `framer.Sink`. The buffer's pages exist only once used, so many associations with small instances
     cost little.
+
+    It begins on a page and has room for the landing area's header and the Part 10 head: the landing area
+    writes from it, past the page cache.
     """
 
     def __init__(
@@ -23,13 +33,15 @@ class DatasetSink:
         self._landing = landing
         self._spill_bytes = spill_bytes
         self._max_instance_bytes = max_instance_bytes
-        self._pages = mmap.mmap(-1, spill_bytes + max_fragment, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        size = spill_bytes + max_fragment + _MARGIN
+        self._pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._buffer = memoryview(self._pages)
-        self._used = 0
+        self._start = self._end = landing.headroom
         self._most_used = 0
         self._dropping = True
         self._arrival: Arrival | None = None
         self._prefix = b""
+        self._hash = hashlib.sha256()
         self.large: LargeWriter | None = None
         self.failure: OSError | None = None
         self.total = 0
@@ -41,37 +53,59 @@ class DatasetSink:
         self._arrival = arrival
         self._prefix = prefix
         self._dropping = arrival is None
+        self._hash = hashlib.sha256()
         self.failure = None
-        self._used = 0
+        before = self._landing.headroom
+        self._start = self._end = before + len(prefix)
+        self._buffer[before : self._start] = prefix
         self.total = 0
 
     @property
     def dataset(self) -> memoryview:
         """The whole dataset, when it was not large."""
-        return self._buffer[: self._used]
+        return self._buffer[self._start : self._end]
+
+    @property
+    def laid(self) -> Laid:
+        """The instance in its memory, when it was not large; overwritten by the next."""
+        return Laid(self._buffer, len(self._prefix), self._end, self.digest)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the dataset so far."""
+        return self._hash.digest()
 
     def room(self, size: int) -> memoryview:
         """See `framer.Sink`."""
         if self._dropping:
-            self._used = 0
-        elif self._used + size > self._spill_bytes:
+            self._end = self._start
+        elif self._end - self._start + size > self._spill_bytes:
             self._spill()
-        return self._buffer[self._used : self._used + size]
+        return self._buffer[self._end : self._end + size]
 
     def took(self, size: int) -> None:
-        """See `framer.Sink`."""
-        self._used += size
+        """See `framer.Sink`. Hashed at once, while the bytes are in the processor's cache and the peer sends
+        more.
+        """
+        start, self._end = self._end, self._end + size
         self.total += size
-        if self._used > self._most_used:
-            self._most_used = self._used
-        if self.total > self._max_instance_bytes and not self._dropping:
+        if self._end > self._most_used:
+            self._most_used = self._end
+        if self._dropping:
+            return
+        if size > _HASHED_IN_PIECES:
+            self._hash.update(self._buffer[start : self._end])
+        else:
+            for at in range(start, self._end, _PIECE):
+                self._hash.update(self._buffer[at : min(at + _PIECE, self._end)])
+        if self.total > self._max_instance_bytes:
             self._fail(OSError("the instance is larger than allowed"))
 
     def finish_large(self) -> LargeWriter | None:
         """The large instance's writer with every byte in it, or None when the dataset was not large or
         failed.
         """
-        if self.large is not None and self._used:
+        if self.large is not None and self._end > self._start:
             self._spill()
         large, self.large = self.large, None
         return large
@@ -99,11 +133,11 @@ class DatasetSink:
                 if self._arrival is None:
                     return
                 self.large = self._landing.open_large(self._arrival, self._prefix)
-            with self._buffer[: self._used] as filled:
+            with self.dataset as filled:
                 self.large.write(filled)
         except OSError as error:
             self._fail(error)
-        self._used = 0
+        self._end = self._start
 
     def _fail(self, error: OSError) -> None:
         self.failure = error

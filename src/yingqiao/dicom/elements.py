@@ -78,6 +78,8 @@ class Elements:
     values: dict[int, bytes] = field(default_factory=dict)
     little: bool = True
     oddities: list[str] = field(default_factory=list)
+    ran_out: bool = False
+    """The walk ended with the bytes, not with the last wanted element."""
     left: int = MAX_ELEMENTS
     """Nested elements that may still be walked."""
 
@@ -203,6 +205,7 @@ def _walk_explicit(data: bytes | memoryview, pos: int, order: _Order, found: Ele
     size = len(data)
     for _ in range(MAX_ELEMENTS):
         if pos == size:
+            found.ran_out = True
             return
         group, element, vr, length = unpack(data, pos)
         tag = group << 16 | element
@@ -235,6 +238,7 @@ def _walk_implicit(data: bytes | memoryview, pos: int, order: _Order, found: Ele
     size = len(data)
     for _ in range(MAX_ELEMENTS):
         if pos == size:
+            found.ran_out = True
             return
         group, element, length = unpack(data, pos)
         tag = group << 16 | element

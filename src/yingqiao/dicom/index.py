@@ -55,6 +55,25 @@ def read_facts(
     20 microseconds for a plain instance.
     """
     found = elements.read_elements(dataset, transfer_syntax_uid)
+    return _facts(found, transfer_syntax_uid, sop_class_uid, sop_instance_uid)
+
+
+def read_head(
+    head: bytes, transfer_syntax_uid: str, sop_class_uid: str, sop_instance_uid: str
+) -> InstanceFacts | None:
+    """The same from a dataset's first bytes, or None when they end before everything wanted was passed."""
+    found = elements.read_elements(head, transfer_syntax_uid)
+    if found.ran_out or not _CUT_SHORT.isdisjoint(found.oddities):
+        return None
+    return _facts(found, transfer_syntax_uid, sop_class_uid, sop_instance_uid)
+
+
+_CUT_SHORT = frozenset({"parse-stopped", "bad-deflate"})
+
+
+def _facts(
+    found: elements.Elements, transfer_syntax_uid: str, sop_class_uid: str, sop_instance_uid: str
+) -> InstanceFacts:
     uids = _uids(found, sop_class_uid, sop_instance_uid)
     decoded, texts = _texts(found)
     return InstanceFacts(

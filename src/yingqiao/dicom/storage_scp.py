@@ -15,14 +15,13 @@ from yingqiao.dicom.sources import AllowList
 from yingqiao.dicom.storage_service import (
     Landing,
     Observer,
-    ReadFacts,
     ScpConfig,
     SilentObserver,
     StoreService,
 )
 from yingqiao.dicom.store_association import StoreAssociation
 from yingqiao.dicom.upper_layer.wire import PeerGone, PlainWire, TlsWire, Wire
-from yingqiao.exchange.model import LandedInstance
+from yingqiao.exchange.model import Landed
 
 __all__ = ["Landing", "Observer", "ScpConfig", "StorageScp"]
 log = structlog.get_logger(__name__)
@@ -37,8 +36,7 @@ class StorageScp:
         self,
         config: ScpConfig,
         landing: Landing,
-        on_landed: Callable[[LandedInstance], None],
-        read_facts: ReadFacts,
+        on_landed: Callable[[Landed], None],
         *,
         admits: Callable[[str, str], bool] | None = None,
         is_behind: Callable[[], bool] = lambda: False,
@@ -50,7 +48,6 @@ class StorageScp:
             config=config,
             landing=landing,
             on_landed=on_landed,
-            read_facts=read_facts,
             admits=admits or AllowList(),
             is_behind=is_behind,
             observer=observer or SilentObserver(),

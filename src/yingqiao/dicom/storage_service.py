@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+from yingqiao.exchange.model import Arrival, Laid, Landed, Place
 
 Bytes = bytes | bytearray | memoryview
-ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
-"""Dataset, transfer syntax UID, SOP class UID, SOP instance UID. Never raises on bad bytes."""
 
 
 class LargeWriter(Protocol):
@@ -21,7 +19,9 @@ class LargeWriter(Protocol):
 
     def write(self, data: Bytes) -> None: ...
 
-    def finish(self) -> Place: ...
+    def finish(self, digest: bytes) -> Place:
+        """Durable now; `digest` is the SHA-256 of what was written."""
+        ...
 
     def discard(self) -> None: ...
 
@@ -31,17 +31,18 @@ class Landing(Protocol):
     then answers A700.
     """
 
+    headroom: int
+    """Bytes left free before the prefix in the memory given to `append`."""
+
     def ensure_room(self, size: int) -> None: ...
 
-    def append(self, arrival: Arrival, prefix: Bytes, dataset: Bytes) -> Any: ...
+    def append(self, arrival: Arrival, laid: Laid, *, at_once: bool = False) -> Any:
+        """Without `at_once` the memory must stay as it is until `flush`, which may write it."""
+        ...
 
     def flush(self, pending: Sequence[Any]) -> None: ...
 
     def open_large(self, arrival: Arrival, prefix: Bytes) -> LargeWriter: ...
-
-    def read_facts(self, place: Place, arrival: Arrival, read_facts: ReadFacts) -> InstanceFacts:
-        """What the index needs from an instance already durable."""
-        ...
 
 
 class Observer(Protocol):
@@ -120,9 +121,8 @@ class StoreService:
 
     config: ScpConfig
     landing: Landing
-    on_landed: Callable[[LandedInstance], None]
+    on_landed: Callable[[Landed], None]
     """Takes a durable instance to the index; must not block and never fail."""
-    read_facts: ReadFacts
     admits: Callable[[str, str], bool]
     """Whether this calling AE title may send from this IP address."""
     is_behind: Callable[[], bool]

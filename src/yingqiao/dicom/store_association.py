@@ -30,10 +30,13 @@ from yingqiao.dicom.upper_layer.machine import (
 )
 from yingqiao.dicom.upper_layer.pdu import AssociateReject, AssociateRequest
 from yingqiao.dicom.upper_layer.wire import PeerGone, Wire
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
+from yingqiao.exchange.model import Arrival, Landed, Place
 
 log = structlog.get_logger(__name__)
+_OVER = (State.AWAITING_CLOSE, State.IDLE)
 _MAX_TEXT = 64
+_HEAD_BYTES = 8192
+"""Of a dataset, for the index: usually all before the pixels."""
 
 
 class GivenUp(Exception):  # noqa: N818 an event, not a fault
@@ -53,7 +56,7 @@ class _Answer:
     arrival: Arrival | None = None
     pending: Any = None
     place: Place | None = None
-    facts: InstanceFacts | None = None
+    head: bytes = b""
 
 
 class StoreAssociation:
@@ -79,7 +82,6 @@ class StoreAssociation:
         self._began = self._since = self._message_began = time.monotonic()
         self._answers: list[_Answer] = []
         self._arrival: Arrival | None = None
-        self._head = b""
         self._refusal: tuple[int, str] | None = None
 
     def serve(self) -> None:
@@ -98,16 +100,9 @@ class StoreAssociation:
 
     def _converse(self) -> None:
         machine, wire = self._machine, self._wire
-        while machine.state not in (State.AWAITING_CLOSE, State.IDLE):
-            if self._answers and not self._more_may_come():
-                self._settle()
-            if (
-                not self._answers
-                and machine.is_idle
-                and self._service.is_stopping()
-                and not wire.is_readable()
-            ):
-                raise GivenUp("the gateway stops")
+        while machine.state not in _OVER:
+            if machine.is_idle:
+                self._between_messages()
             wire.fill(machine.wanted, self._on_tick)
             self._since = time.monotonic()
             actions = machine.advance()
@@ -116,11 +111,13 @@ class StoreAssociation:
             elif self._since - self._message_began > self._service.config.pdu_timeout:
                 self._check_rate()
 
-    def _more_may_come(self) -> bool:
-        """Whether the peer may and does send another operation before it is answered."""
-        if not self._machine.is_idle:
-            return True
-        return len(self._answers) < self._window and self._wire.is_readable()
+    def _between_messages(self) -> None:
+        """Answer, unless the peer may and does send another operation before. Raises GivenUp."""
+        answers = self._answers
+        if answers and not (len(answers) < self._window and self._wire.is_readable()):
+            self._settle()
+        if self._service.is_stopping() and not self._answers and not self._wire.is_readable():
+            raise GivenUp("the gateway stops")
 
     def _perform(self, actions: tuple[Action, ...]) -> None:
         for action in actions:
@@ -200,8 +197,7 @@ class StoreAssociation:
         if self._refusal is None and command.field == CommandField.C_STORE_RQ:
             self._arrival = self._new_arrival(context_id, command)
         if command.has_dataset:
-            self._head = part10_head(self._arrival) if self._arrival else b""
-            self._sink.begin(self._arrival, self._head)
+            self._sink.begin(self._arrival, part10_head(self._arrival) if self._arrival else b"")
             self._machine.receive_into(self._sink)
         elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
             self._answer(context_id, command, 0)
@@ -270,15 +266,14 @@ class StoreAssociation:
         answer.arrival = arrival
         if large is not None:
             try:
-                answer.place = large.finish()
+                answer.place = large.finish(sink.digest)
             except OSError:
                 large.discard()
                 raise
             return
-        with sink.dataset as dataset:
-            answer.pending = self._service.landing.append(arrival, self._head, dataset)
-            if self._window > 1:  # the buffer is used again before the flush
-                answer.facts = self._facts_of(arrival, dataset)
+        answer.head = bytes(sink.dataset[:_HEAD_BYTES])
+        reused = self._window > 1  # the next dataset may overwrite this one before the flush
+        answer.pending = self._service.landing.append(arrival, sink.laid, at_once=reused)
 
     def _settle(self) -> None:
         """Make durable what is pending, answer everything in one write, hand over to the index."""
@@ -316,35 +311,8 @@ class StoreAssociation:
                 observer.echoed()
             else:
                 observer.instance_stored(answer.size, now - answer.began)
-                self._service.on_landed(self._landed(answer, answer.arrival))
-
-    def _landed(self, answer: _Answer, arrival: Arrival) -> LandedInstance:
-        place: Place = answer.place or answer.pending.place
-        return LandedInstance(
-            segment=place.segment,
-            offset=place.offset,
-            length=place.length,
-            dataset_offset=place.dataset_offset,
-            digest=place.digest,
-            received_at=arrival.received_at,
-            calling_aet=arrival.calling_aet,
-            called_aet=arrival.called_aet,
-            peer=arrival.peer,
-            facts=self._facts(answer, arrival, place),
-        )
-
-    def _facts(self, answer: _Answer, arrival: Arrival, place: Place) -> InstanceFacts:
-        if answer.facts is not None:
-            return answer.facts
-        if answer.place is not None:
-            return self._service.landing.read_facts(place, arrival, self._service.read_facts)
-        with self._sink.dataset as dataset:
-            return self._facts_of(arrival, dataset)
-
-    def _facts_of(self, arrival: Arrival, dataset: memoryview) -> InstanceFacts:
-        return self._service.read_facts(
-            dataset, arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
-        )
+                place = answer.place or answer.pending.place
+                self._service.on_landed(Landed(place, answer.arrival, answer.head))
 
     def _finish_unanswered(self) -> None:
         """The peer is gone. What it sent whole is flushed and indexed all the same; it was not

@@ -107,8 +107,9 @@ def verify_encryption_type(value: str | None) -> None:
 
 def sign(data: str, hospital_code: str, timestamp: str) -> str:
     """UPPER(hex(SHA-1(UTF-8 of the three values joined))), 三(一), T04."""
-    text = f"{data}{hospital_code}{timestamp}".encode("utf-8", "surrogatepass")
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest().upper()
+    running = hashlib.sha1(data.encode("utf-8", "surrogatepass"), usedforsecurity=False)
+    running.update(f"{hospital_code}{timestamp}".encode("utf-8", "surrogatepass"))
+    return running.hexdigest().upper()
 
 
 def seal(payload: Mapping[str, Any] | bytes, hospital_code: str, key: bytes, now_s: int) -> dict[str, str]:

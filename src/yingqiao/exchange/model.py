@@ -243,6 +243,31 @@ class Place:
     """SHA-256 of the dataset, 32 bytes."""
 
 
+class Laid(Struct, frozen=True):
+    """An instance as it lies in memory, to be written from there: room for the landing area's header, the
+    prefix (Part 10 head), the dataset.
+    """
+
+    memory: memoryview
+    """Writable, begins on a page, and reaches at least to the next whole page after `end`."""
+    prefix_size: int
+    end: int
+    """Where the dataset ends."""
+    digest: bytes
+    """SHA-256 of the dataset, 32 bytes."""
+
+
+class Landed(Struct, frozen=True):
+    """An instance just made durable, on its way to the index."""
+
+    place: Place
+    arrival: Arrival
+    head: bytes
+    """The dataset's first bytes, perhaps all, perhaps none: what the index needs is mostly there, and reading
+    it from the disk again is spared.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class LandedInstance:
     """An instance whose bytes are durable in the landing area, with what the index needs."""

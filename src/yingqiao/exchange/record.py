@@ -78,18 +78,19 @@ def report_row(hospital_code: str, values: Values, pdf_digest: str = "") -> Repo
 class Texts:
     """Values as bounded column texts; NUL, which PostgreSQL refuses, is dropped."""
 
+    __slots__ = ("_get",)
+
     def __init__(self, values: Values) -> None:
-        self._values = values
+        self._get = values.get
 
     def __call__(self, name: str, limit: int = MAX_COLUMN) -> str:
-        value = self._values.get(name)
-        if value is None:
-            return ""
-        text = value if value.__class__ is str else str(value)
-        return text[:limit].replace("\0", "") if len(text) > limit or "\0" in text else text
+        value = self._get(name, "")
+        if value.__class__ is str and len(value) <= limit and "\0" not in value:
+            return value
+        return "" if value is None else str(value)[:limit].replace("\0", "")
 
     def items(self, name: str, separators: str) -> tuple[str, ...]:
-        value = self._values.get(name)
+        value = self._get(name)
         if not isinstance(value, str):
             return ()
         if len(value) <= MAX_COLUMN and value.isascii() and value.replace(".", "").isalnum():

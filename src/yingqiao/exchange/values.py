@@ -31,6 +31,7 @@ _AGE_UNITS = {
 }
 _DAYS_IN_A_WEEK = 7
 _ID_WEIGHTS = tuple(pow(2, 17 - i, 11) for i in range(17))
+_ID_ZEROS = ord("0") * sum(_ID_WEIGHTS)
 _ID_CHECK = "10X98765432"
 _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
@@ -172,7 +173,7 @@ def is_id_number(text: str) -> bool:
     """An 18-digit resident identity number: digits, check digit, a birthday that exists (GB 11643, T34)."""
     if len(text) != 18 or not text.isascii() or not text[:17].isdigit():
         return False
-    total = sum(map(mul, _ID_WEIGHTS, map(int, text[:17])))
+    total = sum(map(mul, _ID_WEIGHTS, text.encode())) - _ID_ZEROS
     if text[17].upper() != _ID_CHECK[total % 11]:
         return False
     return is_date(f"{text[6:10]}-{text[10:12]}-{text[12:14]}")

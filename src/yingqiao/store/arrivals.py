@@ -6,18 +6,24 @@ index, the same recovery after a kill. An instance that comes twice changes noth
 
 from __future__ import annotations
 
+import hashlib
+import mmap
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance, Place
-from yingqiao.store.landing import Bytes, LandingArea, Pending, ReadFacts
+from yingqiao.exchange.model import Arrival, Laid, Landed, Place
+from yingqiao.store.landing import Bytes, LandingArea, Pending
 
 URL_AET = "URL"
 """Calling AE title of what was fetched from an address; see `peer_of`."""
 MAX_TEXT = 64
-LARGE_BYTES = 8 << 20
-"""Datasets beyond this get a landing file of their own."""
+ARENAS, ARENA_BYTES = 4, 8 << 20
+"""Groups at once, and the memory of each; larger instances get a landing file of their own."""
+HEAD_BYTES = 4096
+"""Of a dataset, for the index: what it reads of nearly all."""
 _CHUNK = 1 << 20
 _MARK = "#"
 
@@ -60,36 +66,57 @@ class Origin:
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """In the landing area, not durable before `Arrivals.settle`."""
-
-    arrival: Arrival
-    place: Place
-    pending: Pending | None
-    facts: InstanceFacts
-
-
 class Arrivals:
-    """The way in for fetched instances. Thread-safe."""
+    """The way in for fetched instances. Thread-safe; a group belongs to one thread."""
 
     def __init__(
         self,
         landing: LandingArea,
-        submit: Callable[[LandedInstance], None],
-        read_facts: ReadFacts,
+        submit: Callable[[Landed], None],
         head_of: Callable[[Arrival], bytes],
         is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         """`head_of` makes the Part 10 head of an instance that came without; `is_behind`: of the index."""
         self._landing = landing
         self._submit = submit
-        self._read_facts = read_facts
         self._head_of = head_of
         self.is_behind = is_behind
+        self._arenas = threading.Semaphore(ARENAS)
+        self._idle: list[mmap.mmap] = []
 
-    def write(self, origin: Origin, found: Found) -> Written:
-        """Copy an instance into the landing area; its views may go afterwards. Raises LandingError."""
+    @contextmanager
+    def group(self) -> Iterator[Group]:
+        """Instances that become durable together. Waits while too many groups are under way."""
+        with self._arenas:
+            arena = self._idle.pop() if self._idle else mmap.mmap(-1, ARENA_BYTES)
+            try:
+                yield Group(self._landing, self._submit, self._head_of, memoryview(arena))
+            finally:
+                self._idle.append(arena)
+
+
+class Group:
+    """Laid in memory as the landing area writes them, and written many at a time."""
+
+    def __init__(
+        self,
+        landing: LandingArea,
+        submit: Callable[[Landed], None],
+        head_of: Callable[[Arrival], bytes],
+        arena: memoryview,
+    ) -> None:
+        self._landing = landing
+        self._submit = submit
+        self._head_of = head_of
+        self._arena = arena
+        self._used = 0
+        self._staged: list[Pending] = []
+        self._landed: list[Landed] = []
+
+    def add(self, origin: Origin, found: Found) -> None:
+        """Take an instance; its views may go afterwards. Raises LandingError: nothing since the last `settle`
+        may be counted as kept.
+        """
         arrival = Arrival(
             received_at=time.time_ns() // 1_000_000,
             calling_aet=origin.calling_aet,
@@ -100,42 +127,46 @@ class Arrivals:
             sop_instance_uid=found.sop_instance_uid,
         )
         prefix = found.prefix or self._head_of(arrival)
-        facts = self._read_facts(
-            found.dataset, found.transfer_syntax_uid, found.sop_class_uid, found.sop_instance_uid
-        )
-        if len(found.dataset) > LARGE_BYTES:
-            return Written(arrival, self._write_large(arrival, prefix, found.dataset), None, facts)
-        pending = self._landing.append(arrival, prefix, found.dataset)
-        return Written(arrival, pending.place, pending, facts)
+        digest = hashlib.sha256(found.dataset).digest()
+        if self._landing.headroom + len(prefix) + len(found.dataset) + 2 * mmap.PAGESIZE > ARENA_BYTES:
+            place = self._write_large(arrival, prefix, found.dataset, digest)
+        else:
+            place = self._stage(arrival, prefix, found.dataset, digest)
+        self._landed.append(Landed(place, arrival, bytes(found.dataset[:HEAD_BYTES])))
 
-    def settle(self, written: Sequence[Written]) -> None:
-        """Return when all are durable and on their way into the index. Raises LandingError."""
-        self._landing.flush([one.pending for one in written if one.pending is not None])
-        for one in written:
-            self._submit(_landed(one))
+    def settle(self) -> None:
+        """Return when all that was added is durable and on its way into the index. Raises LandingError."""
+        self._flush()
+        for landed in self._landed:
+            self._submit(landed)
+        self._landed = []
 
-    def _write_large(self, arrival: Arrival, prefix: Bytes, dataset: memoryview) -> Place:
+    def _stage(self, arrival: Arrival, prefix: Bytes, dataset: memoryview, digest: bytes) -> Place:
+        start = self._landing.headroom + len(prefix)
+        end = start + len(dataset)
+        size = -(-end // mmap.PAGESIZE) * mmap.PAGESIZE
+        if self._used + size > ARENA_BYTES:
+            self._flush()
+        memory = self._arena[self._used : self._used + size]
+        memory[self._landing.headroom : start] = prefix
+        memory[start:end] = dataset
+        pending = self._landing.append(arrival, Laid(memory, len(prefix), end, digest))
+        self._used += size
+        self._staged.append(pending)
+        return pending.place
+
+    def _flush(self) -> None:
+        staged, self._staged = self._staged, []
+        self._used = 0
+        if staged:
+            self._landing.flush(staged)
+
+    def _write_large(self, arrival: Arrival, prefix: Bytes, dataset: memoryview, digest: bytes) -> Place:
         writer = self._landing.open_large(arrival, bytes(prefix))
         try:
             for start in range(0, len(dataset), _CHUNK):
                 writer.write(dataset[start : start + _CHUNK])
-            return writer.finish()
+            return writer.finish(digest)
         except OSError:
             writer.discard()
             raise
-
-
-def _landed(one: Written) -> LandedInstance:
-    place, arrival = one.place, one.arrival
-    return LandedInstance(
-        segment=place.segment,
-        offset=place.offset,
-        length=place.length,
-        dataset_offset=place.dataset_offset,
-        digest=place.digest,
-        received_at=arrival.received_at,
-        calling_aet=arrival.calling_aet,
-        called_aet=arrival.called_aet,
-        peer=arrival.peer,
-        facts=one.facts,
-    )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
-from yingqiao.exchange.model import LandedInstance
+from yingqiao.exchange.model import Arrival, InstanceFacts, Landed, LandedInstance, Place
 from yingqiao.store.landing import LandingArea, ReadFacts
 from yingqiao.store.landing_format import ALIGNMENT, HEADER_SIZE, LandingFormatError, Record, aligned
 
@@ -22,6 +22,10 @@ IndexBatch = Callable[[Sequence[LandedInstance], Mapping[str, int]], object]
 """Writes the instances and the progress (landing file → indexed up to) in one transaction. Raises when it
 cannot.
 """
+ReadHead = Callable[[bytes, str, str, str], InstanceFacts | None]
+"""As ReadFacts, from a dataset's first bytes; None when they do not suffice."""
+_MOST_HEADS = 4000
+"""Queued instances that keep their heads in memory."""
 log = structlog.get_logger(__name__)
 
 
@@ -55,9 +59,8 @@ class Progress:
         return self._complete.get(segment, 0)
 
 
-def landed_from(record: Record, read_facts: ReadFacts) -> LandedInstance:
-    """What the receiver would have handed over, from the landing file alone."""
-    place, arrival = record.place, record.arrival
+def landed_instance(place: Place, arrival: Arrival, facts: InstanceFacts) -> LandedInstance:
+    """What the index takes."""
     return LandedInstance(
         segment=place.segment,
         offset=place.offset,
@@ -68,10 +71,19 @@ def landed_from(record: Record, read_facts: ReadFacts) -> LandedInstance:
         calling_aet=arrival.calling_aet,
         called_aet=arrival.called_aet,
         peer=arrival.peer,
-        facts=read_facts(
-            record.dataset, arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
-        ),
+        facts=facts,
     )
+
+
+def landed_from(record: Record, read_facts: ReadFacts) -> LandedInstance:
+    """What a record of the landing area says, from there alone."""
+    return landed_instance(
+        record.place, record.arrival, read_facts(record.dataset, *_identity(record.arrival))
+    )
+
+
+def _identity(arrival: Arrival) -> tuple[str, str, str]:
+    return arrival.transfer_syntax_uid, arrival.sop_class_uid, arrival.sop_instance_uid
 
 
 class Indexer:
@@ -86,14 +98,19 @@ class Indexer:
         read_facts: ReadFacts,
         indexed_so_far: Callable[[], Mapping[str, int]],
         *,
-        batch_size: int = 500,
-        batch_seconds: float = 0.25,
+        read_head: ReadHead | None = None,
+        batch_size: int = 2000,
+        batch_seconds: float = 1.0,
+        quiet_seconds: float = 0.1,
         queue_limit: int = 20_000,
         backlog_limit: int = 1_000_000,
         retry_seconds: float = 5.0,
     ) -> None:
         """`indexed_so_far` reads landing_progress; it may raise while the database is away and is then
         asked again.
+
+        Instances are gathered until none has come for `quiet_seconds`, at most for `batch_seconds`: while many
+        arrive the processor is theirs, and a large batch costs less an instance.
         """
         self._landing = landing
         self._index_batch = index_batch
@@ -101,10 +118,12 @@ class Indexer:
         self._indexed_so_far = indexed_so_far
         self._batch_size = batch_size
         self._batch_seconds = batch_seconds
+        self._quiet_seconds = min(quiet_seconds, batch_seconds)
+        self._read_head = read_head
         self._queue_limit = queue_limit
         self._backlog_limit = backlog_limit
         self._retry_seconds = retry_seconds
-        self._queue: deque[LandedInstance] = deque()
+        self._queue: deque[Landed] = deque()
         self._waiting = threading.Condition()
         self._overflow = 0
         self._stopping = threading.Event()
@@ -142,12 +161,14 @@ class Indexer:
         """Whether everything earlier runs left is indexed, waiting so long for it."""
         return self._recovered.wait(timeout)
 
-    def submit(self, landed: LandedInstance) -> None:
+    def submit(self, landed: Landed) -> None:
         """A durable instance, to be indexed soon."""
         with self._waiting:
             if self._overflow or len(self._queue) >= self._queue_limit:
                 self._overflow += 1  # found again by scanning
             else:
+                if len(self._queue) >= _MOST_HEADS:
+                    landed = Landed(landed.place, landed.arrival, b"")
                 self._queue.append(landed)
                 if len(self._queue) in (1, self._batch_size):
                     self._waiting.notify()
@@ -166,11 +187,34 @@ class Indexer:
         with self._waiting:
             while not self._queue and not self._stopping.is_set():
                 self._waiting.wait()
-            if len(self._queue) < self._batch_size and not self._stopping.is_set():
-                self._waiting.wait(self._batch_seconds)
+            self._gather()
             batch = [self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))]
             self._in_hand = len(batch)
-            return batch
+        return [landed_instance(i.place, i.arrival, self._facts(i)) for i in batch]
+
+    def _gather(self) -> None:
+        """Wait while more come, but not for long."""
+        until = time.monotonic() + self._batch_seconds
+        before = 0
+        while before < len(self._queue) < self._batch_size and not self._stopping.is_set():
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            before = len(self._queue)
+            self._waiting.wait(min(left, self._quiet_seconds))
+
+    def _facts(self, landed: Landed) -> InstanceFacts:
+        place, identity = landed.place, _identity(landed.arrival)
+        if len(landed.head) == place.length - place.dataset_offset:
+            return self._read_facts(memoryview(landed.head), *identity)
+        facts = self._read_head(landed.head, *identity) if self._read_head else None
+        if facts is not None:
+            return facts
+        try:
+            return self._landing.read_facts(place, landed.arrival, self._read_facts)
+        except (OSError, ValueError) as error:  # it stays findable by its place
+            log.warning("index.landing_unreadable", segment=place.segment, error=str(error))
+            return self._read_facts(memoryview(b""), *identity)
 
     def _index(self, batch: Sequence[LandedInstance]) -> bool:
         """Write one batch, trying again until it is in. False when stopped before."""

@@ -1,38 +1,34 @@
 """The landing area: what a received instance is durable in before it is acknowledged.
 
-Many instances are appended to one active segment, each at an offset reserved for it and written by its own
-thread; one fdatasync
-serves all that wait (leader and followers). Large instances get a landing file of their own. Nothing is
-overwritten, nothing is
-deleted; the files are the truth and the index follows them.
+Many instances are appended to one active segment, each at an offset reserved for it; one write and one
+fdatasync serve all that wait (leader and followers). Large instances get a landing file of their own. Nothing
+is overwritten, nothing is deleted; the files are the truth and the index follows them.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import mmap
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
-from yingqiao.exchange.model import Arrival, InstanceFacts, Place
+from yingqiao.exchange.model import Arrival, InstanceFacts, Laid, Place
 from yingqiao.store.landing_format import (
     ALIGNMENT,
     HEADER_SIZE,
     Record,
     aligned,
     encode_record_header,
-    encode_segment_header,
     new_nonce,
     scan_file,
 )
+from yingqiao.store.segment import Disk, Flusher, Segment, create, sync_folder
 
 Bytes = bytes | bytearray | memoryview
 ReadFacts = Callable[[memoryview, str, str, str], InstanceFacts]
@@ -107,107 +103,20 @@ class LandingReader:
         return self.root / segment
 
 
-class _Segment:
-    """The file being appended to. `end` is guarded by the area's lock, the rest by its own.
-
-    One flush at a time: the kernel reports lost pages once for an open file, so of two flushes that overlap
-    one could succeed in ignorance.
-    """
-
-    def __init__(self, path: Path, fdatasync: Callable[[int], None]) -> None:
-        self.name = path.name
-        self.nonce = new_nonce()
-        self.end = ALIGNMENT
-        self.failed = False
-        self._fdatasync = fdatasync
-        self._turn = threading.Condition()
-        self._written = 0
-        self._flushed = 0
-        self._flushing = False
-        self._released = 0
-        self.fd = _create(path, self.nonce, fdatasync)
-        weakref.finalize(self, os.close, self.fd)
-
-    def wrote(self) -> int:
-        """A ticket for bytes already written: flushed once `_flushed` reaches it."""
-        with self._turn:
-            self._written += 1
-            return self._written
-
-    def flush(self, ticket: int) -> None:
-        """Return when all written up to the ticket is durable: flush for everybody, or wait for who does.
-        Raises OSError.
-        """
-        with self._turn:
-            while self._flushed < ticket:
-                if self.failed:
-                    raise OSError(errno.EIO, "an earlier flush of this segment failed")
-                if not self._flushing:
-                    break
-                self._turn.wait()
-            else:
-                return
-            self._flushing = True
-            goal = self._written
-        end = self.end
-        self._lead(goal)
-        self._release(end)
-
-    def _release(self, end: int) -> None:
-        """Give the page cache back what is on disk: nobody reads it soon, and the next instance writes into the
-        same warm pages instead of pushing the database out of memory. Dirty pages stay, so racing is harmless.
-        """
-        start, self._released = self._released, end
-        os.posix_fadvise(self.fd, start, max(0, end - start), os.POSIX_FADV_DONTNEED)
-
-    def _lead(self, goal: int) -> None:
-        durable = False
-        try:
-            self._fdatasync(self.fd)
-            durable = True
-        finally:
-            with self._turn:
-                self._flushing = False
-                if durable:
-                    self._flushed = goal
-                else:  # the kernel forgets dirty pages after reporting once: never ask this file again
-                    self.failed = True
-                self._turn.notify_all()
-
-
-def _create(path: Path, nonce: bytes, fdatasync: Callable[[int], None]) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-    try:
-        os.pwrite(fd, encode_segment_header(nonce, time.time_ns() // 1_000_000), 0)
-        fdatasync(fd)
-        sync_folder(path.parent)
-    except BaseException:  # whatever ends it, no descriptor and no half-made file stay behind
-        os.close(fd)
-        path.unlink(missing_ok=True)
-        raise
-    return fd
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a folder's entries durable. Raises OSError."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 @dataclass(frozen=True, slots=True)
 class Pending:
     """Written, not yet durable."""
 
     place: Place
-    segment: _Segment
+    segment: Segment
     ticket: int
 
 
 class LandingArea(LandingReader):
     """The write side; one process at a time (a lock file sees to it). Thread-safe."""
+
+    headroom = HEADER_SIZE
+    """Bytes to leave free before the prefix in the memory that `append` is given."""
 
     def __init__(
         self,
@@ -215,7 +124,7 @@ class LandingArea(LandingReader):
         *,
         segment_bytes: int = 256 << 20,
         reserve_bytes: int = 1 << 30,
-        fdatasync: Callable[[int], None] = os.fdatasync,
+        disk: Disk | None = None,
     ) -> None:
         """Raises LandingError when another process has it, OSError when the folder cannot be made or read."""
         super().__init__(root)
@@ -225,9 +134,10 @@ class LandingArea(LandingReader):
         sync_folder(root)  # a file renamed just before a kill may not have its name on disk yet
         self._segment_bytes = segment_bytes
         self._reserve_bytes = reserve_bytes
-        self._fdatasync = fdatasync
+        self._disk = disk or Disk()
+        self._flusher = Flusher()
         self._guard = threading.Lock()
-        self._active: _Segment | None = None
+        self._active: Segment | None = None
         self._free = 0
         self._free_until = 0.0
         for leftover in root.glob(f"*{_UNFINISHED}"):
@@ -238,6 +148,7 @@ class LandingArea(LandingReader):
         """Give up the lock. What is under way must have ended."""
         with self._guard:
             self._active = None
+        self._flusher.close()
         os.close(self._lock_fd)
 
     def free_bytes(self) -> int:
@@ -256,24 +167,26 @@ class LandingArea(LandingReader):
             self._free_until = 0.0
             raise LandingFull("the disk's reserve is reached")
 
-    def append(self, arrival: Arrival, prefix: Bytes, dataset: Bytes) -> Pending:
-        """Write one instance (Part 10 file = prefix + dataset) into the active segment; durable after
-        `flush`.
+    def append(self, arrival: Arrival, laid: Laid, *, at_once: bool = False) -> Pending:
+        """Put one instance into the active segment; durable after `flush`, and until then its memory must
+        stay as it is: `flush` writes it. With `at_once` it is written before this returns.
 
         Raises LandingFull or LandingError; ValueError when a text of `arrival` is too long.
         """
-        length = len(prefix) + len(dataset)
-        digest = hashlib.sha256(dataset).digest()
-        self.ensure_room(HEADER_SIZE + length)
-        segment, start = self._reserve(HEADER_SIZE + length)
-        place = Place(segment.name, start + HEADER_SIZE, length, len(prefix), digest)
-        header = encode_record_header(segment.nonce, arrival, place)
+        size = aligned(laid.end)
+        self.ensure_room(size)
+        segment, start = self._reserve(size)
+        length = laid.end - HEADER_SIZE
+        place = Place(segment.name, start + HEADER_SIZE, length, laid.prefix_size, laid.digest)
+        record = laid.memory[:size]
+        record[:HEADER_SIZE] = encode_record_header(segment.nonce, arrival, place)
+        record[laid.end :] = bytes(size - laid.end)
         try:
-            _write_all(segment.fd, (header, prefix, dataset), start)
+            ticket = (segment.write if at_once else segment.stage)(start, record)
         except OSError as error:
             self._seal(segment)
             raise _landing_error(error) from error
-        return Pending(place, segment, segment.wrote())
+        return Pending(place, segment, ticket)
 
     def flush(self, pending: Sequence[Pending]) -> None:
         """Return when all are durable. Raises LandingError: then none of them may be acknowledged."""
@@ -290,7 +203,7 @@ class LandingArea(LandingReader):
         self.ensure_room(0)
         try:
             return LargeWriter(
-                self, self.root / f"big-{self._number():08d}{SUFFIX}", arrival, prefix, self._fdatasync
+                self, self.root / f"big-{self._number():08d}{SUFFIX}", arrival, prefix, self._disk
             )
         except OSError as error:
             raise _landing_error(error) from error
@@ -300,7 +213,7 @@ class LandingArea(LandingReader):
         with self._guard:
             self._active = None
 
-    def _reserve(self, size: int) -> tuple[_Segment, int]:
+    def _reserve(self, size: int) -> tuple[Segment, int]:
         try:
             with self._guard:
                 segment = self._active
@@ -309,9 +222,9 @@ class LandingArea(LandingReader):
                     or segment.failed
                     or segment.end + size > max(self._segment_bytes, size + ALIGNMENT)
                 ):
-                    segment = self._active = _Segment(self._new_path("seg"), self._fdatasync)
+                    segment = self._active = Segment(self._new_path("seg"), self._disk, self._flusher)
                 start = segment.end
-                segment.end = aligned(start + size)
+                segment.end = start + aligned(size)
         except OSError as error:
             raise _landing_error(error) from error
         return segment, start
@@ -325,7 +238,7 @@ class LandingArea(LandingReader):
             number, self._next = self._next, self._next + 1
             return number
 
-    def _seal(self, segment: _Segment) -> None:
+    def _seal(self, segment: Segment) -> None:
         with self._guard:
             if self._active is segment:
                 self._active = None
@@ -334,20 +247,17 @@ class LandingArea(LandingReader):
 class LargeWriter:
     """One instance in a landing file of its own: temporary name until durable. Used by one thread."""
 
-    def __init__(
-        self, area: LandingArea, path: Path, arrival: Arrival, prefix: Bytes, fdatasync: Callable[[int], None]
-    ) -> None:
+    def __init__(self, area: LandingArea, path: Path, arrival: Arrival, prefix: Bytes, disk: Disk) -> None:
         self._area = area
         self._path = path
         self._part = path.with_suffix(_UNFINISHED)
         self._arrival = arrival
         self._nonce = new_nonce()
-        self._digest = hashlib.sha256()
-        self._fdatasync = fdatasync
+        self._disk = disk
         self._place = Place(path.name, ALIGNMENT + HEADER_SIZE, len(prefix), len(prefix), b"")
-        self._fd = _create(self._part, self._nonce, fdatasync)
+        self._fd = create(self._part, self._nonce, disk)
         try:
-            _write_all(self._fd, (prefix,), self._place.offset)
+            self._disk.write(self._fd, (prefix,), self._place.offset)
         except OSError:
             self.discard()
             raise
@@ -356,18 +266,19 @@ class LargeWriter:
         """Append dataset bytes. Raises LandingError."""
         try:
             self._area.ensure_room(len(data))
-            self._digest.update(data)
-            _write_all(self._fd, (data,), self._place.offset + self._place.length)
+            self._disk.write(self._fd, (data,), self._place.offset + self._place.length)
         except OSError as error:
             raise _landing_error(error) from error
         self._place = replace(self._place, length=self._place.length + len(data))
 
-    def finish(self) -> Place:
-        """Header last, fsync, rename, fsync of the folder. Raises LandingError."""
-        place = replace(self._place, digest=self._digest.digest())
+    def finish(self, digest: bytes) -> Place:
+        """Header last (`digest` is the dataset's SHA-256), fsync, rename, fsync of the folder. Raises
+        LandingError.
+        """
+        place = replace(self._place, digest=digest)
         try:
-            _write_all(self._fd, (encode_record_header(self._nonce, self._arrival, place),), ALIGNMENT)
-            self._fdatasync(self._fd)
+            self._disk.write(self._fd, (encode_record_header(self._nonce, self._arrival, place),), ALIGNMENT)
+            self._disk.sync(self._fd)
             self._part.rename(self._path)
             sync_folder(self._path.parent)
         except OSError as error:
@@ -399,16 +310,6 @@ def _lock(root: Path) -> int:
         os.close(fd)
         raise LandingError(f"another process receives into {root}") from error
     return fd
-
-
-def _write_all(fd: int, parts: Sequence[Bytes], offset: int) -> None:
-    written = os.pwritev(fd, parts, offset)
-    total = sum(map(len, parts))
-    if written < total:  # a nearly full disk or a signal: the rest, or the error
-        rest = memoryview(b"".join(parts))[written:]
-        while rest:
-            count = os.pwrite(fd, rest, offset + total - len(rest))
-            rest = rest[count:]
 
 
 def _landing_error(error: OSError) -> LandingError:

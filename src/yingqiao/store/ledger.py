@@ -103,26 +103,33 @@ class Ledger:
         kept.
         """
         self._admit(0)
-        if len(submission.body) > INLINE_BODY:
-            entry = await asyncio.to_thread(entry_of, submission)
-        else:
-            entry = entry_of(submission)
-        return await self._record(entry)
+        if len(submission.body) <= INLINE_BODY:
+            return await self.submit(submission)
+        return await self._queued(await asyncio.to_thread(entry_of, submission, pack=True))
 
-    async def _record(self, entry: Entry) -> int:
+    def submit(self, submission: Submission) -> asyncio.Future[int]:
+        """As `record`, for a body small enough to be compressed here; on the event loop.
+
+        Raises what `record` raises when the ledger takes nothing; the future fails with it when writing does.
+        """
+        self._admit(0)
+        return self._queued(entry_of(submission))
+
+    def _queued(self, entry: Entry) -> asyncio.Future[int]:
         self._admit(entry.size)
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._queued_bytes += entry.size
         self._something.set()
-        return await waiting.done
+        return waiting.done
 
     async def record_list(self, submission: Submission) -> tuple[int, frozenset[bytes]]:
         """As `record`, of a submission with an images list; also which of its addresses (digests) the list
         had already, waiting or done.
         """
-        entry = await asyncio.to_thread(entry_of, submission)
-        number = await self._record(entry)
+        self._admit(0)
+        entry = await asyncio.to_thread(entry_of, submission, pack=True)
+        number = await self._queued(entry)
         return number, entry.images.known if entry.images else frozenset()
 
     def record_now(self, submission: Submission) -> int:

@@ -78,7 +78,7 @@ def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> lis
     ids = sorted(row[0] for row in connection.execute(_IDS, [len(entries)]))
     numbered = list(zip(ids, entries, strict=True))
     with connection.pipeline():
-        connection.execute(_SUBMISSION, _arrays([(i, *e.submission) for i, e in numbered]))
+        connection.execute(_SUBMISSION, _arrays([e.numbered(i) for i, e in numbered]))
         _upsert(connection, EXAM_UPSERT, [(i, *e.exam) for i, e in numbered if e.exam])
         _upsert(connection, REPORT_UPSERT, [(i, *e.report) for i, e in numbered if e.report])
         documents = [(i, *e.document) for i, e in numbered if e.document]

@@ -45,13 +45,14 @@ from yingqiao.store.set_aside import Choice, DueRow, SetAside, every, only
 BATCH = 200
 """Due rows of each kind in one pass while it is quiet."""
 QUIET_POLL_S = 0.2
-BUSY_SHARE = 0.15
-"""At most this part of the time is spent linking while a lot is coming in."""
-BUSY_BATCH = 40
+BUSY_RATE, BUSY_SHARE = 100.0, 0.25
+"""More submissions and instances per second than this are a lot: then at most this part of the time is
+spent linking, which keeps up with some 1,000 exams a second."""
+HOT_RATE, HOT_SHARE = 1000.0, 0.02
+"""A backfill: intake has the interpreter to itself, the exams wait (their rows say so) until it is over."""
+BUSY_BATCH = 100
 """Due rows of each kind in one pass then: intake never waits long for SQLite's write lock."""
 BUSY_REST_S = 0.05
-BUSY_RATE = 100.0
-"""Submissions and instances per second that count as a lot."""
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
 _ADVISORY_KEY = 0x59_51_4C_4B  # "YQLK"
 
@@ -388,11 +389,13 @@ class Linker:
         self.available = True
         self.taken += taken
         self.passes += 1
-        self._busy = self._is_busy()
+        rate = self._rate()
+        self._busy = rate > BUSY_RATE
         if not taken:
             return QUIET_POLL_S
         if self._busy:
-            return max(BUSY_REST_S, took * (1 / BUSY_SHARE - 1))
+            share = HOT_SHARE if rate > HOT_RATE else BUSY_SHARE
+            return max(BUSY_REST_S, took * (1 / share - 1))
         return 0.0
 
     def _pass(self, batch: int) -> int:
@@ -427,8 +430,8 @@ class Linker:
         self._aside.remove(row)
         return taken
 
-    def _is_busy(self) -> bool:
-        """Whether many submissions and instances came since the last pass, over all processes."""
+    def _rate(self) -> float:
+        """Submissions and instances that came per second since the last pass, over all processes."""
         with self._database.read() as connection:
             rows = sum(
                 connection.scalar(select(func.max(table.c.id))) or 0 for table in (submissions, instances)
@@ -436,7 +439,7 @@ class Linker:
         now = time.monotonic()
         elapsed, came = now - self._seen_at, rows - self._seen_rows
         first, self._seen_rows, self._seen_at = self._seen_at == 0.0, rows, now
-        return not first and came > BUSY_RATE * elapsed
+        return 0.0 if first or elapsed <= 0 else came / elapsed
 
 
 def _place(error: Exception) -> str:

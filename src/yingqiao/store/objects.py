@@ -24,8 +24,11 @@ _ABANDONED_S = 24 * 3600
 class Objects(Protocol):
     """The seam where other object stores (S3 …) fit. Digests are `sha256:<64 hex digits>`."""
 
-    def put(self, content: bytes) -> str:
-        """Keep `content` durably; its digest. Raises StoreUnavailable, StoreFull."""
+    def put(self, content: bytes, digest: str = "") -> str:
+        """Keep `content` durably; its digest, which may be given when it is known.
+
+        Raises StoreUnavailable, StoreFull.
+        """
         ...
 
     def put_stream(self, chunks: Iterable[bytes]) -> str:
@@ -63,11 +66,11 @@ class LocalObjects:
             _sync_folder(root.parent)
             self._forget_abandoned()
 
-    def put(self, content: bytes) -> str:
-        digest = hashlib.sha256(content).hexdigest()
-        if not self._kept(digest):
-            self._write([content])
-        return f"sha256:{digest}"
+    def put(self, content: bytes, digest: str = "") -> str:
+        known = _hex_of(digest) if digest else hashlib.sha256(content).hexdigest()
+        if not self._kept(known):
+            self._write([content], known)
+        return f"sha256:{known}"
 
     def put_stream(self, chunks: Iterable[bytes]) -> str:
         return f"sha256:{self._write(chunks)}"
@@ -93,13 +96,13 @@ class LocalObjects:
             _sync_folder(path.parent)
         return True
 
-    def _write(self, chunks: Iterable[bytes]) -> str:
+    def _write(self, chunks: Iterable[bytes], known: str = "") -> str:
         with _translated():
             descriptor, name = tempfile.mkstemp(dir=self._incoming)
             temporary = Path(name)
             try:
                 with os.fdopen(descriptor, "wb", buffering=0) as file:
-                    digest = _copy(chunks, file)
+                    digest = _copy(chunks, file, known)
                     os.fchmod(file.fileno(), 0o440)
                     os.fsync(file.fileno())
                 path = self._path(digest)
@@ -135,15 +138,17 @@ def _digest(chunks: Iterable[bytes]) -> str:
     return running.hexdigest()
 
 
-def _copy(chunks: Iterable[bytes], file: BinaryIO) -> str:
+def _copy(chunks: Iterable[bytes], file: BinaryIO, known: str) -> str:
+    """Write the chunks; their digest, computed only when it is not known."""
     running = hashlib.sha256()
     for chunk in chunks:
-        running.update(chunk)
+        if not known:
+            running.update(chunk)
         view = memoryview(chunk)
         while view:
             written = file.write(view[:_CHUNK])
             view = view[written:]
-    return running.hexdigest()
+    return known or running.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -14,23 +14,29 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_TYPE = (b"content-type", b"application/json; charset=utf-8")
 _JSON_LINE = b"content-type: application/json; charset=utf-8\r\n"
-WHOLE = "yingqiao.whole"
-"""Where our server puts a `Whole` in a scope's extensions."""
 
 
-class Whole(Protocol):
-    """A server's way around ASGI's messages for a request and an answer of one piece each."""
+class Direct(Protocol):
+    """A small POST whose body is here and its answer, one piece each: what ASGI's messages cost is saved."""
 
-    def body(self) -> bytes | None:
-        """The whole body when all of it is here already, once; None: use `receive`."""
+    @property
+    def client(self) -> str:
+        """Address of the connection's other end."""
 
-    def respond(self, status: int, headers: bytes, body: bytes) -> bool:
-        """Send the whole response, `headers` as lines; False: nothing was done, use `send`."""
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Lower-case names; the last of several."""
+
+    @property
+    def raw(self) -> bytes:
+        """The body."""
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send the whole response, once; `headers` are lines. Nothing happens when the client is gone."""
 
 
-def whole_of(scope: Mapping[str, Any]) -> Whole | None:
-    found: Whole | None = scope.get("extensions", {}).get(WHOLE)
-    return found
+Handler = Callable[[Direct], None]
+"""Takes a request on the event loop and answers it now or later. Never raises."""
 
 
 def body_of(code: int, message: str, content: object = None) -> bytes:
@@ -38,10 +44,9 @@ def body_of(code: int, message: str, content: object = None) -> bytes:
     return orjson.dumps({"code": code, "message": message, "content": content})
 
 
-async def answer_json(whole: Whole | None, send: Send, status: int, body: bytes) -> None:
-    """Send `body` as the whole response, in one write where the server can."""
-    if whole is None or not whole.respond(status, _JSON_LINE, body):
-        await send_json(send, status, body)
+def header_lines(headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+    """The lines above a JSON answer, but for its length."""
+    return _JSON_LINE + b"".join(b"%b: %b\r\n" % pair for pair in headers)
 
 
 async def send_json(

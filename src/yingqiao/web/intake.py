@@ -11,33 +11,34 @@ import asyncio
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from yingqiao.exchange.images_list import receipt
-from yingqiao.exchange.model import BodyKind, Document, Outcome, Submission
+from yingqiao.exchange.model import BodyKind, Document, Submission
 from yingqiao.exchange.receive import Answer, Question, Receiver, Taken
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import (
     MESSAGES,
     App,
+    Direct,
+    Handler,
     Receive,
     Scope,
     Send,
-    answer_json,
     body_of,
-    header,
+    header_lines,
     send_json,
-    whole_of,
 )
 from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
-from yingqiao.web.visit import ClientGoneError, TurnedAwayError, Visit
+from yingqiao.web.visit import ClientGoneError, Line, TurnedAwayError, Visit
 
 INTERFACES = ("exam-sync", "report-sync", "examMergeReport-sync", "images-list")
 Ask = Callable[[Question], Answer]
@@ -47,9 +48,17 @@ _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
+Said = tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]
+"""Status, body and further headers of an answer."""
+_PLAIN = header_lines()
+
+
 class Recorder(Protocol):
     async def record(self, submission: Submission) -> int:
         """Make the submission durable; its id. Raises StoreUnavailable."""
+
+    def submit(self, submission: Submission) -> asyncio.Future[int]:
+        """As `record`, for a small body, on the event loop; what is wrong is raised or in the future."""
 
     async def record_list(self, submission: Submission) -> tuple[int, frozenset[bytes]]:
         """As `record`, of an images list; also which of its addresses were there (digests)."""
@@ -61,8 +70,8 @@ class Strangers(Protocol):
 
 
 class DocumentStore(Protocol):
-    def put(self, content: bytes) -> str:
-        """Make the document durable; its digest. Raises StoreUnavailable."""
+    def put(self, content: bytes, digest: str) -> str:
+        """Make the document of this digest durable; its digest. Raises StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Parts:
     documents: DocumentStore
     messages: Mapping[str, str]
     metrics: Metrics
-    write_line: Callable[[dict[str, object]], None] | None
+    write_line: Callable[[Line], None] | None
     """Writes a line of the request log; None = no request log."""
     strangers: Strangers | None = None
     """Bounds what is kept of senders nobody registered; None = no bound."""
@@ -87,6 +96,8 @@ class Intake:
         self._parts = parts
         self._settings = settings
         self.in_flight = InFlight(settings.max_in_flight, settings.max_in_flight_bytes)
+        self._proxies = frozenset(settings.trusted_proxies)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._peers = TokenBuckets(settings.peer_rate)
         self._hospitals = TokenBuckets(settings.hospital_rate)
         self._refusals = TokenBuckets(settings.refusal_rate, _REFUSAL_BURST)
@@ -100,52 +111,114 @@ class Intake:
         """The ASGI function of one interface; with `ask` it answers questions and keeps nothing."""
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            visit = Visit(interface, peer_of(scope, self._settings.trusted_proxies))
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            client = scope.get("client")
+            visit = Visit(interface, peer_of(client[0] if client else "", headers, self._proxies))
             try:
-                await self._serve(visit, scope, receive, send, ask)
-            except TurnedAwayError as turned:
-                await self._turn_away(visit, scope, send, turned)
+                self._admit(visit, scope["method"], headers)
+                raw = await self._read(visit, receive)
+                if ask is not None:
+                    said = await self._told(visit, headers, raw, ask)
+                else:
+                    said = await self._answered(visit, await self._judge(visit, headers, raw))
             except ClientGoneError:
                 visit.outcome = "gone"
-            except StoreUnavailable as unavailable:
-                _log.error("store.unavailable", interface=interface, reason=type(unavailable).__name__)
-                await self._turn_away(visit, scope, send, self._later(503, "store-unavailable"))
-            except Exception as error:  # noqa: BLE001 a defect of ours must not cost the client its answer
-                await self._turn_away(visit, scope, send, incident_of(error))
+                said = None
+            except Exception as error:  # noqa: BLE001 see _failed
+                said = self._failed(visit, headers, error)
+            try:
+                if said is not None:
+                    await send_json(send, *said)
             finally:
                 self._end(visit)
 
         return serve
 
+    def direct(self, interface: str) -> Handler:
+        """The same for small requests that are here as a whole: no task, no messages."""
+
+        def handle(request: Direct) -> None:
+            headers = request.headers
+            visit = Visit(interface, peer_of(request.client, headers, self._proxies))
+            try:
+                self._admit(visit, "POST", headers)
+                self._count(visit, request.raw)
+                taken = self._judged(visit, headers, request.raw)
+                if _is_simple(taken):
+                    self._keep_one(visit, request, taken)
+                else:
+                    self._later_tasks(self._finish(visit, request, taken))
+            except Exception as error:  # noqa: BLE001 see _failed
+                self._respond(visit, request, self._failed(visit, headers, error))
+
+        return handle
+
     def close(self) -> None:
         self._pool.shutdown()
         self._strangers.shutdown()
 
-    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send, ask: Ask | None) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        self._admit(visit, scope["method"], headers)
-        whole = whole_of(scope)
-        raw = whole.body() if whole else None
-        if raw is None:
-            raw = await self._read(visit, receive)
-        else:
-            self._count(visit, raw)
+    def _keep_one(self, visit: Visit, request: Direct, taken: Taken) -> None:
+        """Hand the submission to the ledger; the answer follows when it is durable."""
+        (submission,) = taken.submissions
+
+        def kept(done: asyncio.Future[int]) -> None:
+            try:
+                visit.submission = done.result()
+                said = self._say(visit, taken)
+            except Exception as error:  # noqa: BLE001 see _failed
+                said = self._failed(visit, request.headers, error)
+            self._respond(visit, request, said)
+
+        self._parts.recorder.submit(submission).add_done_callback(kept)
+
+    async def _finish(self, visit: Visit, request: Direct, taken: Taken) -> None:
+        """What may have to wait for a thread: documents, senders nobody registered."""
+        try:
+            said = await self._answered(visit, taken)
+        except Exception as error:  # noqa: BLE001 see _failed
+            said = self._failed(visit, request.headers, error)
+        self._respond(visit, request, said)
+
+    def _later_tasks(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself holds it weakly
+        task.add_done_callback(self._tasks.discard)
+
+    def _respond(self, visit: Visit, request: Direct, said: Said) -> None:
+        status, body, headers = said
+        request.respond(status, header_lines(headers) if headers else _PLAIN, body)
+        self._end(visit)
+
+    async def _answered(self, visit: Visit, taken: Taken) -> Said:
+        """Keep what is to be kept; then the answer."""
+        if not taken.stranger or await self._admit_stranger(visit):
+            await self._keep(visit, taken)
+        return self._say(visit, taken)
+
+    async def _told(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes, ask: Ask) -> Said:
+        """The answer to a question."""
         visit.received = time.perf_counter()
         visit.stage = "open"
-        encryption = headers.get(b"encryption-type")
-        if ask is not None:
-            status, answer = await self._answer(visit, encryption, raw, ask)
-        else:
-            taken = await self._judge(visit, encryption, raw)
-            visit.judged = time.perf_counter()
-            self._allow(visit, taken)
-            if not taken.stranger or await self._admit_stranger(visit):
-                await self._keep(visit, taken)
-            status, answer = taken.http_status, taken.answer
-        visit.status = status
-        visit.outcome = "accepted" if answer.code == 1 else "refused"
-        body = body_of(answer.code, answer.message, answer.content)
-        await answer_json(whole, send, status, body)
+        opened = self._parts.receiver.question(
+            raw, received_at=int(time.time() * 1000), encryption_type=_encryption(headers)
+        )
+        visit.judged = time.perf_counter()
+        if isinstance(opened, Taken):
+            return self._say(visit, opened)
+        visit.hospital = opened.hospital_code
+        wait = self._hospitals.take(opened.hospital_code)
+        if wait:
+            raise self._later(429, "too-many", wait)
+        visit.stage = "validate"
+        return self._say(visit, Taken((), await self._in_thread(partial(ask, opened)), 200))
+
+    def _say(self, visit: Visit, taken: Taken) -> Said:
+        answer = taken.answer
+        visit.status = taken.http_status
+        visit.outcome = "refused"
+        if answer.code == 1:
+            visit.outcome, visit.stage = "accepted", "record"
+        return taken.http_status, body_of(answer.code, answer.message, answer.content), ()
 
     def _admit(self, visit: Visit, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be decided before the body is read. Raises TurnedAwayError."""
@@ -194,23 +267,29 @@ class Intake:
         if not fits:
             raise self._later(503, "too-many")
 
-    async def _judge(self, visit: Visit, encryption: bytes | None, raw: bytes) -> Taken:
-        encryption_type = _text(encryption)
-        received_at = int(time.time() * 1000)
+    async def _judge(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Taken:
+        if len(raw) <= self._settings.thread_above_bytes:
+            return self._judged(visit, headers, raw)
+        return self._allow(visit, await self._in_thread(self._taking(visit, headers, raw)))
 
-        def take() -> Taken:
-            return self._parts.receiver.take(
-                visit.interface,
-                raw,
-                peer=visit.peer,
-                received_at=received_at,
-                encryption_type=encryption_type,
-            )
+    def _judged(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Taken:
+        return self._allow(visit, self._taking(visit, headers, raw)())
 
-        return take() if len(raw) <= self._settings.thread_above_bytes else await self._in_thread(take)
+    def _taking(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Callable[[], Taken]:
+        visit.received = time.perf_counter()
+        visit.stage = "open"
+        return partial(
+            self._parts.receiver.take,
+            visit.interface,
+            raw,
+            peer=visit.peer,
+            received_at=int(time.time() * 1000),
+            encryption_type=_encryption(headers),
+        )
 
-    def _allow(self, visit: Visit, taken: Taken) -> None:
+    def _allow(self, visit: Visit, taken: Taken) -> Taken:
         """The limits that need to know who sent it. Raises TurnedAwayError: nothing is kept."""
+        visit.judged = time.perf_counter()
         for submission in taken.submissions:
             visit.hospital = submission.hospital_code
             if submission.body_kind is BodyKind.ENVELOPE:
@@ -220,6 +299,7 @@ class Intake:
                 wait = self._hospitals.take(submission.hospital_code)
             if wait:
                 raise self._later(429, "too-many", wait)
+        return taken
 
     async def _admit_stranger(self, visit: Visit) -> bool:
         strangers = self._parts.strangers
@@ -238,29 +318,10 @@ class Intake:
             else:
                 visit.submission, known = await self._parts.recorder.record_list(submission)
                 taken.answer.content.update(receipt(submission.images, known))
-            if submission.outcome is Outcome.ACCEPTED:
-                visit.stage = "record"
-
-    async def _answer(
-        self, visit: Visit, encryption: bytes | None, raw: bytes, ask: Ask
-    ) -> tuple[int, Answer]:
-        """HTTP status and answer to a question."""
-        opened = self._parts.receiver.question(
-            raw, received_at=int(time.time() * 1000), encryption_type=_text(encryption)
-        )
-        if isinstance(opened, Taken):
-            return opened.http_status, opened.answer
-        visit.hospital = opened.hospital_code
-        wait = self._hospitals.take(opened.hospital_code)
-        if wait:
-            raise self._later(429, "too-many", wait)
-        visit.stage = "record"
-        answer = await self._in_thread(lambda: ask(opened))
-        return 200, answer
 
     def _put(self, documents: list[Document]) -> None:
         for document in documents:
-            self._parts.documents.put(document.content)
+            self._parts.documents.put(document.content, document.digest)
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -269,34 +330,46 @@ class Intake:
         seconds = max(1, round(wait)) if wait else self._settings.retry_after_seconds
         return TurnedAwayError(status, message_id, retry_after=seconds, seconds=seconds)
 
-    async def _turn_away(self, visit: Visit, scope: Scope, send: Send, turned: TurnedAwayError) -> None:
+    def _failed(self, visit: Visit, headers: Mapping[bytes, bytes], error: Exception) -> Said:
+        """The answer to what was not judged or not kept. A defect of ours is answered too: see incident_of."""
+        if isinstance(error, TurnedAwayError):
+            turned = error
+        elif isinstance(error, StoreUnavailable):
+            _log.error("store.unavailable", interface=visit.interface, reason=type(error).__name__)
+            turned = self._later(503, "store-unavailable")
+        else:
+            turned = incident_of(error)
         visit.status = turned.status
         visit.outcome = "failed" if turned.status >= 500 else "refused"
         template = self._parts.messages.get(turned.message_id) or MESSAGES[turned.message_id]
-        headers: list[tuple[bytes, bytes]] = []
+        said: list[tuple[bytes, bytes]] = []
         if turned.retry_after:
-            headers.append((b"retry-after", str(turned.retry_after).encode()))
+            said.append((b"retry-after", str(turned.retry_after).encode()))
         if turned.status == 405:
-            headers.append((b"allow", b"POST"))
-        if turned.status == 408 or header(scope, b"expect"):
-            headers.append((b"connection", b"close"))
-        await send_json(send, turned.status, body_of(0, template.format(**turned.params)), tuple(headers))
+            said.append((b"allow", b"POST"))
+        if turned.status == 408 or b"expect" in headers:
+            said.append((b"connection", b"close"))
+        return turned.status, body_of(0, template.format(**turned.params)), tuple(said)
 
     def _end(self, visit: Visit) -> None:
         if visit.entered:
             self.in_flight.leave(visit.size)
-        metrics = self._parts.metrics
-        metrics.ended(visit.interface, visit.stage, visit.outcome)
-        if visit.judged:
-            metrics.observe["receive"](visit.received - visit.began)
-            metrics.observe["validate"](visit.judged - visit.received)
-            metrics.observe["record"](time.perf_counter() - visit.judged)
-            metrics.observe_size(visit.size)
+        visit.ended = time.perf_counter()
+        self._parts.metrics.ended(visit)
         if self._parts.write_line is not None:
             self._parts.write_line(visit.line())
 
 
-def _text(value: bytes | None) -> str | None:
+def _is_simple(taken: Taken) -> bool:
+    """One submission that needs nothing but the ledger."""
+    submissions = taken.submissions
+    if len(submissions) != 1 or taken.stranger:
+        return False
+    return not submissions[0].documents and submissions[0].images is None
+
+
+def _encryption(headers: Mapping[bytes, bytes]) -> str | None:
+    value = headers.get(b"encryption-type")
     return None if value is None else value.decode("latin-1")
 
 

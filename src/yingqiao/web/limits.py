@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
 
 _KEPT_BUCKETS = 10_000
 
@@ -64,14 +63,9 @@ class InFlight:
         self.bytes -= size
 
 
-def peer_of(scope: dict[str, Any], trusted_proxies: Collection[str]) -> str:
+def peer_of(client: str, headers: Mapping[bytes, bytes], trusted_proxies: Collection[str]) -> str:
     """The address a request came from; behind a trusted proxy the last entry of X-Forwarded-For."""
-    client = scope.get("client")
-    host: str = client[0] if client else ""
-    if host not in trusted_proxies:
-        return host
-    for name, value in reversed(scope["headers"]):
-        if name == b"x-forwarded-for":
-            forwarded: str = value.decode("latin-1").rpartition(",")[2].strip()
-            return forwarded or host
-    return host
+    if client not in trusted_proxies:
+        return client
+    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1").rpartition(",")[2].strip()
+    return forwarded or client

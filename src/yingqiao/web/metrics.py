@@ -1,64 +1,112 @@
 """What /metrics tells: counts by the stage where a walk ended, durations by stage, and how things stand.
 
 With several processes prometheus_client keeps its values in files (PROMETHEUS_MULTIPROC_DIR); one keeps
-them in memory. Either way a request touches a few numbers, all looked up beforehand.
+them in memory. Either way a request touches a few numbers of ours, poured in once a second.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from yingqiao.web.visit import Visit
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SIZES = tuple(float(1024 * 4**power) for power in range(9))
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(slots=True)
+class _Tallied(Histogram):
+    """A histogram that also takes many observations at once."""
+
+    def add(self, counts: Sequence[int], total: float) -> None:
+        """`counts` of observations a bucket, the last one for what is above all bounds; their sum."""
+        self._sum.inc(total)
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
+
+class _Tally:
+    """Observations not yet in their histogram: putting each there by itself costs ten times as much."""
+
+    __slots__ = ("_bounds", "_counts", "_into", "_total")
+
+    def __init__(self, into: _Tallied, bounds: Sequence[float]) -> None:
+        self._into = into
+        self._bounds = bounds
+        self._clear()
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._total += value
+
+    def pour(self) -> None:
+        """Into the histogram."""
+        if any(self._counts):
+            self._into.add(self._counts, self._total)
+            self._clear()
+
+    def _clear(self) -> None:
+        self._counts = [0] * (len(self._bounds) + 1)
+        self._total = 0.0
+
+
 class Metrics:
-    """The gateway's metrics in a registry of their own."""
+    """The gateway's metrics in a registry of their own. Safe for threads."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-
-    _ended: Counter = field(init=False)
-    _counters: dict[tuple[str, str, str], Callable[[float], None]] = field(init=False, default_factory=dict)
-    observe: dict[str, Callable[[float], None]] = field(init=False)
-    """Stage -> records a duration in seconds."""
-    observe_size: Callable[[float], None] = field(init=False)
-    _gauges: dict[str, Gauge] = field(init=False, default_factory=dict)
-    _families: dict[str, Gauge] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
         self._ended = Counter(
             "yingqiao_requests",
             "请求数，按接口、结束阶段与结果",
             ("interface", "stage", "outcome"),
             registry=self.registry,
         )
-        seconds = Histogram(
+        seconds = _Tallied(
             "yingqiao_stage_seconds", "各阶段耗时（秒）", ("stage",), buckets=_SECONDS, registry=self.registry
         )
-        self.observe = {stage: seconds.labels(stage).observe for stage in ("receive", "validate", "record")}
-        size = Histogram("yingqiao_body_bytes", "请求体大小（字节）", buckets=_SIZES, registry=self.registry)
-        self.observe_size = size.observe
+        size = _Tallied("yingqiao_body_bytes", "请求体大小（字节）", buckets=_SIZES, registry=self.registry)
+        self._receive, self._validate, self._record = (
+            _Tally(seconds.labels(stage), _SECONDS) for stage in ("receive", "validate", "record")
+        )
+        self._size = _Tally(size, _SIZES)
+        self._gauges: dict[str, Gauge] = {}
+        self._families: dict[str, Gauge] = {}
+        self._counts: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._lock = threading.Lock()
+        """Around what is not yet in the registry."""
 
-    def ended(self, interface: str, stage: str, outcome: str) -> None:
-        """Count one walk that ended at `stage` (receive | open | validate | record: it went all the way)."""
-        key = (interface, stage, outcome)
-        count = self._counters.get(key)
-        if count is None:
-            count = self._counters[key] = self._ended.labels(interface, stage, outcome).inc
-        count(1)
+    def ended(self, visit: Visit) -> None:
+        """Count one walk that ended at its `stage` (receive | open | validate | record: it went all the way)."""
+        with self._lock:
+            self._counts[visit.interface, visit.stage, visit.outcome] += 1
+            if visit.judged:
+                self._receive.observe(visit.received - visit.began)
+                self._validate.observe(visit.judged - visit.received)
+                self._record.observe(visit.ended - visit.judged)
+                self._size.observe(visit.size)
+
+    def _pour(self) -> None:
+        with self._lock:
+            for labels, count in self._counts.items():
+                self._ended.labels(*labels).inc(count)
+            self._counts.clear()
+            for tally in (self._receive, self._validate, self._record, self._size):
+                tally.pour()
 
     def stand(self, values: Mapping[str, float]) -> None:
         """Set how things stand now: gauge name (without prefix) -> value. Called about once a second.
 
         A name may carry labels: `work_rows{kind=fetch,state=waiting}`.
         """
+        self._pour()
         for name, value in values.items():
             gauge = self._gauges.get(name)
             if gauge is None:
@@ -80,7 +128,8 @@ class Metrics:
         return made.labels(**pairs) if pairs else made
 
     def text(self) -> bytes:
-        """The exposition of all processes of this gateway."""
+        """The exposition of all processes of this gateway; what others counted in the last second may be missing."""
+        self._pour()
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()

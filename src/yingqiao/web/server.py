@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import uvicorn
 
 from yingqiao.settings import HttpSettings
-from yingqiao.web.answers import App
+from yingqiao.web.answers import App, Handler
 from yingqiao.web.protocol import BoundedProtocol, bounded
+
+_ACCEPTED_AT_ONCE = 16
 
 
 class AddressError(Exception):
@@ -97,11 +99,16 @@ class GatewayServer(uvicorn.Server):
         return len(self.server_state.connections)
 
 
-def make_server(app: App, settings: HttpSettings) -> GatewayServer:
-    """A server for `app`; `serve(sockets=…)` runs it until `should_exit`, then finishes accepted requests."""
+def make_server(
+    app: App, settings: HttpSettings, direct: Mapping[bytes, Handler] | None = None
+) -> GatewayServer:
+    """A server for `app`; small POSTs go past it where `direct` has a handler of their path.
+
+    `serve(sockets=…)` runs it until `should_exit`, then finishes accepted requests.
+    """
     config = uvicorn.Config(
         cast("Callable[..., object]", app),
-        http=bounded(settings),
+        http=bounded(settings, direct),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -118,13 +125,21 @@ def make_server(app: App, settings: HttpSettings) -> GatewayServer:
     return GatewayServer(config)
 
 
+def _repeated(listening: socket.socket) -> list[socket.socket]:
+    """libuv accepts one connection a turn of the loop and socket; a turn under load takes tens of ms."""
+    return [listening, *(listening.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
+
+
 async def serve_until(
     stopping: asyncio.Event,
     servers: Sequence[tuple[GatewayServer, list[socket.socket]]],
     ready: Callable[[], None],
 ) -> None:
     """Run the servers until `stopping` is set and what was accepted is answered; `ready` once all listen."""
-    running = [asyncio.ensure_future(server.serve(sockets=sockets)) for server, sockets in servers]
+    running = [
+        asyncio.ensure_future(server.serve(sockets=[again for s in sockets for again in _repeated(s)]))
+        for server, sockets in servers
+    ]
     stop = asyncio.ensure_future(stopping.wait())
     while not all(  # noqa: ASYNC110 uvicorn tells by a flag only
         server.started for server, _ in servers

@@ -23,7 +23,7 @@ from yingqiao.spec import Edition
 from yingqiao.spec.openapi import openapi
 from yingqiao.spec.schema import json_schema
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.web.answers import MESSAGES, App, Receive, Scope, Send, body_of, header, send_json
+from yingqiao.web.answers import MESSAGES, App, Handler, Receive, Scope, Send, body_of, header, send_json
 from yingqiao.web.health import Health, live_app, ready_app
 from yingqiao.web.intake import INTERFACES, Ask, Intake, incident_of
 from yingqiao.web.metrics import CONTENT_TYPE, Metrics
@@ -77,19 +77,25 @@ def intake_app(
 
     `questions`: path -> name (of metrics and log) and what answers.
     """
-    routes: dict[str, App] = {}
-    for name in INTERFACES:
-        interface = edition.interfaces[name]
-        app = intake.app(name)
-        routes |= dict.fromkeys((interface.path, *interface.aliases), app)
-    for path, (name, ask) in (questions or {}).items():
-        routes[path] = intake.app(name, ask)
+    routes = {path: intake.app(name) for path, name in _paths(edition)}
+    routes |= {path: intake.app(name, ask) for path, (name, ask) in (questions or {}).items()}
     find = routes.get
 
     def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:
         return (find(scope["path"]) or rest)(scope, receive, send)
 
     return dispatch
+
+
+def intake_direct(intake: Intake, edition: Edition) -> dict[bytes, Handler]:
+    """The same paths, as they stand in a request without a query, for small requests past ASGI."""
+    return {path.encode(): intake.direct(name) for path, name in _paths(edition)}
+
+
+def _paths(edition: Edition) -> list[tuple[str, str]]:
+    """Path or alias (T14), interface."""
+    interfaces = [edition.interfaces[name] for name in INTERFACES]
+    return [(path, i.id) for i in interfaces for path in (i.path, *i.aliases)]
 
 
 def public_app(site: Site) -> App:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 
 class TurnedAwayError(Exception):
@@ -21,38 +22,57 @@ class ClientGoneError(Exception):
     """The client closed the connection before its body was complete: nobody to answer."""
 
 
-@dataclass(slots=True)
+class Line(Struct, kw_only=True):
+    """What the request log says of a request: codes, sizes, times and ids; never contents."""
+
+    time: float | str
+    """Unix seconds; as text when it is written."""
+    level: str = "info"
+    event: str = "http.request"
+    interface: str
+    hospital: str
+    peer: str
+    outcome: str
+    stage: str
+    status: int
+    bytes: int
+    ms: float
+    submission: int
+
+
 class Visit:
     """Times are `time.perf_counter()` seconds."""
 
-    interface: str
-    peer: str
-    began: float = field(default_factory=time.perf_counter)
-    received: float = 0.0
-    judged: float = 0.0
-    size: int = 0
-    """Bytes of body counted against the limits so far."""
-    entered: bool = False
-    stage: str = "receive"
-    outcome: str = "failed"
-    status: int = 0
-    hospital: str = ""
-    submission: int = 0
+    __slots__ = (
+        *("interface", "peer", "began", "received", "judged", "ended", "size", "entered"),
+        *("stage", "outcome", "status", "hospital", "submission"),
+    )
 
-    def line(self) -> dict[str, object]:
-        """What the request log says of it: codes, sizes, times and ids; never contents."""
-        now = time.perf_counter()
-        return {
-            "time": time.time(),
-            "level": "info",
-            "event": "http.request",
-            "interface": self.interface,
-            "hospital": self.hospital[:64],
-            "peer": self.peer,
-            "outcome": self.outcome,
-            "stage": self.stage,
-            "status": self.status,
-            "bytes": self.size,
-            "ms": round((now - self.began) * 1000, 2),
-            "submission": self.submission,
-        }
+    def __init__(self, interface: str, peer: str) -> None:
+        self.interface = interface
+        self.peer = peer
+        self.began = time.perf_counter()
+        self.received = self.judged = self.ended = 0.0
+        self.size = 0
+        """Bytes of body counted against the limits so far."""
+        self.entered = False
+        self.stage = "receive"
+        self.outcome = "failed"
+        self.status = 0
+        self.hospital = ""
+        self.submission = 0
+
+    def line(self) -> Line:
+        took = round((self.ended - self.began) * 1000, 2)
+        return Line(
+            time=time.time(),
+            interface=self.interface,
+            hospital=self.hospital[:64],
+            peer=self.peer,
+            outcome=self.outcome,
+            stage=self.stage,
+            status=self.status,
+            bytes=self.size,
+            ms=took,
+            submission=self.submission,
+        )

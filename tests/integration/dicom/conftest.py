@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.images import ImageIndex
@@ -29,10 +29,15 @@ class Receiver:
         index = ImageIndex(self.database)
         self.landing = LandingArea(folder / "landing", **({"reserve_bytes": 0} | (landing or {})))
         self.indexer = Indexer(
-            self.landing, index.index_instances, read_facts, index.progress, batch_seconds=0.0
+            self.landing,
+            index.index_instances,
+            read_facts,
+            index.progress,
+            read_head=read_head,
+            batch_seconds=0.0,
         )
         config = ScpConfig(**({"host": "127.0.0.1", "port": 0} | options))
-        self.scp = StorageScp(config, self.landing, self.indexer.submit, read_facts, **scp_options)
+        self.scp = StorageScp(config, self.landing, self.indexer.submit, **scp_options)
         self.indexer.start()
         self.port = self.scp.start()
 

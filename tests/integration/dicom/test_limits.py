@@ -14,6 +14,7 @@ import pytest
 from tests.integration.dicom.raw_sender import CT, EXPLICIT, VERIFICATION, RawSender, message
 from yingqiao.dicom.sources import AllowList, Source
 from yingqiao.dicom.upper_layer import dimse, items, pdu
+from yingqiao.store.segment import Disk
 
 DATASET = b"\x08\x00\x60\x00CS\x02\x00CT" + b"\x08\x00\x70\x00LO\x08\x00Acme Inc"
 
@@ -162,11 +163,13 @@ def test_a_full_disk_refuses_and_loses_nothing(receiver):
 def test_a_failing_flush_refuses(receiver):
     broken = [False]
 
-    def fdatasync(fd):
-        if broken[0]:
-            raise OSError(5, "Input/output error")
+    class Failing(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            super().write(fd, parts, offset, durably=durably)
+            if durably and broken[0]:
+                raise OSError(5, "Input/output error")
 
-    gateway = receiver(landing={"fdatasync": fdatasync})
+    gateway = receiver(landing={"disk": Failing()})
     with RawSender(gateway.port) as sender:
         assert sender.store(DATASET, "1.2.1") == 0
         broken[0] = True

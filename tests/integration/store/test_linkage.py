@@ -288,7 +288,7 @@ def test_busy_intake_leaves_linking_a_bounded_share(world: World, monkeypatch: p
     world.exam()
     assert linker._turn() == 0.0
     assert linker._turn() == linkage.QUIET_POLL_S
-    monkeypatch.setattr(linker, "_is_busy", lambda: True)
+    monkeypatch.setattr(linker, "_rate", lambda: linkage.BUSY_RATE + 1)
     world.exam(ris_study_id="RIS2")
     started = time.monotonic()
     rest = linker._turn()
@@ -299,11 +299,11 @@ def test_busy_intake_leaves_linking_a_bounded_share(world: World, monkeypatch: p
 
 def test_busy_is_seen_from_what_came(world: World) -> None:
     linker = Linker(world.database)
-    assert not linker._is_busy()
+    assert linker._rate() <= linkage.BUSY_RATE
     world.images(500)
-    assert linker._is_busy()
+    assert linker._rate() > linkage.BUSY_RATE
     time.sleep(0.05)
-    assert not linker._is_busy()
+    assert linker._rate() <= linkage.BUSY_RATE
 
 
 def test_an_unexpected_error_does_not_end_the_linker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

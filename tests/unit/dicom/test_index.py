@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydicom.filereader import _read_file_meta_info
 
 from yingqiao.dicom import index
-from yingqiao.dicom.index import read_facts
+from yingqiao.dicom.index import read_facts, read_head
 
 DATA = Path(pydicom.__file__).parent / "data"
 FILES = sorted(
@@ -220,3 +220,13 @@ def test_flipped_bytes_of_real_files_give_facts():
             with warnings.catch_warnings(record=True) as caught:
                 read_facts(bytes(changed), syntax, UID, UID)
             assert not caught
+
+
+def test_a_head_says_the_same_or_that_it_does_not_suffice():
+    """The first bytes of a dataset never give other facts than the whole, wherever they are cut."""
+    whole = _plain() + _element(0x7FE00010, "OW", bytes(2000))
+    facts = read_facts(whole, EXPLICIT, UID, UID)
+    heads = [read_head(whole[:size], EXPLICIT, UID, UID) for size in range(len(whole))]
+    assert heads[-1] == facts
+    assert {head for head in heads if head is not None} == {facts}
+    assert heads[10] is None

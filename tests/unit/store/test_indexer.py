@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from yingqiao.exchange.model import Arrival, InstanceFacts, LandedInstance
+from tests.helpers.laid import lay
+from yingqiao.exchange.model import Arrival, InstanceFacts, Landed
 from yingqiao.store.indexer import Indexer, Progress
 from yingqiao.store.landing import LandingArea
 
@@ -47,15 +48,10 @@ class Gateway:
 
     def receive(self, uid, submit=True):
         arrival = Arrival(1, "CT", "Y", "10.0.0.1", "1.2.840.10008.1.2.1", "1.2", uid)
-        pending = self.area.append(arrival, b"", uid.encode() * 300)
+        pending = self.area.append(arrival, lay(b"", uid.encode() * 300))
         self.area.flush([pending])
         if submit:
-            p = pending.place
-            facts = read_facts(b"", "", "1.2", uid)
-            landed = LandedInstance(
-                p.segment, p.offset, p.length, 0, p.digest, 1, "CT", "Y", "10.0.0.1", facts
-            )
-            self.indexer.submit(landed)
+            self.indexer.submit(Landed(pending.place, arrival, b""))
 
     def stop(self, timeout=5.0):
         done = self.indexer.stop(timeout)

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.laid import lay
 from yingqiao.exchange.model import Arrival
 from yingqiao.store import landing_format
 from yingqiao.store.landing import LandingArea, LandingError, LandingFull
+from yingqiao.store.segment import Disk
 
 ARRIVAL = Arrival(
     1_700_000_000_000, "CT01", "YINGQIAO", "10.0.0.9", "1.2.840.10008.1.2.1", "1.2.3.4", "1.2.3.4.5"
@@ -29,7 +31,7 @@ def area(tmp_path):
 
 
 def keep(area, dataset, arrival=ARRIVAL):
-    pending = area.append(arrival, PREFIX, dataset)
+    pending = area.append(arrival, lay(PREFIX, dataset))
     area.flush([pending])
     return pending.place
 
@@ -63,7 +65,7 @@ def test_a_torn_tail_hides_nothing_that_came_before(area, cut):
     """A power cut may leave any part of what was not yet flushed."""
     kept = [bytes([n]) * 6000 for n in range(3)]
     place = [keep(area, d) for d in kept][-1]
-    torn = area.append(ARRIVAL, PREFIX, b"t" * 12_000).place
+    torn = area.append(ARRIVAL, lay(PREFIX, b"t" * 12_000), at_once=True).place
     path = area.root / place.segment
     os.truncate(path, torn.offset + torn.length - cut)
     assert [d for _, d in found(area)] == kept
@@ -119,7 +121,7 @@ def test_a_large_instance_has_a_file_of_its_own(area):
     writer.write(b"a" * 100_000)
     writer.write(b"b" * 10)
     assert area.segments() == {}
-    place = writer.finish()
+    place = writer.finish(hashlib.sha256(b"a" * 100_000 + b"b" * 10).digest())
     assert place.segment.startswith("big-")
     assert found(area) == [(ARRIVAL, b"a" * 100_000 + b"b" * 10)]
     assert area.read(place.segment, place.offset, place.length)[len(PREFIX) :].endswith(b"b" * 10)
@@ -159,11 +161,16 @@ def test_segments_rotate_by_size(tmp_path):
 def test_many_threads_share_flushes_and_lose_nothing(tmp_path):
     flushes = []
 
-    def counting(fd):
-        flushes.append(fd)
-        os.fdatasync(fd)
+    class Counting(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            flushes.extend([fd] * durably)
+            super().write(fd, parts, offset, durably=durably)
 
-    area = LandingArea(tmp_path / "landing", segment_bytes=2_000_000, reserve_bytes=0, fdatasync=counting)
+        def sync(self, fd):
+            flushes.append(fd)
+            super().sync(fd)
+
+    area = LandingArea(tmp_path / "landing", segment_bytes=2_000_000, reserve_bytes=0, disk=Counting())
 
     def work(worker):
         for n in range(40):
@@ -185,7 +192,7 @@ def test_the_reserve_is_kept(tmp_path):
     """A700 comes before the disk is full."""
     area = LandingArea(tmp_path / "landing", reserve_bytes=1 << 60)
     with pytest.raises(LandingFull):
-        area.append(ARRIVAL, PREFIX, b"a" * 100)
+        area.append(ARRIVAL, lay(PREFIX, b"a" * 100))
     with pytest.raises(LandingFull):
         area.open_large(ARRIVAL, PREFIX)
     assert area.segments() == {}
@@ -196,14 +203,15 @@ def test_after_a_failed_flush_nobody_is_told_durable(tmp_path):
     """The kernel reports lost pages once; the segment is given up and a new one serves."""
     broken = []
 
-    def failing(fd):
-        if broken:
-            raise OSError(errno.EIO, "Input/output error")
-        os.fdatasync(fd)
+    class Failing(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            super().write(fd, parts, offset, durably=durably)
+            if durably and broken:
+                raise OSError(errno.EIO, "Input/output error")
 
-    area = LandingArea(tmp_path / "landing", reserve_bytes=0, fdatasync=failing)
+    area = LandingArea(tmp_path / "landing", reserve_bytes=0, disk=Failing())
     first = keep(area, b"a" * 100)
-    one, two = (area.append(ARRIVAL, PREFIX, b"b" * 100) for _ in range(2))
+    one, two = (area.append(ARRIVAL, lay(PREFIX, b"b" * 100)) for _ in range(2))
     broken.append(True)
     with pytest.raises(LandingError):
         area.flush([one])
@@ -238,4 +246,58 @@ def test_only_landing_files_are_read(area):
 
 def test_a_text_too_long_is_refused(area):
     with pytest.raises(ValueError, match="65"):
-        area.append(replace(ARRIVAL, sop_instance_uid="1" * 65), PREFIX, b"abc")
+        area.append(replace(ARRIVAL, sop_instance_uid="1" * 65), lay(PREFIX, b"abc"))
+
+
+def test_a_file_system_without_direct_io_is_written_buffered(tmp_path, monkeypatch):
+    """Some file systems refuse O_DIRECT at open, after having made the file."""
+    plain = os.open
+
+    def refusing(path, flags, *rest, **options):
+        fd = plain(path, flags & ~os.O_DIRECT, *rest, **options)
+        if flags & os.O_DIRECT:
+            os.close(fd)
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return fd
+
+    monkeypatch.setattr(os, "open", refusing)
+    area = LandingArea(tmp_path / "landing", reserve_bytes=0)
+    for n in range(3):
+        keep(area, bytes([n]) * 5000)
+    assert [d[0] for _, d in found(area)] == [0, 1, 2]
+    area.close()
+
+
+def test_a_failed_flush_fails_everybody_who_waits(tmp_path):
+    """One leads, the others wait: none of them is told durable, and none waits for ever."""
+    everybody, verdicts = threading.Barrier(8), []
+
+    class Failing(Disk):
+        def write(self, fd, parts, offset, *, durably=False):
+            raise OSError(errno.EIO, "Input/output error")
+
+    area = LandingArea(tmp_path / "landing", reserve_bytes=0, disk=Failing())
+    segment, _ = area._reserve(4096)
+
+    def work():
+        pending = area.append(ARRIVAL, lay(PREFIX, b"a" * 100))
+        everybody.wait()
+        with pytest.raises(LandingError):
+            area.flush([pending])
+        verdicts.append(pending.segment is segment)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(10)
+    assert verdicts == [True] * 8
+    area.close()
+
+
+def test_the_rest_of_the_last_page_is_zeros(area):
+    """What the buffer held before is nobody's business."""
+    place = keep(area, b"x" * 100)
+    raw = (area.root / place.segment).read_bytes()
+    assert len(raw) % landing_format.ALIGNMENT == 0
+    assert not any(raw[place.offset + place.length :])

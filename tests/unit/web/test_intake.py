@@ -18,6 +18,7 @@ from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreBusy, StoreFull, StoreUnavailable
 from yingqiao.web.intake import Intake, Parts
 from yingqiao.web.metrics import Metrics
+from yingqiao.web.visit import Line
 
 
 class Recorder:
@@ -31,17 +32,20 @@ class Recorder:
         self.kept.append(submission)
         return len(self.kept)
 
+    def submit(self, submission: Submission) -> asyncio.Future[int]:
+        return asyncio.ensure_future(self.record(submission))
+
 
 class Documents:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.kept: list[bytes] = []
 
-    def put(self, content: bytes) -> str:
+    def put(self, content: bytes, digest: str) -> str:
         if self.error is not None:
             raise self.error
         self.kept.append(content)
-        return ""
+        return digest
 
 
 def body(record: dict[str, Any]) -> bytes:
@@ -67,9 +71,9 @@ def call(
     path: str = "exam-sync",
     strangers: Strangers | None = None,
     **settings: Any,
-) -> tuple[int, dict[str, str], dict[str, Any], dict[str, object]]:
+) -> tuple[int, dict[str, str], dict[str, Any], Line]:
     """Status, headers, answer and log line of one request."""
-    lines: list[dict[str, object]] = []
+    lines: list[Line] = []
     parts = Parts(
         receiver(keep_unknown=True),
         recorder,
@@ -100,7 +104,7 @@ def test_accepted_after_it_was_recorded() -> None:
     recorder = Recorder()
     status, _, answer, line = call(body(exam()), recorder)
     assert (status, answer["code"], len(recorder.kept)) == (200, 1, 1)
-    assert (line["submission"], line["hospital"], line["outcome"]) == (1, CODE, "accepted")
+    assert (line.submission, line.hospital, line.outcome) == (1, CODE, "accepted")
 
 
 @pytest.mark.parametrize("admits", [True, False])
@@ -111,7 +115,7 @@ def test_what_strangers_send_is_kept_within_a_bound_and_always_answered(admits: 
     status, _, answer, line = call(raw, recorder, strangers=strangers)
     assert (status, answer["code"], answer["content"][0]["rule"]) == (200, 0, "unknown-hospital")
     assert len(recorder.kept) == admits
-    assert line["outcome"] == "refused"
+    assert line.outcome == "refused"
     ((size, thread),) = strangers.asked
     assert size == len(raw)
     assert thread != threading.get_ident()
@@ -163,7 +167,7 @@ def test_bodies_above_the_limit_are_judged_in_a_thread() -> None:
 def test_unopened_requests_of_one_peer_are_bounded() -> None:
     """A flood of rubbish must not fill the disk: beyond the rate nothing is kept (429)."""
     recorder = Recorder()
-    lines: list[dict[str, object]] = []
+    lines: list[Line] = []
     parts = Parts(receiver(), recorder, Documents(), EDITION.messages, Metrics(), lines.append)
     intake = Intake(parts, HttpSettings(refusal_rate=1.0))
     bad = json.loads(body(exam())) | {"signature": "0" * 40}
@@ -181,4 +185,4 @@ def test_unopened_requests_of_one_peer_are_bounded() -> None:
     asyncio.run(flood())
     intake.close()
     assert len(recorder.kept) < 1100
-    assert lines[-1]["status"] == 429
+    assert lines[-1].status == 429

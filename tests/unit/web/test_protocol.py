@@ -9,10 +9,12 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from tests.unit.exchange.records import EDITION, exam, receiver
+from tests.unit.exchange.records import EDITION, exam, receiver, report
 from tests.unit.web.test_intake import Documents, Recorder, body
 from yingqiao.settings import HttpSettings
-from yingqiao.web.intake import Intake, Parts
+from yingqiao.store.errors import StoreUnavailable
+from yingqiao.web.answers import header_lines
+from yingqiao.web.intake import INTERFACES, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.protocol import bounded
 
@@ -44,15 +46,14 @@ class Wire(asyncio.Transport):
         """Nothing is read here."""
 
 
-def talk(*pieces: bytes, answers: int = 1) -> Wire:
+def talk(*pieces: bytes, answers: int = 1, recorder: Recorder | None = None, expect: bytes = OK) -> Wire:
     """What is written in answer to bytes that arrive piece by piece."""
 
     async def talking() -> Wire:
-        recorder = Recorder()
-        parts = Parts(receiver(), recorder, Documents(), EDITION.messages, Metrics(), None)
+        parts = Parts(receiver(), recorder or Recorder(), Documents(), EDITION.messages, Metrics(), None)
         settings = HttpSettings()
         intake = Intake(parts, settings)
-        protocol_class = bounded(settings)
+        protocol_class = bounded(settings, {b"/" + name.encode(): intake.direct(name) for name in INTERFACES})
         config = uvicorn.Config(
             intake.app("exam-sync"), http=protocol_class, lifespan="off", interface="asgi3", log_config=None
         )
@@ -63,7 +64,7 @@ def talk(*pieces: bytes, answers: int = 1) -> Wire:
         for piece in pieces:
             protocol.data_received(piece)
             await asyncio.sleep(0.01)
-        while b"".join(wire.written).count(OK) < answers:  # noqa: ASYNC110 a transport tells nobody
+        while b"".join(wire.written).count(expect) < answers:  # noqa: ASYNC110 a transport tells nobody
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.01)
         closed_by_us = wire.closed
@@ -91,15 +92,18 @@ def test_one_piece_in_one_write_out() -> None:
 
 
 def test_a_body_in_pieces_is_answered_the_same() -> None:
-    whole = talk(head() + SEALED).written
+    whole = b"".join(talk(head() + SEALED).written)
     pieces = talk(head(), SEALED[:1000], SEALED[1000:])
-    assert pieces.written[-1] == whole[-1]
+    said = b"".join(pieces.written)
+    assert said.startswith(OK)
+    assert said.partition(b"\r\n\r\n")[2] == whole.partition(b"\r\n\r\n")[2]
     assert not pieces.closed
 
 
 def test_pipelined_requests_are_answered_in_turn() -> None:
     wire = talk(3 * (head() + SEALED), answers=3)
-    assert [written[: len(OK)] for written in wire.written] == 3 * [OK]
+    said = b"".join(wire.written)
+    assert said.count(OK) == said.count(b'"code":1,') == 3
     assert not wire.closed
 
 
@@ -113,3 +117,46 @@ def test_who_asks_for_it_gets_the_connection_closed(last: bytes) -> None:
 def test_a_client_that_waits_for_100_gets_it_first() -> None:
     wire = talk(head(b"expect: 100-continue"), SEALED)
     assert b"".join(wire.written).startswith(b"HTTP/1.1 100 Continue\r\n\r\n" + OK)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_small_request_past_asgi_is_answered_as_any_other(kept: bool) -> None:
+    """A store that cannot: 503 with Retry-After, and the connection stays."""
+    error = None if kept else StoreUnavailable("x")
+    wire = talk(head() + SEALED, recorder=Recorder(error), expect=OK if kept else b"HTTP/1.1 503 ")
+    said = b"".join(wire.written)
+    assert (b"retry-after: 5\r\n" in said) is not kept
+    assert (b'"code":1,' in said) is kept
+    assert not wire.closed
+
+
+def test_a_stranger_and_a_document_wait_for_a_thread_past_asgi() -> None:
+    """三(三): a report with its PDF goes the same way."""
+    sealed = body(report(reportPdfBase64="JVBERi0xLjQKJSVFT0YK"))
+    first = b"POST /report-sync HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(sealed)
+    assert b'"code":1,' in b"".join(talk(first + sealed).written)
+
+
+def test_who_stays_idle_after_a_direct_answer_is_overdue() -> None:
+    """No timer is set for such a request: the server asks every second."""
+
+    async def idling() -> tuple[bool, bool]:
+        settings = HttpSettings(keep_alive_seconds=60)
+        lines = header_lines()
+        protocol_class = bounded(
+            settings, {b"/exam-sync": lambda request: request.respond(200, lines, b"{}")}
+        )
+
+        async def nothing(scope: Any, receive: Any, send: Any) -> None: ...
+
+        config = uvicorn.Config(
+            nothing, http=protocol_class, lifespan="off", interface="asgi3", log_config=None
+        )
+        config.load()
+        protocol = protocol_class(config=config, server_state=ServerState(), app_state={})
+        protocol.connection_made(Wire())
+        protocol.data_received(head() + SEALED)
+        now = asyncio.get_running_loop().time()
+        return protocol.overdue(now + 59), protocol.overdue(now + 61)
+
+    assert asyncio.run(idling()) == (False, True)

@@ -79,6 +79,7 @@ def decode_command(raw: bytes | bytearray | memoryview) -> Command:
 
 def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
+    raw = bytes(raw)
     position, size = 0, len(raw)
     while position < size:
         if position + 8 > size:
@@ -89,7 +90,7 @@ def _elements(raw: bytes | bytearray | memoryview) -> dict[int, bytes]:
             raise PduError(
                 f"command element ({group:04X},{element:04X}) of {length} bytes does not belong here"
             )
-        found[element] = bytes(raw[position : position + length])
+        found[element] = raw[position : position + length]
         position += length
         if len(found) > MAX_COMMAND_ELEMENTS:
             raise PduError("too many command elements")

@@ -1,9 +1,9 @@
 """The socket edge: fills the views the machine wants, sends what it says. Blocking, one thread per
 connection.
 
-The kernel waits, not Python: a receive returns when every wanted byte is there or a tick has passed, so a
-peer that trickles costs
-one wake-up a tick, and stopping and timeouts are noticed within one.
+Small pieces are read ahead together and handed out from memory. For large ones the kernel waits, not Python: a
+receive returns when every wanted byte is there or a tick has passed. Stopping and timeouts are noticed within a
+tick.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 TICK_SECONDS = 0.5
+_AHEAD = 32 * 1024
+"""Bytes read ahead at most; what is larger goes straight to its place."""
+_AHEAD_AFTER_LARGE = 4096
+"""After a large piece another is likely: little of it should be copied."""
 
 
 class PeerGone(Exception):  # noqa: N818 an event, not a fault
@@ -58,6 +62,10 @@ class PlainWire:
 
     def __init__(self, connection: socket.socket, write_timeout: float) -> None:
         self._socket = connection
+        self._ahead = memoryview(bytearray(_AHEAD))
+        self._from = self._to = 0
+        """What is read ahead and not taken yet."""
+        self._next_ahead = _AHEAD
         connection.setblocking(True)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(TICK_SECONDS))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(write_timeout))
@@ -65,23 +73,64 @@ class PlainWire:
         self._acknowledge_soon()
 
     def fill(self, views: list[memoryview], on_tick: Callable[[], None]) -> None:
-        wanted = sum(map(len, views))
-        while True:
-            try:
-                got = self._socket.recvmsg_into(views, 0, socket.MSG_WAITALL)[0]
-            except BlockingIOError:
-                got = -1
-            except OSError as error:
-                raise PeerGone from error
-            if got == wanted:
+        start = self._from
+        for view in views:
+            end = start + len(view)
+            if end > self._to:
+                self._fill_from_socket(views, on_tick)
                 return
-            if got == 0:
-                raise PeerGone
-            if got > 0:
-                views = _after(views, got)
-                wanted -= got
-            on_tick()
-            self._acknowledge_soon()
+            view[:] = self._ahead[start:end]
+            start = end
+        self._from = start
+
+    def _fill_from_socket(self, views: list[memoryview], on_tick: Callable[[], None]) -> None:
+        """What is read ahead does not suffice."""
+        while views := self._take(views):
+            wanted = sum(map(len, views))
+            if wanted > _AHEAD:
+                received = self._receive_straight(views)
+                views = _after(views, received)
+            else:
+                received = self._receive_ahead()
+            if received < wanted:
+                on_tick()
+                self._acknowledge_soon()
+
+    def _take(self, views: list[memoryview]) -> list[memoryview]:
+        """Hand out what was read ahead; what is still to be filled."""
+        rest = []
+        start, end = self._from, self._to
+        for view in views:
+            size = min(len(view), end - start)
+            view[:size] = self._ahead[start : start + size]
+            start += size
+            if size < len(view):
+                rest.append(view[size:])
+        self._from = start
+        return rest
+
+    def _receive_straight(self, views: list[memoryview]) -> int:
+        self._next_ahead = _AHEAD_AFTER_LARGE
+        return self._received(lambda: self._socket.recvmsg_into(views, 0, socket.MSG_WAITALL)[0])
+
+    def _receive_ahead(self) -> int:
+        """Whatever is there, so that a small message costs one system call or two, not one a piece."""
+        self._from = self._to = 0
+        size, self._next_ahead = self._next_ahead, _AHEAD
+        self._to = self._received(lambda: self._socket.recv_into(self._ahead, size))
+        return self._to
+
+    def _received(self, receive: Callable[[], int]) -> int:
+        """Bytes received, 0 after a tick of silence. Raises PeerGone."""
+        try:
+            got = receive()
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise PeerGone from error
+        if got == 0:
+            raise PeerGone
+        return got
 
     def send(self, data: bytes) -> None:
         try:
@@ -96,6 +145,8 @@ class PlainWire:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def is_readable(self) -> bool:
+        if self._to > self._from:
+            return True
         poller = select.poll()
         poller.register(self._socket, select.POLLIN)
         return bool(poller.poll(0))
