@@ -71,6 +71,7 @@ def test_the_api_page_has_every_route_and_filter():
         "报告": words.REPORT_WORDS,
         "影像": words.STUDY_WORDS,
         "提交": words.SUBMISSION_WORDS,
+        "地址列表": words.LIST_WORDS,
         "汇总": words.SUMMARY_WORDS,
     }
     for heading, known in sections.items():
