@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test test-long lint lock bench-dicom bench-http fuzz clean
+.PHONY: help setup demo test test-long lint lock bench-dicom bench-http bench-fetch fuzz clean
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
@@ -34,6 +34,10 @@ bench-dicom: setup ## DICOM 接收与 Orthanc、DCMTK、C 程序同场比较（B
 bench-http: setup ## HTTP 接收与不落盘、朴素实现同场比较（BENCH_ARGS="--seconds 5"）/ servers beside each other
 	@scripts/peers.sh wrk
 	@.venv/bin/python -m benchmarks.http $(BENCH_ARGS)
+
+bench-fetch: setup ## 按地址下载与 curl 同场比较（BENCH_ARGS=--quick）/ fetching beside curl
+	@scripts/peers.sh curl
+	@.venv/bin/python -m benchmarks.fetch $(BENCH_ARGS)
 
 fuzz: setup ## 覆盖率引导的模糊测试，每项 FUZZ_SECONDS 秒 / every fuzzer for FUZZ_SECONDS seconds
 	@scripts/fuzz.sh

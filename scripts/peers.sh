@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Installs the real peers the tests talk to, where it may. Orthanc and PostgreSQL are started by the tests, never by the system.
+# Installs the real peers the tests talk to, where it may. All of them are started by the tests, never by the system.
 # Arguments name further programs to have, as packages: `scripts/peers.sh wrk` for the HTTP benchmark.
 set -euo pipefail
 need=()
 command -v storescu >/dev/null || need+=(dcmtk)
 command -v Orthanc >/dev/null || [ -x /usr/sbin/Orthanc ] || need+=(orthanc)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need+=(postgresql)
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || need+=(nginx-light)
+command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || need+=(openssh-server)
+command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || need+=(vsftpd)
 { command -v cc && printf '#include <stdio.h>\n' | cc -E -; } >/dev/null 2>&1 || need+=(gcc libc6-dev)
 for program in "$@"; do
   command -v "$program" >/dev/null || need+=("$program")

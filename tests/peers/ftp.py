@@ -25,7 +25,6 @@ _PROGRAM = """
     root, port, encoding, cut, user, password, log = sys.argv[1:]
 
     class Handler(FTPHandler):
-        encoding_ = encoding
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             self.encoding = encoding

@@ -252,6 +252,21 @@ def _packed(server, connection, path, headers):
     )
 
 
+def _packed_cut(server, connection, path, _headers):
+    """Compressed; the first answer breaks off in the middle."""
+    import gzip
+
+    packed = gzip.compress(content(server, path))
+    head = (
+        f'HTTP/1.1 200 OK\r\nContent-Length: {len(packed)}\r\nETag: "one"\r\nContent-Encoding: gzip\r\n\r\n'
+    )
+    if server.requests(path.lstrip("/"))[1:]:
+        connection.sendall(head.encode() + packed)
+    else:
+        connection.sendall(head.encode() + packed[: len(packed) // 2])
+        raise OSError("cut")
+
+
 def _bomb(_server, connection, _path, _headers):
     import gzip
 
@@ -277,4 +292,5 @@ WAYS: dict[str, Callable[[Hostile, socket.socket, str, dict[str, str]], None]] =
     "junk": _junk,
     "packed": _packed,
     "bomb": _bomb,
+    "packed-cut": _packed_cut,
 }

@@ -145,6 +145,25 @@ def test_compressed_only_when_asked_for(server, tmp_path):
     assert asked.bodies["f"] == DATA
 
 
+def test_a_compressed_answer_cut_short_is_not_continued_but_started_again(server, tmp_path):
+    host = registered(server, options=HostOptions(gzip=True))
+    kept = fetch(tmp_path, [host], {"f": server.url("packed-cut/a.dcm")})
+    assert kept.bodies["f"] == DATA
+    assert not any("range" in headers for _, headers in server.asked)
+
+
+def test_a_hosts_bandwidth_is_shared_by_its_connections(server, tmp_path):
+    options = HostOptions(bytes_per_second=1_000_000, max_connections=2)
+    server.files["a.dcm"] = DATA[:500_000]
+    started = time.monotonic()
+    kept = fetch(
+        tmp_path, [registered(server, options=options)], {str(n): server.url(f"{n}/a.dcm") for n in range(3)}
+    )
+    assert len(kept.bodies) == 3
+    assert time.monotonic() - started > 0.8
+    assert server.connections <= 2
+
+
 def test_memory_is_bounded_by_spooling(server, tmp_path):
     urls = {str(n): server.url(f"{n}/a.dcm") for n in range(8)}
     kept = fetch(tmp_path, [registered(server)], urls, memory_bytes=2_000_000)

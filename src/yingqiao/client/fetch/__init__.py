@@ -2,5 +2,6 @@
 
 from yingqiao.client.fetch.fetcher import Fetcher
 from yingqiao.client.fetch.model import FetchedFile, FetchRequest, FetchSettings, Sink
+from yingqiao.client.fetch.spool import sweep
 
-__all__ = ["FetchRequest", "FetchSettings", "FetchedFile", "Fetcher", "Sink"]
+__all__ = ["FetchRequest", "FetchSettings", "FetchedFile", "Fetcher", "Sink", "sweep"]

@@ -26,7 +26,7 @@ _HOLDERS = (Kind.ZIP, Kind.GZIP, Kind.MULTIPART)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance. Views are valid until the next one is asked for."""
+    """One instance. Let go of it before asking for the next: views of large members hold their files."""
 
     prefix: memoryview
     """Preamble and file meta information as they came; empty when there were none: the keeper makes them."""

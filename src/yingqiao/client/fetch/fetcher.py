@@ -203,6 +203,10 @@ class _Run:
         except (FetchError, OSError, pycurl.error) as error:
             self._fetcher.give_back(curl)
             self._finish(transfer, line, _as_fetch_error(error))
+        except BaseException:
+            self._fetcher.give_back(curl)
+            transfer.body.release()
+            raise
         else:
             self._active[curl] = transfer, line
 

@@ -55,9 +55,11 @@ class Head:
         return int(match[1]), -1 if match[3] == "*" else int(match[3])
 
     def validators(self) -> Validators:
-        """Of a 200 or 206. The total of a compressed answer is not that of the file."""
+        """Of a 200 or 206; none of a compressed answer, whose parts are not the file's."""
+        if self.encoded:
+            return Validators()
         total = self.content_range()[1] if self.status == 206 else self.length
-        return Validators(self.text("etag"), self.text("last-modified"), -1 if self.encoded else total)
+        return Validators(self.text("etag"), self.text("last-modified"), total)
 
     def retry_after(self, now: float | None = None) -> float | None:
         """Seconds the other side asks us to wait (RFC 9110 10.2.3), at most a day."""

@@ -89,7 +89,7 @@ class FetchedFile:
 
     @contextmanager
     def view(self) -> Iterator[memoryview]:
-        """The bytes; of a spooled file a mapping, valid within the context. Raises OSError."""
+        """The bytes; of a spooled file a mapping. Raises OSError."""
         if self.body is not None:
             yield self.body
             return
@@ -97,12 +97,8 @@ class FetchedFile:
         if not self.size:
             yield memoryview(b"")
             return
-        with (
-            self.path.open("rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-            memoryview(mapped) as whole,
-        ):
-            yield whole
+        with self.path.open("rb") as stream:
+            yield memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
     def discard(self) -> None:
         """Give up memory and `.part` file: the content is kept elsewhere, or is of no use. From any thread; safe

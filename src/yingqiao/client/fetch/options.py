@@ -52,7 +52,8 @@ def prepare(
     curl.setopt(pycurl.LOW_SPEED_TIME, max(1, round(idle)))
     curl.setopt(pycurl.FTP_RESPONSE_TIMEOUT, max(1, round(idle)))
     if options.bytes_per_second:
-        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, options.bytes_per_second)
+        connections = min(options.max_connections or settings.connections, settings.connections_per_host)
+        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, max(1, options.bytes_per_second // connections))
     _trust(curl, host)
     _sign_in(curl, address, host, further)
     if address.scheme == "ftps":
@@ -146,7 +147,7 @@ def _sign_in(curl: Any, address: Address, host: AllowedHost, further: tuple[str,
         encoding = host.path_encoding if address.scheme.startswith("ftp") else UTF8
         curl.setopt(pycurl.USERNAME, user.encode(encoding, "replace"))
         curl.setopt(pycurl.PASSWORD, password.encode(encoding, "replace"))
-    if host.options.gzip:
+    if host.options.gzip and not further:  # a part is continued as it began, uncompressed
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
     if address.scheme in ("http", "https", "s3"):
         curl.setopt(pycurl.HTTPHEADER, [line.encode() for line in ("Accept: */*", *headers)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,14 @@ class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
     def __bool__(self) -> bool:
         """Whether a part may be continued by them."""
         return bool(self.condition or self.modified)
+
+    def may_be(self, known: Validators) -> bool:
+        """Whether nothing that both say differs."""
+        return (
+            (self.total < 0 or known.total < 0 or self.total == known.total)
+            and (not self.modified or not known.modified or self.modified == known.modified)
+            and (not self.etag or not known.etag or self.etag == known.etag)
+        )
 
     @property
     def condition(self) -> str:
@@ -153,6 +162,34 @@ class Part:
         fresh = self._note_path.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(note))
         fresh.replace(self._note_path)
+
+
+def sweep(folder: Path, older_than: float) -> int:
+    """Remove parts nobody has touched for so many seconds: their files were given up, or kept just before a kill.
+    How many files went. Raises OSError.
+    """
+    removed = 0
+    limit = time.time() - older_than
+    for path in sorted(folder.glob("*.*")):
+        if path.suffix in (".part", ".json", ".new") and path.stat().st_mtime <= limit and not _held(path):
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _held(path: Path) -> bool:
+    """Whether a fetcher is writing the part this file belongs to."""
+    try:
+        fd = os.open(path.with_suffix(".part"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def boot_id() -> str:

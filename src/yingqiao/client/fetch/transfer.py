@@ -150,8 +150,8 @@ class Transfer:
         try:
             if not self._offset:
                 self.body.know(told)
-            elif told != self.body.validators:
-                self._stale = True
+            elif not (told.modified or left >= 0) or not told.may_be(self.body.validators):
+                self._stale = True  # another version, or nothing to tell it by
         except FetchError as error:
             self.error = error
         except OSError as error:
@@ -262,7 +262,7 @@ class Transfer:
         told, known = self._head.validators(), self.body.validators
         if not self._offset or start != self._offset or (known.total >= 0 and told.total != known.total):
             return False
-        return told.etag in ("", known.etag) and told.modified in ("", known.modified)
+        return told.may_be(known)
 
     @property
     def _over_http(self) -> bool:

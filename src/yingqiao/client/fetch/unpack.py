@@ -30,7 +30,7 @@ IN_MEMORY = 8 << 20
 _STEP = 1 << 20
 _MAX_PART_HEAD = 16 * 1024
 _BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError),
     *(ValueError, OverflowError, KeyError, IndexError),
 )
 """What zipfile raises of bad bytes."""
@@ -99,7 +99,7 @@ class _View(io.RawIOBase):
 
 
 def zip_members(data: memoryview, budget: Budget) -> Iterator[tuple[str, memoryview]]:
-    """Names (of no trust: never used as paths) and contents, each valid until the next. Raises FetchError."""
+    """Names (of no trust: never used as paths) and contents. Raises FetchError."""
     stream = _View(data)
     try:
         with zipfile.ZipFile(stream) as archive:  # it has all that is used
@@ -123,13 +123,16 @@ def _zip_member(
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    while chunk := stream.read(_STEP):
-        yield chunk
+    try:
+        while chunk := stream.read(_STEP):
+            yield chunk
+    except OSError as error:  # bzip2's word for bad data; nothing is read from a disk here
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 @contextmanager
 def gunzipped(data: memoryview, budget: Budget) -> Iterator[memoryview]:
-    """The content of a gzip file, valid within the context. Raises FetchError."""
+    """The content of a gzip file. Raises FetchError."""
     with _gathered(_inflated(data), budget) as content:
         yield content
 
@@ -151,7 +154,7 @@ def _inflated(data: memoryview) -> Iterator[bytes]:
 
 @contextmanager
 def _gathered(chunks: Iterator[bytes], budget: Budget) -> Iterator[memoryview]:
-    """Chunks as one view: in memory, or a mapped temporary file when they are many."""
+    """Chunks as one view: in memory, or a mapped temporary file, gone with the last view, when they are many."""
     small = bytearray()
     for chunk in chunks:
         budget.take(len(chunk))
@@ -168,8 +171,7 @@ def _gathered(chunks: Iterator[bytes], budget: Budget) -> Iterator[memoryview]:
             budget.take(len(chunk))
             file.write(chunk)
         file.flush()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as whole:
-            yield whole
+        yield memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def multipart_members(data: memoryview, content_type: str, budget: Budget) -> Iterator[memoryview]:

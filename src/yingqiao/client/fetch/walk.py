@@ -57,10 +57,17 @@ def walk(data: memoryview, transfer_syntax_uid: str) -> Walked:
         return Walked("", "", "", short=False)
     order = _BIG if transfer_syntax_uid == EXPLICIT_BE else _LITTLE
     try:
-        short = _walk(data, order, transfer_syntax_uid not in _IMPLICIT, found)
-    except error:  # fewer than eight bytes left: padding
-        short = False
+        explicit = _names_a_vr(data, order) if len(data) >= 8 else transfer_syntax_uid not in _IMPLICIT
+        short = _walk(data, order, explicit, found)
+    except error:  # a header of twelve bytes that is not all there
+        short = True
     return Walked(found.get(_SOP_CLASS, ""), found.get(_SOP_INSTANCE, ""), found.get(_STUDY, ""), short)
+
+
+def _names_a_vr(data: memoryview, order: _Order) -> bool:
+    """Whether the first header is explicit, whatever was declared: some files lie."""
+    vr = order.header(data, 0)[2]
+    return vr in order.short or vr in order.long
 
 
 def _walk(data: memoryview, order: _Order, explicit: bool, found: dict[int, str]) -> bool:
@@ -69,8 +76,8 @@ def _walk(data: memoryview, order: _Order, explicit: bool, found: dict[int, str]
     short_vrs, long_vrs, unknown = order.short, order.long, order.unknown
     pos, size, depth, plain_from = 0, len(data), 0, 0 if explicit else 1
     for _ in range(MAX_ELEMENTS):
-        if pos >= size:
-            return pos > size or depth > 0
+        if pos + 8 > size:
+            return pos > size or depth > 0 or any(data[pos:])  # zeros are padding
         group, element, vr, length = header(data, pos)
         tag = group << 16 | element
         start = pos + 8

@@ -45,6 +45,7 @@ class HostOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """http: ask for compressed answers."""
     max_connections: int = 0
     bytes_per_second: int = 0
+    """Of all connections of a run to it together; each gets an equal share."""
     max_file_bytes: int = 0
     connect_seconds: float = 0
     idle_seconds: float = 0
@@ -230,7 +231,8 @@ def _why_not(address: Address, hosts: Sequence[AllowedHost], found: Sequence[All
     near = sorted({h.display for h in _near(address, hosts)})
     hint = f"（已登记的是 {'、'.join(near[:3])}）" if near else ""
     if address.scheme == "file":
-        return f"没有为该医院登记文件共享 {address.host or address.path}{hint}"
+        top = address.host or "/" + address.path.split("/")[1]  # further down are patients' names
+        return f"没有为该医院登记文件共享 {top}{hint}"
     return f"没有登记 {address.origin}{hint}；请登记：{_what_to_register(address)}"
 
 
