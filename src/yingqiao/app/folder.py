@@ -3,6 +3,8 @@
 DATA/
   yingqiao.sqlite   the database, unless another is set
   database.url      the URL of another database (0600), so that commands need only --data
+  work.sqlite       what the work engine is doing, unless the database is PostgreSQL
+  executor.id       this gateway's name among the processes that do work, on PostgreSQL (0600)
   objects/          documents, by digest
   landing/          images as they arrived, in segments: the truth for images
   master.key        seals the hospitals' keys (0600), unless it is kept elsewhere

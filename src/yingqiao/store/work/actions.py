@@ -106,7 +106,6 @@ def _batches(database: Database, order: Order, wanted: WorkFilter, batch: int) -
             .where(*conditions(wanted), work.c.state.in_(_states(order.action)), work.c.id > last)
             .order_by(work.c.id)
             .limit(batch)
-            .with_hint(work, "NOT INDEXED", "sqlite")
         )
         with database.read() as connection:
             numbers = list(connection.scalars(statement))

@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ _log = structlog.get_logger(__name__)
 
 Carry = Callable[[int, int, int], dict[str, Any]]
 Finish = Callable[[int, int, int, dict[str, Any]], None]
-Lost = Callable[[int, int, int], None]
-_bound: list[tuple[Carry, Finish, Lost]] = []
+Gone = Callable[[int, int, int], None]
+_bound: list[tuple[Carry, Finish, Gone]] = []
 
 
 def system_url(database_url: str, folder: Path) -> str:
@@ -53,25 +54,33 @@ def system_url(database_url: str, folder: Path) -> str:
 
 @DBOS.workflow(name="yingqiao.work", max_recovery_attempts=None)
 def _carry_out(work_id: int, run: int, attempt: int) -> None:
-    carry, finish, lost = _bound[-1]
+    carry, finish, gone = _bound[-1]
     try:
         ended = DBOS.run_step({"name": "try"}, carry, work_id, run, attempt)
-    except Exception:  # DBOS could not keep the outcome: its database is away or the disk is full
-        lost(work_id, run, attempt)
-        raise
-    finish(work_id, run, attempt, ended)
+        finish(work_id, run, attempt, ended)
+    finally:  # DBOS raises when its database breaks off at the wrong moment: then it is nobody's here
+        gone(work_id, run, attempt)
+
+
+class Known(Enum):
+    """How DBOS sees a try."""
+
+    OVER = "over"
+    BEGUN_HERE = "begun here"
+    ELSEWHERE = "elsewhere"
+    """Begun by another process, or about to be begun by any."""
 
 
 class Durable:
     """Launch once; then start, look, recover, forget; close at the end. Every method but `launch` needs it."""
 
     def __init__(
-        self, url: str, executor: str, connections: int, carry: Carry, finish: Finish, lost: Lost
+        self, url: str, executor: str, connections: int, carry: Carry, finish: Finish, gone: Gone
     ) -> None:
         self._url = url
         self._executor = executor
         self._connections = connections
-        self._work = (carry, finish, lost)
+        self._work = (carry, finish, gone)
         self._engine: Engine | None = None
 
     def launch(self) -> None:
@@ -105,10 +114,19 @@ class Durable:
         with SetWorkflowID(f"{work_id}.{run}.{attempt}"):
             DBOS.start_workflow(_carry_out, work_id, run, attempt)
 
-    def known(self, names: Sequence[str]) -> dict[str, bool]:
-        """Name -> whether it is over, of the tries DBOS knows."""
+    def known(self, names: Sequence[str]) -> dict[str, Known]:
+        """Name -> how DBOS sees it, of the tries it knows."""
         found = DBOS.list_workflows(workflow_ids=list(names), load_input=False, load_output=False)
-        return {one.workflow_id: one.status in _OVER for one in found}
+        return {one.workflow_id: self._seen(one.status, one.executor_id) for one in found}
+
+    def _seen(self, status: str, executor: str | None) -> Known:
+        if status in _OVER:
+            return Known.OVER
+        return Known.BEGUN_HERE if status == "PENDING" and executor == self._executor else Known.ELSEWHERE
+
+    def resume(self, name: str) -> None:
+        """A try that was begun here and that nobody carries out any more goes on."""
+        DBOS.resume_workflow(name)
 
     def recover(self, executor: str) -> None:
         """What a process that is gone had begun goes on in some living one."""

@@ -87,13 +87,9 @@ class WorkEngine:
         context = Context(database, executor, handlers, self._rule.retry, clock, random, self.wake)
         self._tries = Tries(context)
         connections = self._rule.places + 4
+        tries = self._tries
         self._durable = Durable(
-            system_database_url,
-            executor,
-            connections,
-            self._tries.carry,
-            self._tries.finish,
-            self._tries.lost,
+            system_database_url, executor, connections, tries.carry, tries.finish, tries.gone
         )
         self._watch = Watch(database, executor, self._tries, self._durable, self._rule.lease_s, clock)
         self._timers = Timers(database, executor, clock)

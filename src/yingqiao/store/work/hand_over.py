@@ -7,6 +7,7 @@ while an earlier try of it still runs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -217,16 +218,10 @@ def _line(
 
 def _in_hand(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
     """What is with any process now: by destination, by hospital."""
-    rows = connection.execute(
-        select(work.c.destination, work.c.hospital_code, func.count().label("n"))
-        .where(_TAKEN)
-        .group_by(work.c.destination, work.c.hospital_code)
-    ).all()
-    by_line: dict[str, int] = {}
-    by_hospital: dict[str, int] = {}
-    for row in rows:
-        by_line[row.destination] = by_line.get(row.destination, 0) + row.n
-        by_hospital[row.hospital_code] = by_hospital.get(row.hospital_code, 0) + row.n
+    # Counted here: asked to group them, SQLite reads a million rows in the order of the groups to find these few.
+    taken = connection.execute(select(work.c.destination, work.c.hospital_code).where(_TAKEN)).all()
+    by_line = Counter(row.destination for row in taken)
+    by_hospital = Counter(row.hospital_code for row in taken)
     return by_line, by_hospital
 
 

@@ -158,30 +158,15 @@ class Tries:
     def finish(self, number: int, run: int, attempt: int, told: dict[str, Any]) -> None:
         """The row says how the try ended; again and again until the store takes it, or the gateway stops."""
         what = Try(number, run, attempt)
-        try:
-            if told["end"] == "gone":
-                self._patiently(lambda: self._release(number))
-            else:
-                self._tell(what, self._patiently(lambda: self._finish(what, told)), told)
-        finally:
-            self.unexpect(what)
-            self._context.ended()
+        if told["end"] == "gone":
+            self._patiently(lambda: self._release(number))
+        else:
+            self._tell(what, self._patiently(lambda: self._finish(what, told)), told)
 
-    def lost(self, number: int, run: int, attempt: int) -> None:
-        """How the try ended could not be kept: the row waits for another. Raises StoreUnavailable when the
-        gateway stops meanwhile.
-        """
-        what = Try(number, run, attempt)
-
-        def put_back() -> None:
-            with self._context.database.write() as connection:
-                hand_over.put_back(connection, what, self._context.clock())
-
-        try:
-            self._patiently(put_back)
-        finally:
-            self.unexpect(what)
-            self._context.ended()
+    def gone(self, number: int, run: int, attempt: int) -> None:
+        """Its thread ends, whatever became of it."""
+        self.unexpect(Try(number, run, attempt))
+        self._context.ended()
 
     def _release(self, number: int) -> None:
         with self._context.database.write() as connection:

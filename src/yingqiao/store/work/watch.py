@@ -16,7 +16,8 @@ from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import work_executors
 from yingqiao.store.work import hand_over
-from yingqiao.store.work.durable import Durable
+from yingqiao.store.work.durable import Durable, Known
+from yingqiao.store.work.hand_over import Try
 from yingqiao.store.work.task import Cancelled, Held, Interrupted, Stopping
 from yingqiao.store.work.tries import Tries
 
@@ -51,6 +52,7 @@ class Watch:
         self._beat_at = time.monotonic()
         self._looked_at = 0.0
         self._beats: dict[str, tuple[int, float]] = {}
+        self._suspects: set[str] = set()
 
     def start(self) -> None:
         self._thread.start()
@@ -129,9 +131,8 @@ class Watch:
             with self._database.read() as connection:
                 return sorted(hand_over.holders(connection) - {self._executor})
         with self._database.read() as connection:
-            beats = dict(
-                connection.execute(select(work_executors.c.name, work_executors.c.beat)).tuples().all()
-            )
+            rows = connection.execute(select(work_executors.c.name, work_executors.c.beat))
+            beats: dict[str, int] = {row.name: row.beat for row in rows}
             beats |= dict.fromkeys(hand_over.holders(connection) - set(beats), 0)
         now = time.monotonic()
         self._beats = {
@@ -152,23 +153,29 @@ class Watch:
 
     def _orphans(self, older_ms: int) -> None:
         """Rows in hand here that no thread here has: begun if DBOS never heard of them, put back if it is done
-        with them, left alone while DBOS is about to go on."""
+        with them, resumed if their thread broke off, left alone while DBOS is about to go on."""
         with self._database.read() as connection:
             held = hand_over.held_by(connection, self._executor, self._clock() - older_ms)
         lost = [what for what in held if what.id not in self._tries]
         if not lost:
             return
         known = self._durable.known([what.name for what in lost])
+        before, self._suspects = self._suspects, set()
         for what in lost:
-            is_over = known.get(what.name)
-            if what.id in self._tries:
-                continue
-            if is_over:
-                with self._database.write() as connection:
-                    hand_over.put_back(connection, what, self._clock())
-            elif is_over is None:
-                self._tries.expect(what)
-                self._durable.start(what.id, what.run, what.attempt)
+            if what.id not in self._tries:
+                self._hand_over(what, known.get(what.name), before)
+
+    def _hand_over(self, what: Try, known: Known | None, suspects: set[str]) -> None:
+        if known is None:
+            self._tries.expect(what)
+            self._durable.start(what.id, what.run, what.attempt)
+        elif known is Known.OVER:
+            with self._database.write() as connection:
+                hand_over.put_back(connection, what, self._clock())
+        elif known is Known.BEGUN_HERE and what.name in suspects:
+            self._durable.resume(what.name)
+        elif known is Known.BEGUN_HERE:
+            self._suspects.add(what.name)  # its thread may be about to say so
 
     def _say_goodbye(self) -> None:
         if self._database.is_sqlite:
