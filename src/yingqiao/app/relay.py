@@ -79,6 +79,8 @@ class Relay:
                 pause = RETRY_S
 
     def _relay_list(self, due: DueList) -> None:
+        if self._hosts.reopen_list(due.hospital_code, due.id):
+            return  # it changed: next turn
         hosts = self._hosts.of(due.hospital_code)
         lines, refused, chosen = self._lines(due, hosts)
         with self._database.write() as connection:

@@ -165,14 +165,20 @@ class FetchHosts:
 
     def reopen(self, hospital_code: str) -> int:
         """Addresses of the hospital that were refused and lead to a registered host now: pending again."""
+        reach = self._reach(hospital_code)
+        files = _reopen_files(self._database, hospital_code, reach)
+        return files + _reopen_documents(self._database, hospital_code, reach)
+
+    def reopen_list(self, hospital_code: str, list_id: int) -> int:
+        """The same for one list: intake may have judged it by hosts registered up to a second before."""
+        return _reopen_files(self._database, hospital_code, self._reach(hospital_code), list_id)
+
+    def _reach(self, hospital_code: str) -> Reach:
         with self._database.read() as connection:
             rows = connection.execute(
                 select(fetch_hosts).where(fetch_hosts.c.hospital_code == hospital_code)
             ).all()
-        reach = reach_of([allowed(row) for row in rows])
-        return _reopen_files(self._database, hospital_code, reach) + _reopen_documents(
-            self._database, hospital_code, reach
-        )
+        return reach_of([allowed(row) for row in rows])
 
     def _seal(self, hospital_code: str, credentials: Credentials) -> bytes | None:
         if not credentials:
@@ -263,7 +269,7 @@ def _shown(row: Row[Any]) -> HostShown:
     )
 
 
-def _reopen_files(database: Database, hospital_code: str, reach: Reach) -> int:
+def _reopen_files(database: Database, hospital_code: str, reach: Reach, list_id: int | None = None) -> int:
     """A few thousand rows a transaction: nobody else waits long."""
     refused = (
         select(image_files.c.id, image_files.c.list_id, image_files.c.url)
@@ -272,6 +278,8 @@ def _reopen_files(database: Database, hospital_code: str, reach: Reach) -> int:
         .order_by(image_files.c.id)
         .limit(_STEP)
     )
+    if list_id is not None:
+        refused = refused.where(image_files.c.list_id == list_id)
     last, count = 0, 0
     while True:
         with database.read() as connection:

@@ -77,7 +77,7 @@ class Plan:
     """Digests of files given up that the hospital names again: tried anew."""
     known: frozenset[bytes]
     due: bool
-    """There is something to fetch that no work was made for."""
+    """There is something the relay has not looked at."""
 
 
 def plan(rows: ListRows, list_id: int, states: dict[bytes, str]) -> Plan:
@@ -87,7 +87,7 @@ def plan(rows: ListRows, list_id: int, states: dict[bytes, str]) -> Plan:
         state = states.get(digest)
         if state is None:
             fresh.append(_file(list_id, digest, url, refused, rows.now))
-            due = due or not refused
+            due = True  # refused ones too: their host may have been registered a moment ago
         elif state in (PENDING, FAILING, DONE):
             known.add(digest)
         elif not refused:
