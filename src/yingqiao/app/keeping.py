@@ -16,14 +16,14 @@ from yingqiao.store.arrivals import Arrivals, Found, Group, Origin
 from yingqiao.store.image_lists import Arrived
 from yingqiao.store.landing import LandingError, LandingFull
 
-QUEUE_BYTES = 8 << 20
+QUEUE_BYTES = 16 << 20
 """Files in memory that wait for the landing area."""
 THREADS = 2
 """While one waits for the disk, the other proves and copies what came meanwhile."""
 NOTE_FILES = 200
 NOTE_SECONDS = 0.5
 """What is durable is written down after so many files or this long: what a kill may make fetched again."""
-_SETTLE_FILES = 16
+_SETTLE_FILES = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from yingqiao.store.landing import Bytes, LandingArea, Pending
 URL_AET = "URL"
 """Calling AE title of what was fetched from an address; see `peer_of`."""
 MAX_TEXT = 64
-ARENAS, ARENA_BYTES = 4, 8 << 20
+ARENAS, ARENA_BYTES = 4, 16 << 20
 """Groups at once, and the memory of each; larger instances get a landing file of their own."""
 HEAD_BYTES = 4096
 """Of a dataset, for the index: what it reads of nearly all."""
