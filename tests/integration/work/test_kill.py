@@ -145,7 +145,7 @@ class TestSeveralMachines:
         account(database, len(names))
         with database.read() as connection:
             rows = connection.execute(text("SELECT executor, count(*) FROM begins GROUP BY 1"))
-            by = dict(rows)
+            by = dict(rows.all())
             assert connection.scalar(text("SELECT count(*) FROM begins")) == len(names)
         assert set(by) == {"one", "two"}
         assert min(by.values()) >= 10

@@ -49,6 +49,7 @@ class Watch:
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="work-watch", daemon=True)
+        self._beating = threading.Thread(target=self._beat, name="work-beat", daemon=True)
         self._beat_at = time.monotonic()
         self._looked_at = 0.0
         self._beats: dict[str, tuple[int, float]] = {}
@@ -56,42 +57,52 @@ class Watch:
 
     def start(self) -> None:
         self._thread.start()
+        if not self._database.is_sqlite:
+            self._beating.start()
 
     def close(self) -> None:
         self._stop.set()
+        for thread in (self._thread, self._beating):
+            if thread.ident is not None:
+                thread.join()
         if self._thread.ident is not None:
-            self._thread.join()
             with suppress(StoreUnavailable):
                 self._say_goodbye()
 
     def _run(self) -> None:
         told = False
-        self._orphans(0)
         while not self._stop.wait(min(_EVERY_S, self._lease_s / 5)):
             try:
                 self._look()
                 told = False
-            except Exception as error:  # noqa: BLE001 a thread that dies unseen would lose its lease
+            except Exception as error:  # noqa: BLE001 a thread that dies unseen would watch no more
                 if not told:
                     _log.warning("work.watch_failed", reason=type(error).__name__)
                 told = True
+
+    def _beat(self) -> None:
+        """A thread of its own: nothing that waits for the database elsewhere may cost the lease."""
+        while not self._stop.is_set():
+            try:
+                with self._database.write() as connection:
+                    _beat(connection, self._executor, self._clock())
+                self._beat_at = time.monotonic()
+            except Exception:  # noqa: BLE001 told by the other thread; what counts is how long it lasts
                 self._maybe_lost()
+            self._stop.wait(self._lease_s / 10)
 
     def _look(self) -> None:
-        if not self._database.is_sqlite:
-            with self._database.write() as connection:
-                _beat(connection, self._executor, self._clock())
-            self._beat_at = time.monotonic()
         self._tell_progress()
         self._interrupt()
         if time.monotonic() - self._looked_at > min(_ORPHAN_S, self._lease_s / 4):
-            self._looked_at = time.monotonic()
             for dead in self._dead():
                 self._take_over(dead)
-            self._orphans(int(min(_ORPHAN_S, self._lease_s / 2) * 1000))
+            is_first = self._looked_at == 0.0
+            self._orphans(0 if is_first else int(min(_ORPHAN_S, self._lease_s / 2) * 1000))
+            self._looked_at = time.monotonic()
 
     def _maybe_lost(self) -> None:
-        if not self._database.is_sqlite and time.monotonic() - self._beat_at > self._lease_s * _LOST_SHARE:
+        if time.monotonic() - self._beat_at > self._lease_s * _LOST_SHARE:
             self._tries.stop_all()
 
     def _tell_progress(self) -> None:
