@@ -91,6 +91,10 @@ class DicomSettings(msgspec.Struct, frozen=True, kw_only=True):
     association_seconds: Annotated[float, _help("一个关联的最长时间（秒）", gt=0)] = 43200.0
     write_seconds: Annotated[float, _help("对方不读应答的最长等待（秒）", gt=0)] = 30.0
     min_rate: Annotated[int, _help("消息的最低速率（字节/秒）", ge=0)] = 1024
+    commitment: Annotated[bool, _help("提供存储承诺（Storage Commitment）")] = True
+    commitment_peers: Annotated[
+        tuple[str, ...], _help("存储承诺请求方的地址 AET@主机:端口；已登记为 PACS 节点的不必写")
+    ] = ()
     tls_certificate: Annotated[str, _help("TLS 证书文件（PEM）；空 = 不用 TLS")] = ""
     tls_key: Annotated[str, _help("TLS 私钥文件（PEM）")] = ""
     tls_clients: Annotated[str, _help("只接受由这些 CA 签发的客户端证书（PEM）；空 = 不要求")] = ""
@@ -107,6 +111,18 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     unknown_bytes: Annotated[
         int, _help("未登记机构的请求最多保存多少字节（按收到时计）；超过只应答，不保存", ge=0)
     ] = 64 * _MIB
+
+
+class CompletenessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """影像齐全（[completeness]）"""
+
+    stable_seconds: Annotated[
+        float, _help("这么久（秒）没有新影像到达才算稳定：之前显示“到达中”，之后才可能是“齐全”", ge=0)
+    ] = 600.0
+
+    @property
+    def stable_ms(self) -> int:
+        return int(self.stable_seconds * 1000)
 
 
 class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +172,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     dicom: DicomSettings = DicomSettings()
     exchange: ExchangeSettings = ExchangeSettings()
+    completeness: CompletenessSettings = CompletenessSettings()
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
 

@@ -168,7 +168,12 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
         health=Health(checks),
         metrics=metrics,
         guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
-        api_routes=api_routes(stores.database, stores.objects),
+        api_routes=api_routes(
+            stores.database,
+            stores.objects,
+            landing=stores.folder.landing,
+            stable_after=settings.completeness.stable_ms,
+        ),
         metrics_token=settings.api.metrics_token,
     )
 

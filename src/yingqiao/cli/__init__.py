@@ -19,6 +19,7 @@ COMMANDS = {
     "reports": "报告：列表与详情",
     "studies": "影像：列表与详情",
     "lists": "影像地址列表：下载进度、重试",
+    "commitments": "存储承诺：请求与结果",
     "work": "后台工作：查看、暂停、重放",
     "hospital": "医院侧：模拟医院",
 }

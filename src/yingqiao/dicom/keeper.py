@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yingqiao.dicom import negotiation
-from yingqiao.dicom.dataset_sink import DatasetSink
+from yingqiao.dicom.dataset_sink import DatasetSink, TooLarge
 from yingqiao.dicom.part10 import part10_head
 from yingqiao.dicom.storage_service import Landing
 from yingqiao.dicom.upper_layer.dimse import Command, Status
@@ -91,6 +91,8 @@ class InstanceKeeper:
             return kept
         try:
             self._land(kept, reused)
+        except TooLarge as error:
+            kept.status, kept.comment = Status.NEVER_FITS, str(error)
         except OSError as error:
             kept.status, kept.comment = _out_of_resources(error)
         return kept

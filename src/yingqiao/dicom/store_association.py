@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from yingqiao.dicom import negotiation
+from yingqiao.dicom.commitment.scp import CommitmentSide
 from yingqiao.dicom.keeper import InstanceKeeper, Kept, Store
 from yingqiao.dicom.storage_service import StoreService
 from yingqiao.dicom.upper_layer.acceptor import Acceptor
@@ -68,6 +69,7 @@ class StoreAssociation:
         self._reject = reject
         self._machine = Acceptor(config.max_pdu)
         self._keeper: InstanceKeeper
+        self._commitment: CommitmentSide | None = None
         self._opened = False
         self._window = 1
         self._calling = ""
@@ -88,6 +90,8 @@ class StoreAssociation:
         finally:
             if self._opened:
                 self._keeper.close()
+                if self._commitment is not None:
+                    self._commitment.close()
                 self._service.observer.association_closed(time.monotonic() - self._began)
             self._wire.finish(2.0)
 
@@ -145,7 +149,19 @@ class StoreAssociation:
             return
         self._calling, self._called = request.calling_aet, request.called_aet
         self._keeper = InstanceKeeper(self._store(), config.max_pdu + PDU_SLACK)
-        answer = negotiation.accept(request, config.max_pdu, config.async_window)
+        commitments = self._service.commitments
+        if commitments is not None:
+            self._commitment = CommitmentSide(
+                commitments,
+                request.calling_aet,
+                request.called_aet,
+                self._address,
+                request.user.max_length,
+                config.max_pdu + PDU_SLACK,
+            )
+        answer = negotiation.accept(
+            request, config.max_pdu, config.async_window, commits=commitments is not None
+        )
         if answer.user.async_window is not None:
             self._window = answer.user.async_window[0]
         self._opened = True
@@ -197,7 +213,11 @@ class StoreAssociation:
         self._refusal = self._judge_command(command)
         if self._refusal is None and command.field == CommandField.C_STORE_RQ:
             self._arrival = self._new_arrival(context_id, command)
-        if command.has_dataset:
+        if command.is_response and self._commitment is not None:
+            self._commitment.on_response(command)
+        if self._is_action(command) and self._commitment is not None and self._refusal is None:
+            self._machine.receive_into(self._commitment.begin())
+        elif command.has_dataset:
             self._keeper.begin(self._arrival)
             self._machine.receive_into(self._keeper.sink)
         elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
@@ -207,9 +227,15 @@ class StoreAssociation:
         """Why the operation is refused, before its dataset arrives; None when it is not."""
         if command.field == CommandField.C_ECHO_RQ:
             return None
+        if self._is_action(command) and self._commitment is not None:
+            return self._commitment.refusal(command)
         if command.field != CommandField.C_STORE_RQ:
             return Status.UNRECOGNIZED_OPERATION, "only C-STORE and C-ECHO are served here"
         return self._keeper.refusal(command)
+
+    @staticmethod
+    def _is_action(command: Command) -> bool:
+        return command.field == CommandField.N_ACTION_RQ
 
     def _new_arrival(self, context_id: int, command: Command) -> Arrival:
         return Arrival(
@@ -225,6 +251,8 @@ class StoreAssociation:
     def _on_dataset(self, context_id: int, command: Command) -> None:
         if command.is_response:
             return
+        if self._is_action(command) and self._refusal is None and self._commitment is not None:
+            self._refusal = self._commitment.perform(context_id, self._machine.contexts[context_id][1])
         answer = self._answer(context_id, command, self._keeper.sink.total)
         if self._refusal is None and self._arrival is not None:
             answer.kept = self._keeper.keep(self._arrival, reused=self._window > 1)
@@ -291,6 +319,8 @@ class StoreAssociation:
             raise GivenUp("the association is idle")
         if self._service.is_stopping():
             raise GivenUp("the gateway stops")
+        if self._commitment is not None and (report := self._commitment.reports(waited)):
+            self._wire.send(report)
         self._keeper.sink.trim()
 
     def _check_rate(self) -> None:

@@ -492,6 +492,7 @@ commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was
     Column("transaction_uid", String, nullable=False),
     Column("hospital_code", String, nullable=False),
     Column("requester_aet", String, nullable=False),
+    Column("called_aet", String, nullable=False),  # ours, as the requester called us
     Column("peer", String, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("referenced", LargeBinary, nullable=False),  # zstd of JSON [[SOP class UID, SOP instance UID], …]
@@ -499,5 +500,13 @@ commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was
     Column("failed_count", Integer),  # NULL until judged
     Column("judged_at", BigInteger),
     Column("notified_at", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),  # Chinese, why the last try to report did not succeed
     UniqueConstraint("requester_aet", "transaction_uid"),
+    Index(
+        "ix_commitments_unreported",
+        "id",
+        sqlite_where=text("notified_at IS NULL"),
+        postgresql_where=text("notified_at IS NULL"),
+    ),
 )

@@ -151,6 +151,8 @@ _GAUGE_HELP = {
     "fetched_bytes": "启动以来从地址取回的字节数",
     "fetch_failures": "启动以来没有取到的文件次数，原因见 yingqiao lists show",
     "dicom_associations": "当前 DICOM 关联数",
+    "commitment_requests": "存储承诺请求数",
+    "commitments_not_told": "结果尚未送达请求方的存储承诺请求数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",
     "dicom_instances_received": "启动以来确认接收的影像实例数",

@@ -158,6 +158,12 @@ class Association:
         except PeerGone as error:
             raise self._lost() from error
 
+    def ask(self, context_id: int, command_set: bytes, dataset: bytes) -> None:
+        """Send a request of another kind than `begin` knows. Raises NodeError."""
+        self._cancelled_at = None
+        self._began = self._since = time.monotonic()
+        self.send(self._machine.message(context_id, command_set, dataset))
+
     def respond(self, context_id: int, command_set: bytes) -> bytes:
         """The P-DATA of a response of ours, to be sent with `send`."""
         return self._machine.message(context_id, command_set)

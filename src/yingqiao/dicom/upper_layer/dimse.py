@@ -32,6 +32,8 @@ class CommandField(IntEnum):
     C_FIND_RQ = 0x0020
     C_MOVE_RQ = 0x0021
     C_ECHO_RQ = 0x0030
+    N_EVENT_REPORT_RQ = 0x0100
+    N_ACTION_RQ = 0x0130
     C_CANCEL_RQ = 0x0FFF
 
 
@@ -44,6 +46,8 @@ class Status(IntEnum):
     UNRECOGNIZED_OPERATION = 0x0211
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
+    NEVER_FITS = 0xC001
+    """Larger than an instance may be. Of table B.2-1 only the Cxxx do not invite to try again, as A7xx does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Command:
     counts: SubOperations = _NOT_COUNTED
     comment: bytes = b""
     """(0000,0902), of a response."""
+    type_id: int = 0
+    """Action Type ID (0000,1008) or Event Type ID (0000,1002)."""
 
     @property
     def is_response(self) -> bool:
@@ -98,6 +104,7 @@ def decode_command(raw: bytes | bytearray | memoryview) -> Command:
         priority=_uint16(elements, 0x0700),
         counts=_counts(elements) if is_response else _NOT_COUNTED,
         comment=elements.get(0x0902, b""),
+        type_id=_uint16(elements, 0x1008) or _uint16(elements, 0x1002),
     )
 
 
@@ -219,3 +226,29 @@ def encode_request(
 def encode_cancel(message_id: int) -> bytes:
     """C-CANCEL of the request `message_id` (PS3.7 9.3.2.3)."""
     return encode_command({0x0100: int(CommandField.C_CANCEL_RQ), 0x0120: message_id, 0x0800: NO_DATASET})
+
+
+def encode_event_report(message_id: int, sop_class_uid: str, sop_instance_uid: str, event_type: int) -> bytes:
+    """An N-EVENT-REPORT request's command set, with a dataset to follow (PS3.7 10.3.1)."""
+    elements: dict[int, int | str] = {
+        0x0002: sop_class_uid,
+        0x0100: int(CommandField.N_EVENT_REPORT_RQ),
+        0x0110: message_id,
+        0x0800: 0,
+        0x1000: sop_instance_uid,
+        0x1002: event_type,
+    }
+    return encode_command(elements)
+
+
+def encode_action(message_id: int, sop_class_uid: str, sop_instance_uid: str, action_type: int) -> bytes:
+    """An N-ACTION request's command set, with a dataset to follow (PS3.7 10.3.4)."""
+    elements: dict[int, int | str] = {
+        0x0003: sop_class_uid,
+        0x0100: int(CommandField.N_ACTION_RQ),
+        0x0110: message_id,
+        0x0800: 0,
+        0x1001: sop_instance_uid,
+        0x1008: action_type,
+    }
+    return encode_command(elements)

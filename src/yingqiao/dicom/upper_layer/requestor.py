@@ -18,7 +18,6 @@ from yingqiao.dicom.upper_layer.machine import (
     State,
 )
 from yingqiao.dicom.upper_layer.pdu import (
-    P_DATA_TF,
     UNEXPECTED_PDU,
     AssociateAccept,
     AssociateReject,
@@ -27,13 +26,9 @@ from yingqiao.dicom.upper_layer.pdu import (
     ReleaseRequest,
     ReleaseResponse,
     encode,
+    encode_dataset,
     encode_message,
-    encode_pdv,
 )
-
-_MOST_FRAGMENT = 128 * 1024
-_LEAST_PDU = 128
-"""A peer that says it takes less is not believed: no command set would fit its fragments."""
 
 
 class RequestorMachine(Machine):
@@ -55,24 +50,13 @@ class RequestorMachine(Machine):
         """DT-1: the P-DATA PDUs of one message, for one call to the kernel."""
         pdus = [encode_message(context_id, command_set)]
         if dataset is not None:
-            pdus += self._fragments(context_id, dataset)
+            pdus.append(encode_dataset(context_id, dataset, self.peer_max_pdu))
         return b"".join(pdus)
 
     def release(self) -> tuple[Action, ...]:
         """AR-1: ask for the release."""
         self.state = State.AWAITING_RELEASE_RESPONSE
         return (Send(encode(ReleaseRequest())),)
-
-    def _fragments(self, context_id: int, dataset: bytes) -> Iterator[bytes]:
-        size = (
-            min(max(self.peer_max_pdu, _LEAST_PDU) - 6, _MOST_FRAGMENT)
-            if self.peer_max_pdu
-            else _MOST_FRAGMENT
-        )
-        starts = range(0, max(len(dataset), 1), size)
-        for start in starts:
-            value = encode_pdv(context_id, False, start + size >= len(dataset), dataset[start : start + size])
-            yield bytes((P_DATA_TF, 0)) + len(value).to_bytes(4, "big") + value
 
     def _on_pdu(self, pdu: Pdu) -> tuple[Action, ...]:
         match self.state, pdu:

@@ -4,6 +4,13 @@ Every function takes a SQLAlchemy connection (``Database.read()``), runs a bound
 and means the same on both databases. Lists answer a `Page`; a thing that is not there is None.
 """
 
+from yingqiao.store.queries.commitments import (
+    CommitmentDetail,
+    CommitmentFilter,
+    CommitmentSummary,
+    list_commitments,
+    show_commitment,
+)
 from yingqiao.store.queries.common import COUNT_AT_MOST, Page, Range
 from yingqiao.store.queries.exams import (
     ORDERS,
@@ -16,6 +23,7 @@ from yingqiao.store.queries.exams import (
     list_exams,
     show_exam,
 )
+from yingqiao.store.queries.image_counts import GapShown, StudyImages, ToldShown
 from yingqiao.store.queries.lists import (
     FileShown,
     ListDetail,
@@ -55,10 +63,14 @@ __all__ = [
     "COUNT_AT_MOST",
     "ORDERS",
     "Candidate",
+    "CommitmentDetail",
+    "CommitmentFilter",
+    "CommitmentSummary",
     "ExamDetail",
     "ExamFilter",
     "ExamSummary",
     "FileShown",
+    "GapShown",
     "HospitalSummary",
     "InstanceShown",
     "LinkedExam",
@@ -75,16 +87,20 @@ __all__ = [
     "SeriesShown",
     "StudyDetail",
     "StudyFilter",
+    "StudyImages",
     "StudySummary",
     "SubmissionDetail",
     "SubmissionFilter",
     "SubmissionSummary",
     "TimelineEvent",
+    "ToldShown",
+    "list_commitments",
     "list_exams",
     "list_image_lists",
     "list_reports",
     "list_studies",
     "list_submissions",
+    "show_commitment",
     "show_exam",
     "show_image_list",
     "show_report",

@@ -99,6 +99,20 @@ SUBMISSION_HEADINGS = {
     "last_change_time": "最后更新时间",
     "replay_of": "重放自",
 }
+COMMITMENT_HEADINGS = {
+    "id": "编号",
+    "received_at": "收到时间",
+    "hospital_code": "医疗机构代码",
+    "requester_aet": "请求方",
+    "peer": "来源地址",
+    "transaction_uid": "Transaction UID",
+    "reference_count": "实例数",
+    "failed_count": "不能承诺",
+    "judged_at": "判定时间",
+    "notified_at": "送达时间",
+    "attempts": "送达次数",
+    "reason": "未送达原因",
+}
 WORK_HEADINGS = {
     "id": "编号",
     "kind": "种类",

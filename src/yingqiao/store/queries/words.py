@@ -16,6 +16,7 @@ from yingqiao.exchange.fetch import FileState
 from yingqiao.exchange.model import Outcome
 from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.exchange.work import ErrorClass, Priority, WorkState
+from yingqiao.store.queries.commitments import CommitmentFilter
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
 from yingqiao.store.queries.lists import ListFilter
@@ -221,6 +222,15 @@ LIST_WORDS = (
     Word("host", "--host", "host", _text, "有文件在该主机上"),
     *_RECEIVED,
 )
+COMMITMENT_WORDS = (
+    Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
+    Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
+    Word("transactionUid", "--transaction", "transaction_uid", _text, "Transaction UID"),
+    Word("told", "--told", "told", _flag, "结果已送达：true 或 false"),
+    Word("failed", "--failed", "failed", _flag, "有不能承诺的实例：true 或 false"),
+    Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
+    Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
+)
 WORK_WORDS = (
     Word("kind", "--kind", "kind", _text, "种类，如 fetch、pull、document"),
     Word("key", "--key", "key", _text, "关于什么，如 list:12"),
@@ -266,6 +276,10 @@ def list_filter(given: Mapping[str, str]) -> ListFilter:
 
 def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:
     return SubmissionFilter(**members(SUBMISSION_WORDS, given))
+
+
+def commitment_filter(given: Mapping[str, str]) -> CommitmentFilter:
+    return CommitmentFilter(**members(COMMITMENT_WORDS, given))
 
 
 def work_filter(given: Mapping[str, str]) -> WorkFilter:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("transaction_uid", sa.String(), nullable=False),
         sa.Column("hospital_code", sa.String(), nullable=False),
         sa.Column("requester_aet", sa.String(), nullable=False),
+        sa.Column("called_aet", sa.String(), nullable=False),
         sa.Column("peer", sa.String(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("referenced", sa.LargeBinary(), nullable=False),
@@ -37,10 +38,20 @@ def upgrade() -> None:
         sa.Column("failed_count", sa.Integer(), nullable=True),
         sa.Column("judged_at", sa.BigInteger(), nullable=True),
         sa.Column("notified_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_commitments")),
         sa.UniqueConstraint(
             "requester_aet", "transaction_uid", name=op.f("uq_commitments_requester_aet_transaction_uid")
         ),
+    )
+    op.create_index(
+        "ix_commitments_unreported",
+        "commitments",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("notified_at IS NULL"),
+        postgresql_where=sa.text("notified_at IS NULL"),
     )
     op.create_table(
         "image_lists",
