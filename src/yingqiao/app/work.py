@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yingqiao.app import commitments
+from yingqiao.app.fetching import DOCUMENT, FETCH, Fetching
 from yingqiao.app.folder import database_of, read_or_make_secret
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
@@ -37,6 +38,7 @@ class Surroundings:
     stores: Stores
     landing: LandingArea
     indexer: Indexer
+    fetching: Fetching
 
 
 Timer = tuple[float, str, Callable[[], None]]
@@ -44,7 +46,11 @@ Timer = tuple[float, str, Callable[[], None]]
 
 def handlers(around: Surroundings) -> Mapping[str, Handler]:
     """Kind -> handler."""
-    return {commitments.KIND: commitments.handler(around)}
+    return {
+        FETCH: around.fetching.fetch,
+        DOCUMENT: around.fetching.document,
+        commitments.KIND: commitments.handler(around),
+    }
 
 
 def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it
