@@ -89,6 +89,7 @@ def test_the_api_page_has_every_route_and_filter():
         "影像": words.STUDY_WORDS,
         "存储承诺": words.COMMITMENT_WORDS,
         "提交": words.SUBMISSION_WORDS,
+        "地址列表": words.LIST_WORDS,
         "后台工作": words.WORK_WORDS,
         "汇总": words.SUMMARY_WORDS,
     }

@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 import structlog
 
 from yingqiao.app.commitments import commitment_ledger
+from yingqiao.app.fetching import Fetching, settings_of
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
+from yingqiao.app.relay import Relay
 from yingqiao.app.stores import Stores
 from yingqiao.app.work import BackgroundWork, Surroundings
 from yingqiao.dicom.index import read_facts, read_head
+from yingqiao.dicom.part10 import part10_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
+from yingqiao.store.arrivals import Arrivals
 from yingqiao.store.commitments import counts
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.images import ImageIndex
@@ -50,8 +54,10 @@ class Background:
             self._landing, images.index_instances, read_facts, images.progress, read_head=read_head
         )
         self._linker = Linker(stores.database)
-        around = Surroundings(settings, stores, self._landing, self._indexer)
+        self._fetching = self._make_fetching()
+        around = Surroundings(settings, stores, self._landing, self._indexer, self._fetching)
         self._work = BackgroundWork(around)
+        self._relay = Relay(stores.database, stores.fetch_hosts, self._work.wake)
         self._counts = DicomCounts()
         self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
@@ -79,11 +85,14 @@ class Background:
             except OSError as error:
                 raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
         self._work.start()
+        self._relay.start()
 
     def stop(self) -> None:
         """No new work, no new images; those at work finish; what is landed is indexed as far as the database
         allows."""
+        self._relay.close()
         self._work.stop()
+        self._fetching.close()
         if self._scp is not None:
             self._scp.stop()
         if not self._indexer.stop():
@@ -116,8 +125,18 @@ class Background:
             "dicom_bytes_received": float(counted.bytes),
             "dicom_instances_refused": float(counted.refused),
             "dicom_associations_rejected": float(counted.rejected),
+            "fetched_files": float(self._fetching.counts.files),
+            "fetched_bytes": float(self._fetching.counts.bytes),
+            "fetch_failures": float(self._fetching.counts.failed),
             **self._commitment_counts(),
         } | self._work.gauges()
+
+    def _make_fetching(self) -> Fetching:
+        stores = self._stores
+        arrivals = Arrivals(self._landing, self._indexer.submit, part10_head, lambda: self._indexer.is_behind)
+        aet = self._settings.dicom.listen.partition("@")[0] or "YINGQIAO"
+        parts = settings_of(stores.folder.parts)
+        return Fetching(stores.database, stores.fetch_hosts, arrivals, stores.objects, parts, aet)
 
     def _commitment_counts(self) -> dict[str, float]:
         try:

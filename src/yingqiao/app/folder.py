@@ -10,6 +10,7 @@ DATA/
   master.key        seals the hospitals' keys (0600), unless it is kept elsewhere
   api.token         opens /api (0600)
   gateway.lock      held by the running gateway
+  parts/            large files being fetched, as far as they came; may be deleted when none runs
   run/              state of the running gateway; may be deleted when none runs
 """
 
@@ -53,6 +54,10 @@ class DataFolder:
     @property
     def run(self) -> Path:
         return self.root / "run"
+
+    @property
+    def parts(self) -> Path:
+        return self.root / "parts"
 
     @property
     def master_key(self) -> Path:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yingqiao.app import commitments
+from yingqiao.app.fetching import DOCUMENT, FETCH, Fetching
 from yingqiao.app.folder import database_of, read_or_make_secret
 from yingqiao.app.pulling import puller
 from yingqiao.app.stores import Stores
@@ -39,6 +40,7 @@ class Surroundings:
     stores: Stores
     landing: LandingArea
     indexer: Indexer
+    fetching: Fetching
 
 
 Timer = tuple[float, str, Callable[[], None]]
@@ -48,6 +50,8 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
     """Kind -> handler."""
     return {
         PULL: puller(around.settings, around.stores.database, around.landing, around.indexer),
+        FETCH: around.fetching.fetch,
+        DOCUMENT: around.fetching.document,
         commitments.KIND: commitments.handler(around),
     }
 

@@ -256,6 +256,18 @@ class Event:
     record_num: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """A report's PDF that had to be brought from its pdf_path (T24)."""
+
+    at: int
+    record_num: str
+    submission_id: int
+    done: bool
+    reason: str
+    """Why it did not come yet; '' while nothing was tried."""
+
+
 def events(
     exam: ExamFacts,
     submissions: Sequence[SubmissionFacts],
@@ -263,6 +275,7 @@ def events(
     studies: Sequence[tuple[StudyFacts, Link]],
     standing: Standing,
     images: Mapping[str, Completeness] = {},
+    documents: Sequence[DocumentFacts] = (),
 ) -> tuple[Event, ...]:
     """The exam's timeline, oldest first: what was received (stale and refused too), joined, told, audited,
     and what is waited for.
@@ -277,6 +290,7 @@ def events(
         found += _images(study, link, images.get(study.study_uid))
     for study_uid, known in images.items():
         found += _told(study_uid, known)
+    found += map(_brought, documents)
     found.sort(key=lambda event: (event.at, event.submission_id or 0))
     if standing.waiting_for and standing.waiting_since is not None:
         needs = "、".join(NEED_NAMES[need] for need in standing.waiting_for)
@@ -286,6 +300,15 @@ def events(
             text += "".join(f"；{uid} {in_words(known)}" for uid, known in images.items() if known.missing)
         found.append(Event(max(standing.waiting_since, exam.updated_at), "waiting", text))
     return tuple(found)
+
+
+def _brought(document: DocumentFacts) -> Event:
+    name = f"报告 {document.record_num} 的 PDF"
+    text = f"已从 pdf_path 取回{name}" if document.done else f"{name}尚未取回"
+    if document.reason and not document.done:
+        text += f"：{document.reason}"
+    kind = "document-fetched" if document.done else "document-missing"
+    return Event(document.at, kind, text, document.submission_id, "", document.record_num)
 
 
 def _received(submissions: Sequence[SubmissionFacts]) -> list[Event]:

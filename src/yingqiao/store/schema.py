@@ -455,7 +455,7 @@ report_documents = Table(  # a report version's PDF brought from its pdf_path
     Column("record_num", String, nullable=False),
     Column("submission_id", BigInteger, nullable=False),  # the report version that named the address
     Column("url", Text, nullable=False),
-    Column("state", String, nullable=False),  # exchange.fetch.FileState
+    Column("state", String, nullable=False),  # exchange.fetch.FileState; 'due' until work was made for it
     Column("object", String, nullable=False),  # `sha256:<hex>`; '' until stored
     Column("byte_count", BigInteger, nullable=False),
     Column("error_class", String, nullable=False),
@@ -463,6 +463,7 @@ report_documents = Table(  # a report version's PDF brought from its pdf_path
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("submission_id", "url"),
     Index("ix_report_documents_report", "hospital_code", "record_num"),
+    Index("ix_report_documents_state", "state", "id"),
 )
 
 pacs_nodes = Table(  # a hospital's Q/R service

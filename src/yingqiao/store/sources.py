@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, false, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from yingqiao.store.arrivals import hospital_in
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
 from yingqiao.store.host_names import addresses_of
@@ -51,6 +52,8 @@ class SourceTable:
     def hospital_of(self, calling_aet: str, peer: str) -> str:
         """The hospital's code; '' when the sender is in no list. `peer` is an address, with or without
         port."""
+        if known := hospital_in(peer):  # fetched for it
+            return known
         key = (calling_aet.strip(), peer)
         if key not in self._known:
             self._known[key] = self._decide(*key)

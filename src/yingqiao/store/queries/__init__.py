@@ -24,6 +24,15 @@ from yingqiao.store.queries.exams import (
     show_exam,
 )
 from yingqiao.store.queries.image_counts import GapShown, StudyImages, ToldShown
+from yingqiao.store.queries.lists import (
+    FileShown,
+    ListDetail,
+    ListFilter,
+    ListSummary,
+    list_image_lists,
+    show_image_list,
+    status_of,
+)
 from yingqiao.store.queries.reports import (
     ReportDetail,
     ReportFilter,
@@ -60,11 +69,15 @@ __all__ = [
     "ExamDetail",
     "ExamFilter",
     "ExamSummary",
+    "FileShown",
     "GapShown",
     "HospitalSummary",
     "InstanceShown",
     "LinkedExam",
     "LinkedStudy",
+    "ListDetail",
+    "ListFilter",
+    "ListSummary",
     "Page",
     "Range",
     "Reason",
@@ -83,13 +96,16 @@ __all__ = [
     "ToldShown",
     "list_commitments",
     "list_exams",
+    "list_image_lists",
     "list_reports",
     "list_studies",
     "list_submissions",
     "show_commitment",
     "show_exam",
+    "show_image_list",
     "show_report",
     "show_study",
     "show_submission",
+    "status_of",
     "summarize",
 ]

@@ -28,6 +28,25 @@ EXAM_HEADINGS = {
     "first_received_at": "首次收到",
     "updated_at": "最近收到",
 }
+LIST_HEADINGS = {
+    "id": "编号",
+    "hospital_code": "医疗机构代码",
+    "series_uid": "序列 UID",
+    "study_uid": "检查 UID",
+    "accession_number": "访问号",
+    "patient_name": "姓名",
+    "modality": "设备",
+    "state_name": "状态",
+    "file_count": "文件",
+    "done": "已取回",
+    "waiting": "等待",
+    "refused": "不允许",
+    "failed": "失败",
+    "instance_count": "影像",
+    "byte_count": "字节",
+    "first_received_at": "首次收到",
+    "updated_at": "最近更新",
+}
 REPORT_HEADINGS = {
     "hospital_code": "医疗机构代码",
     "record_num": "报告唯一标识",

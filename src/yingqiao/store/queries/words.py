@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 from yingqiao.exchange.clock import BEIJING
 from yingqiao.exchange.completeness import ImagesState
+from yingqiao.exchange.fetch import FileState
 from yingqiao.exchange.model import Outcome
 from yingqiao.exchange.timeline import ExamState, Need
 from yingqiao.exchange.work import ErrorClass, Priority, WorkState
 from yingqiao.store.queries.commitments import CommitmentFilter
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
+from yingqiao.store.queries.lists import ListFilter
 from yingqiao.store.queries.reports import ReportFilter
 from yingqiao.store.queries.studies import StudyFilter
 from yingqiao.store.queries.submissions import SubmissionFilter
@@ -209,6 +211,17 @@ SUBMISSION_WORDS = (
     Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
     Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
 )
+LIST_WORDS = (
+    _HOSPITAL,
+    Word("seriesUid", "--series", "series_uid", _text, "序列 UID（SERIESIUID）"),
+    Word("studyUid", "--study", "study_uid", _text, "检查 UID（STUDYIUID）"),
+    Word("accessionNumber", "--accession", "accession_number", _text, "访问号（ACCESS_NO）"),
+    Word("patientId", "--patient-id", "patient_id", _text, "病人 ID（PATIENT_ID）"),
+    Word("state", "--state", "state", _one_of(FileState), f"有文件处于该状态：{'、'.join(FileState)}"),
+    Word("complete", "--complete", "complete", _flag, "是否已取齐：true 或 false"),
+    Word("host", "--host", "host", _text, "有文件在该主机上"),
+    *_RECEIVED,
+)
 COMMITMENT_WORDS = (
     Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
     Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
@@ -255,6 +268,10 @@ def report_filter(given: Mapping[str, str]) -> ReportFilter:
 
 def study_filter(given: Mapping[str, str]) -> StudyFilter:
     return StudyFilter(**members(STUDY_WORDS, given))
+
+
+def list_filter(given: Mapping[str, str]) -> ListFilter:
+    return ListFilter(**members(LIST_WORDS, given))
 
 
 def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:

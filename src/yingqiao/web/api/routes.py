@@ -21,6 +21,7 @@ from yingqiao.store.queries import words
 from yingqiao.store.queries.headings import (
     COMMITMENT_HEADINGS,
     EXAM_HEADINGS,
+    LIST_HEADINGS,
     REPORT_HEADINGS,
     STUDY_HEADINGS,
     SUBMISSION_HEADINGS,
@@ -75,6 +76,8 @@ def routes(
         Route("/commitments/{id:int}", reading(functools.partial(_commitment, landing))),
         Route("/submissions", reading(_submissions)),
         Route("/submissions/{id:int}", reading(_submission)),
+        Route("/lists", reading(_lists)),
+        Route("/lists/{id:int}", reading(_list)),
         Route("/summary", reading(_summary)),
         Route("/pacs", reading(pacs.nodes)),
         pacs.pull_route(database),
@@ -168,6 +171,20 @@ def _submission(request: Request, connection: Connection) -> Response:
     number = request.path_params["id"]
     found = queries.show_submission(connection, number) if number < 2**63 else None
     return _one(found, f"没有第 {number} 号提交")
+
+
+def _lists(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.LIST_WORDS)
+    limit, offset, total, as_csv = _in_one_order(given)
+    found = queries.list_image_lists(connection, words.list_filter(given), limit, offset, total)
+    return table(found.items, LIST_HEADINGS, "lists") if as_csv else page(request, found)
+
+
+def _list(request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    number = request.path_params["id"]
+    found = queries.show_image_list(connection, number) if number < 2**63 else None
+    return _one(found, f"没有第 {number} 号地址列表")
 
 
 def _commitments(request: Request, connection: Connection) -> Response:

@@ -99,6 +99,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_report_documents_report", "report_documents", ["hospital_code", "record_num"], unique=False
     )
+    op.create_index("ix_report_documents_state", "report_documents", ["state", "id"], unique=False)
     op.create_table(
         "study_expectations",
         sa.Column(
