@@ -149,6 +149,20 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_seconds: Annotated[float, _help("执行引擎保留已结束的尝试多久（秒）；账本本身不删", gt=0)] = 3600.0
 
 
+class PullSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """从 PACS 调取影像（[pull]）"""
+
+    first_look_seconds: Annotated[
+        float, _help("调齐之后多久（秒）再查一次检查是否增加了影像；0 = 不查", ge=0)
+    ] = 1800.0
+    second_look_seconds: Annotated[float, _help("之后又多久（秒）再查一次；0 = 不查", ge=0)] = 86_400.0
+    connect_seconds: Annotated[float, _help("连接 PACS 的时限（秒）", gt=0)] = 10.0
+    association_seconds: Annotated[float, _help("PACS 应答关联请求的时限（秒）", gt=0)] = 30.0
+    response_seconds: Annotated[float, _help("PACS 两次应答之间的最长静默（秒）", gt=0)] = 600.0
+    operation_seconds: Annotated[float, _help("一次查询或调取的最长时间（秒）", gt=0)] = 43_200.0
+    index_seconds: Annotated[float, _help("调取结束后等待索引跟上的最长时间（秒）", gt=0)] = 120.0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -174,6 +188,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     exchange: ExchangeSettings = ExchangeSettings()
     completeness: CompletenessSettings = CompletenessSettings()
     work: WorkSettings = WorkSettings()
+    pull: PullSettings = PullSettings()
     log: LogSettings = LogSettings()
 
 

@@ -29,7 +29,7 @@ from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea, LandingError, segment_number
 from yingqiao.store.linkage import Linker
-from yingqiao.store.sources import SourceTable, list_sources
+from yingqiao.store.sources import SourceTable, source_table
 from yingqiao.web.health import Check, Part
 from yingqiao.web.server import AddressError, parse_address, why_not
 
@@ -221,7 +221,7 @@ class _Admission:
             self._read_at = time.monotonic()
         try:
             with self._database.read() as connection:
-                self._table = SourceTable(list_sources(connection))
+                self._table = source_table(connection)
         except StoreUnavailable:
             _log.warning("dicom.sources_not_refreshed")
 

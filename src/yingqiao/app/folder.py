@@ -25,6 +25,8 @@ from pathlib import Path
 
 from yingqiao.settings import Settings
 
+_DICOM = "dicom.address"
+
 
 class StartError(Exception):
     """The gateway cannot start, or a command not open its data; the message is Chinese and says what to do.
@@ -119,6 +121,19 @@ def remember_database(settings: Settings, folder: DataFolder) -> None:
     """Keep a database URL that was set, so that other commands find the database by --data alone."""
     if settings.database and database_of(Settings(), folder) != settings.database:
         write_secret(folder.database_url, settings.database)
+
+
+def remember_dicom(folder: DataFolder, address: str) -> None:
+    """Keep where the running gateway receives DICOM, for commands: `AET@HOST:PORT`, '' when it does not."""
+    (folder.run / _DICOM).write_text(address + "\n", "utf-8")
+
+
+def dicom_of(settings: Settings, folder: DataFolder) -> str:
+    """Where the gateway of this folder receives DICOM: as it last said itself, else as set."""
+    try:
+        return (folder.run / _DICOM).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return settings.dicom.listen
 
 
 def read_or_make_secret(path: Path, make_text: str) -> tuple[str, bool]:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from yingqiao.app import commitments
 from yingqiao.app.fetching import DOCUMENT, FETCH, Fetching
 from yingqiao.app.folder import database_of, read_or_make_secret
+from yingqiao.app.pulling import puller
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
 from yingqiao.settings import Settings, WorkSettings
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
+from yingqiao.store.pulls import PULL
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.web.health import Part
 
@@ -47,6 +49,7 @@ Timer = tuple[float, str, Callable[[], None]]
 def handlers(around: Surroundings) -> Mapping[str, Handler]:
     """Kind -> handler."""
     return {
+        PULL: puller(around.settings, around.stores.database, around.landing, around.indexer),
         FETCH: around.fetching.fetch,
         DOCUMENT: around.fetching.document,
         commitments.KIND: commitments.handler(around),

@@ -33,6 +33,7 @@ _TITLES = {
     "exchange": "交换规则 `[exchange]`",
     "completeness": "影像齐全 `[completeness]`",
     "work": "后台工作 `[work]`",
+    "pull": "从 PACS 调取影像 `[pull]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

@@ -30,6 +30,7 @@ from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.expectations import mark_due
 from yingqiao.store.expectations import read as read_told
 from yingqiao.store.link_rows import Situation, due_rows, held_back, judge, named, read_situation
+from yingqiao.store.pulls import ask_for_pulls
 from yingqiao.store.schema import (
     exam_keys,
     exam_reports,
@@ -209,7 +210,15 @@ def _write(connection: Connection, seen: Situation, changes: Changes) -> None:
     _clear(connection, exams, "submission_id", seen.due_exams)
     _clear(connection, reports, "submission_id", seen.due_reports)
     _clear(connection, studies, "instance_count", seen.due_studies)
+    _ask_for_pulls(connection, seen, changes)
     _look_again(connection, seen)
+
+
+def _ask_for_pulls(connection: Connection, seen: Situation, changes: Changes) -> None:
+    """Q/R 模式: of what changed, and of what turned out short just now."""
+    short = {row["b_id"] for row in changes.standings if row["b_missing"]}
+    concerned = sorted(seen.core | short)
+    ask_for_pulls(connection, [(seen.exams[i], seen.reports_of(seen.exams[i])) for i in concerned], short)
 
 
 def _look_again(connection: Connection, seen: Situation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from yingqiao.exchange.link import (
     split_list,
     suggest,
 )
+from yingqiao.exchange.pull import words_of
 from yingqiao.exchange.timeline import (
     NEED_NAMES,
     STATE_NAMES,
@@ -42,6 +43,7 @@ from yingqiao.store.link_rows import (
     report_facts,
     study_facts,
 )
+from yingqiao.store.pulls import pulls_of
 from yingqiao.store.queries.common import (
     Page,
     Range,
@@ -398,8 +400,19 @@ def show_exam(
         candidates=_candidates(connection, exam, own, row.state),
         versions=versions,
         findings=next((v.findings for v in versions if v.shown), ()),
-        timeline=tuple(_event(event) for event in told),
+        timeline=tuple(_event(event) for event in _with_pulls(connection, row, told)),
     )
+
+
+def _with_pulls(connection: Connection, row: Row[Any], told: Sequence[Event]) -> Sequence[Event]:
+    """The timeline with the exam's pulls from PACS; what is waited for stays last."""
+    more = [
+        Event(pull.updated_at, "pull", words_of(pull.key, pull.state, pull.reason, pull.done, pull.total))
+        for pull in pulls_of(connection, row.id, row.hospital_code)
+    ]
+    if not more:
+        return told
+    return sorted((*told, *more), key=lambda event: (event.kind == "waiting", event.at))
 
 
 def _images(

@@ -27,6 +27,7 @@ from yingqiao.store.queries.headings import (
     SUBMISSION_HEADINGS,
 )
 from yingqiao.store.queries.words import WordError
+from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
 from yingqiao.web.api.work import work_routes
 
@@ -78,6 +79,10 @@ def routes(
         Route("/lists", reading(_lists)),
         Route("/lists/{id:int}", reading(_list)),
         Route("/summary", reading(_summary)),
+        Route("/pacs", reading(pacs.nodes)),
+        pacs.pull_route(database),
+        Route("/pacs/pull", reading(pacs.pull_status)),
+        Route("/pacs/{hospital}/{name}", reading(pacs.node)),
         *work_routes(reading, acting),
     ]
 
