@@ -6,6 +6,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import structlog
@@ -43,10 +44,13 @@ class Background:
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._settings = settings
         self._stores = stores
+        self._running = ExitStack()
+        """Undoes what was started, in reverse."""
         try:
             self._landing = LandingArea(stores.folder.landing, reserve_bytes=settings.reserve_bytes)
         except LandingError as error:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
+        self._running.callback(self._landing.close)
         images = ImageIndex(stores.database)
         self._refuse_known_numbers(images)
         self._indexer = Indexer(
@@ -76,28 +80,33 @@ class Background:
 
     def start(self) -> None:
         """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""
-        self._indexer.start()
         self._linker.start()
+        self._running.callback(self._linker.close)
+        self._indexer.start()
+        self._running.callback(self._stop_indexing)
         if self._scp is not None:
-            try:
-                self._port = self._scp.start()
-            except OSError as error:
-                raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+            self._port = self._listen(self._scp)
+        self._running.callback(self._fetching.close)
         self._work.start()
+        self._running.callback(self._work.stop)
         self._relay.start()
+        self._running.callback(self._relay.close)
 
     def stop(self) -> None:
         """No new work, no new images; those at work finish; what is landed is indexed as far as the database
-        allows."""
-        self._relay.close()
-        self._work.stop()
-        self._fetching.close()
-        if self._scp is not None:
-            self._scp.stop()
+        allows. What was never started is left alone."""
+        self._running.close()
+
+    def _listen(self, scp: StorageScp) -> int:
+        self._running.callback(scp.stop)
+        try:
+            return scp.start()
+        except OSError as error:
+            raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+
+    def _stop_indexing(self) -> None:
         if not self._indexer.stop():
             _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
-        self._linker.close()
-        self._landing.close()
 
     @property
     def dicom_port(self) -> int:

@@ -27,7 +27,7 @@ def _account(day, **changes):
     studies[0]["instanceCount"] = expected.instances
     reports = [{"parked": n < expected.parked_reports} for n in range(expected.reports)]
     parts = {
-        "submissions": [{"outcome": outcome} for outcome in outcomes],
+        "submissions": [{"outcome": outcome, "interface": "exam-sync"} for outcome in outcomes],
         "exams": [{"state": state} for state in states],
         "studies": studies,
         "reports": reports,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -91,12 +92,17 @@ def test_one_piece_in_one_write_out() -> None:
     assert below.startswith(b'{"code":1,')
 
 
+def _but_for_the_clock(said: bytes) -> bytes:
+    """The body; a finding tells how many seconds old the request is."""
+    return re.sub(rb"\d+", b"#", said.partition(b"\r\n\r\n")[2])
+
+
 def test_a_body_in_pieces_is_answered_the_same() -> None:
     whole = b"".join(talk(head() + SEALED).written)
     pieces = talk(head(), SEALED[:1000], SEALED[1000:])
     said = b"".join(pieces.written)
     assert said.startswith(OK)
-    assert said.partition(b"\r\n\r\n")[2] == whole.partition(b"\r\n\r\n")[2]
+    assert _but_for_the_clock(said) == _but_for_the_clock(whole)
     assert not pieces.closed
 
 
