@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from functools import lru_cache
 
-from yingqiao.gm.errors import Sm2Error
+from yingqiao.gm.errors import GmError
 from yingqiao.gm.libcrypto import SM2, Libcrypto, Owned, libcrypto
 
 SIZE = 32
@@ -24,6 +24,13 @@ GENERATOR = b"\x04" + GX.to_bytes(SIZE, "big") + GY.to_bytes(SIZE, "big")
 MINUS_GENERATOR = b"\x04" + GX.to_bytes(SIZE, "big") + (P - GY).to_bytes(SIZE, "big")
 _CONSTANT_TIME = 0x04
 _UNCOMPRESSED = 4
+
+
+class Sm2Error(GmError):
+    """A key, signature or cipher text has a form or a value that GM/T 0003 and GM/T 0009 exclude."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason, code=code)
 
 
 class _Curve:

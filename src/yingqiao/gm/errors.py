@@ -1,21 +1,18 @@
-"""The errors of gm: a stable code for programs, a Chinese reason for people. Neither quotes secret bytes."""
+"""The one family of errors of this layer."""
 
 from __future__ import annotations
 
 
 class GmError(Exception):
-    """Something is not what the standards want it to be; the family of every error of gm's structures."""
+    """Bytes or a request this layer refuses.
 
-    def __init__(self, code: str, reason: str) -> None:
-        """`code` is stable (lower case, hyphens); `reason` is a Chinese sentence without data of a person."""
-        super().__init__(f"{code}: {reason}")
-        self.code = code
+    `code` is stable and for programs; `reason` is Chinese and for people. Neither quotes secrets.
+    """
+
+    code = "gm"
+
+    def __init__(self, reason: str, *, code: str | None = None) -> None:
+        super().__init__(reason)
         self.reason = reason
-
-
-class LibcryptoError(GmError):
-    """OpenSSL's libcrypto cannot be loaded, is too old, lacks SM2, or failed where it must not."""
-
-
-class Sm2Error(GmError):
-    """A key, signature or cipher text has a form or a value that GM/T 0003 and GM/T 0009 exclude."""
+        if code is not None:
+            self.code = code

@@ -18,17 +18,24 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 
-from yingqiao.gm.errors import LibcryptoError
+from yingqiao.gm.errors import GmError
 
 OLDEST = 0x30000000
 SM2 = b"SM2"
 _SIZE_P = POINTER(c_size_t)
 
 
+class LibcryptoError(GmError):
+    """libcrypto cannot be loaded, is too old, lacks SM2, or failed where it must not."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason, code=code)
+
+
 class Parameter(ctypes.Structure):
     """OSSL_PARAM (openssl/core.h)."""
 
-    _fields_ = [  # noqa: RUF012 -- ctypes wants it so
+    _fields_ = [
         ("key", c_char_p),
         ("data_type", c_uint),
         ("data", c_void_p),

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from yingqiao.gm import sm3
-from yingqiao.gm.curve import SIZE
-from yingqiao.gm.errors import LibcryptoError, Sm2Error
-from yingqiao.gm.libcrypto import libcrypto
+from yingqiao.gm.curve import SIZE, Sm2Error
+from yingqiao.gm.libcrypto import LibcryptoError, libcrypto
 from yingqiao.gm.sm2_cipher import decrypt, encrypt
 from yingqiao.gm.sm2_der import RAW_SIGNATURE_SIZE, decode_signature, der_to_raw, raw_to_der
 from yingqiao.gm.sm2_keys import DEFAULT_ID, PrivateKey, PublicKey, generate
@@ -27,6 +26,7 @@ __all__ = [
     "PreImage",
     "PrivateKey",
     "PublicKey",
+    "Sm2Error",
     "decrypt",
     "der_to_raw",
     "digest_for",

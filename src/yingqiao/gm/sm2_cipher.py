@@ -7,8 +7,7 @@ from ctypes import byref, c_size_t
 from enum import StrEnum
 from typing import Any
 
-from yingqiao.gm.curve import POINT_SIZE, SIZE
-from yingqiao.gm.errors import Sm2Error
+from yingqiao.gm.curve import POINT_SIZE, SIZE, Sm2Error
 from yingqiao.gm.libcrypto import libcrypto
 from yingqiao.gm.sm2_der import Cipher, decode_cipher, encode_cipher
 from yingqiao.gm.sm2_keys import Handle, PrivateKey, PublicKey

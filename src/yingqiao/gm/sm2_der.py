@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yingqiao.gm.curve import POINT_SIZE, SIZE, N
-from yingqiao.gm.errors import Sm2Error
+from yingqiao.gm.curve import POINT_SIZE, SIZE, N, Sm2Error
 
 INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
 RAW_SIGNATURE_SIZE = 2 * SIZE

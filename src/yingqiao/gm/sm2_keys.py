@@ -10,8 +10,7 @@ from ctypes import byref, c_void_p, cast
 from typing import Any, NoReturn
 
 from yingqiao.gm import sm3
-from yingqiao.gm.curve import GX, GY, MINUS_GENERATOR, POINT_SIZE, SIZE, A, B, N, Point, Scalar
-from yingqiao.gm.errors import Sm2Error
+from yingqiao.gm.curve import GX, GY, MINUS_GENERATOR, POINT_SIZE, SIZE, A, B, N, Point, Scalar, Sm2Error
 from yingqiao.gm.libcrypto import (
     KEYPAIR,
     OCTETS,

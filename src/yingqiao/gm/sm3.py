@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from typing import Protocol, Self
 
 from cryptography.hazmat.primitives import hashes
 
 DIGEST_LENGTH = 32
 BLOCK_LENGTH = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 IN_HASHLIB = "sm3" in hashlib.algorithms_available
 
 
@@ -61,7 +61,6 @@ def digest(*parts: bytes | bytearray | memoryview) -> bytes:
 
 def mac(key: bytes, *parts: bytes) -> bytes:
     """HMAC-SM3, 32 bytes (1.2.156.10197.1.401.2)."""
-    running = hmac.new(key, digestmod=new)
-    for part in parts:
-        running.update(part)
-    return running.digest()
+    key = (digest(key) if len(key) > BLOCK_LENGTH else key).ljust(BLOCK_LENGTH, b"\0")
+    inner = digest(key.translate(_INNER), *parts)
+    return digest(key.translate(_OUTER), inner)
