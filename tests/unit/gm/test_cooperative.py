@@ -62,7 +62,9 @@ def test_the_known_public_key():
     d = (pow(ONES * TWOS, -1, N) - 1) % N
     assert sm2.PrivateKey.from_scalar(b32(d)).public().point == PUBLIC
     public = sm2.PublicKey(PUBLIC)
-    assert public.z(sm2.DEFAULT_ID).hex() == "9149f818a4bd064df71162f9a0d14770b1277035a9029ca853dbecf150a6d405"
+    assert (
+        public.z(sm2.DEFAULT_ID).hex() == "9149f818a4bd064df71162f9a0d14770b1277035a9029ca853dbecf150a6d405"
+    )
     assert sm2.digest_for(public, MESSAGE) == E
 
 
@@ -167,9 +169,7 @@ def test_p1_must_come_with_its_proof(change):
 
 def test_the_phone_notices_another_public_key():
     phone = Phone(7)
-    _, made = key_share.accept_key(
-        KeyOffer.from_bytes(phone.offer_key("s")), session="s", user="user-1"
-    )
+    _, made = key_share.accept_key(KeyOffer.from_bytes(phone.offer_key("s")), session="s", user="user-1")
     with pytest.raises(AssertionError):
         phone.take_key(GENERATOR + made.proof, "s")
 
@@ -224,7 +224,9 @@ def test_secrets_are_not_shown():
 def tagged(**changes) -> SignOffer:
     """An offer of a phone that knows the PIN but breaks a rule: its tag is right."""
     offer = replace(SignOffer.from_bytes(PHONE.offer_signature("job", 1, E)), **changes)
-    return replace(offer, tag=cooperative.sm3.mac(PHONE.tag_key, cooperative.tag_text(SHARE.public, "job", offer)))
+    return replace(
+        offer, tag=cooperative.sm3.mac(PHONE.tag_key, cooperative.tag_text(SHARE.public, "job", offer))
+    )
 
 
 @pytest.mark.parametrize(
@@ -336,7 +338,14 @@ def test_an_expired_attempt_is_not_answered_again_or_finished():
 
 def test_a_wrong_final_signature_counts_and_closes():
     first = answer(PHONE.offer_signature("job", 1, E))
-    for s in (bytes(32), b32(N), b"\xff" * 32, b32(1), first.answer.s1, b32(N - reference.number(first.answer.r))):
+    for s in (
+        bytes(32),
+        b32(N),
+        b"\xff" * 32,
+        b32(1),
+        first.answer.s1,
+        b32(N - reference.number(first.answer.r)),
+    ):
         outcome = cooperative.finish(SHARE.public, first.state, SignFinish(1, s), job="job", now=1)
         assert code(outcome) == "signature-wrong"
         assert outcome.state.failures == 1

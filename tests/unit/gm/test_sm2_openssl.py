@@ -36,7 +36,19 @@ def theirs(tmp_path: Path) -> sm2.PrivateKey:
     genpkey = ("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:sm2")
     done = openssl(*genpkey, "-outform", "DER", "-out", "key.der", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    openssl("pkey", "-inform", "DER", "-in", "key.der", "-pubout", "-outform", "DER", "-out", "public.der", cwd=tmp_path)
+    openssl(
+        "pkey",
+        "-inform",
+        "DER",
+        "-in",
+        "key.der",
+        "-pubout",
+        "-outform",
+        "DER",
+        "-out",
+        "public.der",
+        cwd=tmp_path,
+    )
     return sm2.PrivateKey.from_pkcs8((tmp_path / "key.der").read_bytes())
 
 
@@ -62,7 +74,18 @@ def test_we_verify_what_openssl_signs(theirs, tmp_path):
 
 def test_openssl_without_an_id_is_recognised_only_when_named(theirs, tmp_path):
     """GM/T 0009 wants 1234567812345678; OpenSSL's default is the empty id."""
-    arguments = ("-sign", "-inkey", "key.der", "-keyform", "DER", "-rawin", "-digest", "sm3", "-in", "message")
+    arguments = (
+        "-sign",
+        "-inkey",
+        "key.der",
+        "-keyform",
+        "DER",
+        "-rawin",
+        "-digest",
+        "sm3",
+        "-in",
+        "message",
+    )
     done = openssl("pkeyutl", *arguments, "-out", "signature", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     public, signature = theirs.public(), (tmp_path / "signature").read_bytes()
@@ -75,7 +98,9 @@ def test_openssl_reads_our_keys(ours, tmp_path):
     done = openssl("pkey", "-inform", "DER", "-in", "key.der", "-check", "-noout", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "valid" in done.stdout.lower() + done.stderr.lower()
-    done = openssl("pkey", "-pubin", "-inform", "DER", "-in", "public.der", "-pubcheck", "-noout", cwd=tmp_path)
+    done = openssl(
+        "pkey", "-pubin", "-inform", "DER", "-in", "public.der", "-pubcheck", "-noout", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
 
 
