@@ -89,7 +89,7 @@ def _cooperative() -> dict[str, Callable[[], object]]:
     def answer() -> cooperative.Outcome:
         """With the share unsealed from the key store, as for a real request."""
         opened = key_share.unwrap_share(master, sealed, key_id="k", user="u", public=public)
-        return cooperative.answer(opened, state, offer, job="job", e=e, now=0, lifetime=60)
+        return cooperative.answer(opened, state, offer, job="job", used=0, e=e, now=0, lifetime=60)
 
     first = answer()
     assert first.answer is not None

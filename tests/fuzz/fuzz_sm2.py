@@ -107,7 +107,7 @@ def _messages(data: bytes) -> None:
     tag = cooperative.sm3.mac(bytes(32), cooperative.tag_text(share.public, "job", offer))
     offer = cooperative.SignOffer(offer.number, offer.point, offer.e, tag)
     state = cooperative.KeyState()
-    cooperative.answer(share, state, offer, job="job", e=offer.e, now=0, lifetime=1)
+    cooperative.answer(share, state, offer, job="job", used=0, e=offer.e, now=0, lifetime=1)
 
 
 def _proof(data: bytes) -> None:

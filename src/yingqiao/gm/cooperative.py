@@ -131,11 +131,20 @@ def tag_text(public: PublicKey, job: str, offer: SignOffer) -> bytes:
 
 
 def answer(
-    share: ServerShare, state: KeyState, offer: SignOffer, *, job: str, e: bytes, now: int, lifetime: int
+    share: ServerShare,
+    state: KeyState,
+    offer: SignOffer,
+    *,
+    job: str,
+    used: int,
+    e: bytes,
+    now: int,
+    lifetime: int,
 ) -> Outcome:
     """The server's share of a signature over `e`, which the caller computed from the job's stored data.
 
-    `now` and `lifetime` in one unit of the caller's. Refusals: `key-locked`, `share-tag` (wrong PIN), `content-differs`
+    `used` is the highest number of an attempt this job was ever answered at (0: none), kept with the job: the state
+    forgets a job when the key turns to another. `now` and `lifetime` in one unit of the caller's. Refusals: `key-locked`, `share-tag` (wrong PIN), `content-differs`
     (shown ≠ signed), `session-open`, `attempt-answered`, `attempt-old`, `attempt-closed`, `job-finished`,
     `attempts-exhausted`, `offer-point`.
     """
@@ -146,7 +155,7 @@ def answer(
         return Outcome(replace(state, failures=state.failures + wrong), refusal=refusal)
     fingerprint = sm3.digest(text)
     earlier = state.attempt
-    refusal = _guard(earlier, job, offer.number, fingerprint, now)
+    refusal = _guard(earlier, job, offer.number, fingerprint, now) or _spent(earlier, job, offer.number, used)
     if refusal is not None:
         return Outcome(state, refusal=refusal)
     if earlier is not None and earlier.answer is not None and earlier.fingerprint == fingerprint:
@@ -217,6 +226,13 @@ def _guard(
     if not compare_digest(earlier.fingerprint, fingerprint):
         return CooperativeError("attempt-answered", "这次签名已应答过另一个请求")
     return None
+
+
+def _spent(earlier: Attempt | None, job: str, number: int, used: int) -> CooperativeError | None:
+    is_open = earlier is not None and (earlier.job, earlier.number) == (job, number)
+    if number > used or is_open:
+        return None
+    return CooperativeError("attempt-old", "请求属于已放弃的一次签名")
 
 
 def _compute(share: ServerShare, point: Point, e: bytes) -> SignAnswer:

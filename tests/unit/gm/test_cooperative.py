@@ -33,9 +33,11 @@ PHONE = Phone(ONES, public=reference.decode(PUBLIC))
 SHARE = ServerShare(Scalar.from_bytes(b32(TWOS)), PHONE.tag_key, sm2.PublicKey(PUBLIC))
 
 
-def answer(offer: bytes | SignOffer, state: KeyState | None = None, *, job="job", e=E, now=0):
+def answer(offer: bytes | SignOffer, state: KeyState | None = None, *, job="job", used=0, e=E, now=0):
     parsed = SignOffer.from_bytes(offer) if isinstance(offer, bytes) else offer
-    return cooperative.answer(SHARE, state or KeyState(), parsed, job=job, e=e, now=now, lifetime=60)
+    return cooperative.answer(
+        SHARE, state or KeyState(), parsed, job=job, used=used, e=e, now=now, lifetime=60
+    )
 
 
 def code(outcome) -> str:
@@ -116,7 +118,7 @@ def test_a_key_is_made_sealed_and_signs(d1, message):
     share = key_share.unwrap_share(master, sealed, key_id="k", user="user-1", public=public)
     e, state = sm2.digest_for(public, message), KeyState()
     offered = SignOffer.from_bytes(phone.offer_signature("job", 1, e))
-    outcome = cooperative.answer(share, state, offered, job="job", e=e, now=0, lifetime=60)
+    outcome = cooperative.answer(share, state, offered, job="job", used=0, e=e, now=0, lifetime=60)
     assert outcome.answer is not None
     final = SignFinish.from_bytes(phone.finish(outcome.answer.to_bytes(), 1, e))
     done = cooperative.finish(public, outcome.state, final, job="job", now=1)
@@ -318,6 +320,16 @@ def test_one_open_session_per_key():
     other = PHONE.offer_signature("other", 1, E)
     assert code(answer(other, first.state, job="other")) == "session-open"
     assert answer(other, first.state, job="other", now=60).answer is not None
+
+
+def test_an_attempt_is_not_reopened_after_another_job():
+    """The state forgets the first job; the number kept with the job does not."""
+    offer = PHONE.offer_signature("job", 1, E)
+    first = answer(offer)
+    assert answer(offer, first.state, used=1).answer == first.answer
+    other = answer(PHONE.offer_signature("other", 1, E), first.state, job="other", now=60)
+    assert code(answer(offer, other.state, used=1, now=120)) == "attempt-old"
+    assert answer(PHONE.offer_signature("job", 2, E), other.state, used=1, now=120).answer is not None
 
 
 def test_attempts_have_an_end():

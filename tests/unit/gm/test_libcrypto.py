@@ -120,7 +120,7 @@ def everything(private: sm2.PrivateKey, share: ServerShare, offer: SignOffer, e:
     assert private.scalar()
     with pytest.raises(sm2.Sm2Error):
         sm2.PublicKey.from_point(bytes(64))
-    cooperative.answer(share, KeyState(), offer, job="job", e=e, now=0, lifetime=60)
+    cooperative.answer(share, KeyState(), offer, job="job", used=0, e=e, now=0, lifetime=60)
 
 
 def light(scalar: Scalar, other: Scalar, point: Point) -> None:
