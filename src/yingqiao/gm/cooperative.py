@@ -144,7 +144,9 @@ def answer(
     """The server's share of a signature over `e`, which the caller computed from the job's stored data.
 
     `used` is the highest number of an attempt this job was ever answered at (0: none), kept with the job: the state
-    forgets a job when the key turns to another. `now` and `lifetime` in one unit of the caller's. Refusals: `key-locked`, `share-tag` (wrong PIN), `content-differs`
+    forgets a job when the key turns to another. `now` and `lifetime` are in one unit of the caller's.
+
+    Refusals: `key-locked`, `share-tag` (wrong PIN), `content-differs`
     (shown ≠ signed), `session-open`, `attempt-answered`, `attempt-old`, `attempt-closed`, `job-finished`,
     `attempts-exhausted`, `offer-point`.
     """
