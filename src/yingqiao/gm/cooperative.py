@@ -36,9 +36,9 @@ _NUMBER_SIZE = 4
 _ANSWER = b"yingqiao 2P-SM2 offer"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SignOffer:
-    """Phone to server: the attempt's number, Q1 (65 bytes), e as the phone computed it (32), the tag (32)."""
+    """Phone to server: the attempt's number, Q1 (65 bytes), e as the phone computed it (32), the tag (32). Not for logs."""
 
     number: int
     point: bytes
@@ -71,9 +71,9 @@ class SignAnswer:
         return self.r + self.s1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SignFinish:
-    """Phone to server: the attempt's number and s (32 bytes)."""
+    """Phone to server: the attempt's number and s (32 bytes). Not for logs."""
 
     number: int
     s: bytes

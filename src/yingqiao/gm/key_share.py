@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import NoReturn, Self
 
 from yingqiao.gm import sm3
-from yingqiao.gm.curve import POINT_SIZE, SIZE, N, Point, Scalar, Sm2Error
+from yingqiao.gm.curve import GENERATOR, POINT_SIZE, SIZE, N, Point, Scalar, Sm2Error
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.keystore import KeystoreError, MasterKey
 from yingqiao.gm.sm2_keys import PublicKey
 
 PROOF_SIZE = 2 * SIZE
-_ONE = (1).to_bytes(SIZE, "big")
 _PROOF = b"yingqiao 2P-SM2 proof"
 _AT_REST = b"yingqiao 2P-SM2 share"
 
@@ -104,7 +103,7 @@ def accept_key(offer: KeyOffer, *, session: str, user: str) -> tuple[ServerShare
     if len(offer.tag_key) != SIZE:
         raise CooperativeError("message-size", "校验密钥应为 32 字节")
     point = point_of(offer.point, "key-offer")
-    generator = Point.base(Scalar.from_bytes(_ONE))
+    generator = Point.from_bytes(GENERATOR)
     if not _proves(offer.proof, offer.point, session, user):
         raise CooperativeError("key-proof", "手机没有证明它持有自己的密钥分量")
     while True:
@@ -141,7 +140,7 @@ def _proves(proof: bytes, point: bytes, session: str, user: str) -> bool:
         minus = Scalar.from_bytes((N - int.from_bytes(challenge, "big")).to_bytes(SIZE, "big", signed=False))
         public = Point.from_bytes(point)
         commitment = Point.sum_of(Scalar.from_bytes(response), minus, public)
-        generator = Point.base(Scalar.from_bytes(_ONE))
+        generator = Point.from_bytes(GENERATOR)
         return not commitment.is_infinity and challenge == _challenge(
             generator, public, commitment, session, user
         )

@@ -102,6 +102,18 @@ def test_form_a_is_plain_sm2_too():
     assert sm2.verify(SHARE.public, MESSAGE, sm2.raw_to_der(b32(r) + b32(s)))
 
 
+def test_the_phones_bytes():
+    """What another phone must compute, too, from D1 = 11…, user-1, w1 = 33…: ours, there is no standard's."""
+    assert PHONE.tag_key.hex() == "619a274361959a8ae9ddf8053b2409328791962a6a9114c492ee7e7711908549"
+    offer = SignOffer.from_bytes(PHONE.offer_signature("job", 1, E, w1=THREES))
+    assert offer.tag.hex() == "f8ec0e32e02aca75840d65514f0c57589d8ab3f2061915a78fbc0e6505f3abb5"
+    points = [reference.mul(scalar, reference.G) for scalar in (1, THREES, FOURS)]
+    c = b32(reference.challenge(*points, "session", "user-1"))
+    assert c.hex() == "07f38816aa33a1b9611cf8e070707d17b598306dfb32a36e2e06458bc0d19360"
+    encoded = [Point.from_bytes(reference.encode(point)) for point in points]
+    assert key_share._challenge(*encoded, "session", "user-1") == c
+
+
 # --- the whole life ------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +225,7 @@ def test_a_sealed_share_opens_only_where_it_belongs():
 def test_secrets_are_not_shown():
     outcome = answer(PHONE.offer_signature("job", 1, E))
     shown = repr(SHARE) + repr(outcome) + repr(outcome.answer) + repr(KeyOffer.from_bytes(bytes(161)))
+    shown += repr(SignOffer(1, GENERATOR, E, PHONE.tag_key)) + repr(SignFinish(1, PHONE.tag_key))
     for secret in (b32(TWOS), PHONE.tag_key, outcome.answer.s1):
         assert secret.hex() not in shown
         assert repr(secret)[2:-1] not in shown
