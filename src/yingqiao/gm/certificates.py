@@ -25,7 +25,8 @@ ENCRYPTION_USAGES = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreem
 class CertificateError(GmError):
     """Not a certificate."""
 
-    code = "certificate"
+    def __init__(self, reason: str) -> None:
+        super().__init__("certificate", reason)
 
 
 @dataclass(frozen=True, slots=True)

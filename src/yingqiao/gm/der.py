@@ -34,7 +34,8 @@ _INDEFINITE = -1
 class DerError(GmError):
     """Not the ASN.1 it should be."""
 
-    code = "der"
+    def __init__(self, reason: str) -> None:
+        super().__init__("der", reason)
 
 
 def context(number: int, *, constructed: bool = True) -> int:

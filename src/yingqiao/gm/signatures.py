@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from yingqiao.gm import der, oids, sm2
+from yingqiao.gm import der, oids, sm2, sm3
 from yingqiao.gm.errors import GmError
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -104,8 +104,12 @@ def digest(oid: str, data: bytes) -> bytes:
     """The digest of `data` by the algorithm `oid`. Raises GmError on an unknown one."""
     name = oids.DIGESTS.get(oid)
     if name is None:
-        raise GmError(f"不支持的杂凑算法 {oids.words(oid)}", code="algorithm")
-    return hashlib.new(name, data).digest()
+        raise GmError("algorithm", f"不支持的杂凑算法 {oids.words(oid)}")
+    return _hash(name, data)
+
+
+def _hash(name: str, data: bytes) -> bytes:
+    return (sm3.new(data) if name == "sm3" else hashlib.new(name, data)).digest()
 
 
 def algorithm(node: der.Node, what: str) -> tuple[str, bytes | None]:
@@ -224,7 +228,7 @@ def _examine_rsa(
         what = "签名算法" if name is None else "RSA 公钥"
         return Examined(valid=False, oddities=(f"不支持的{what}（{oids.words(algorithm_oid)}）",))
     oddities = _rsa_weakness(public, name)
-    whole = hashlib.new(name, message).digest()
+    whole = _hash(name, message)
     tried = {PreImage.RULE: whole, PreImage.AS_DIGEST: message if len(message) == len(whole) else None}
     for pre_image, value in tried.items():
         if value is not None and (diagnose or pre_image in accepted):
