@@ -25,8 +25,7 @@ ENCRYPTION_USAGES = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreem
 class CertificateError(GmError):
     """Not a certificate."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("certificate", reason)
+    code = "certificate"
 
 
 @dataclass(frozen=True, slots=True)

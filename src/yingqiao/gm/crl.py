@@ -25,8 +25,7 @@ MAX_ENTRIES = 1_000_000
 class CrlError(GmError):
     """Not a revocation list, or one that cannot be issued."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("crl", reason)
+    code = "crl"
 
 
 class Reason(IntEnum):
@@ -106,7 +105,7 @@ class RevocationList:
         """What it says about `certificate` for a judgement made at `at`; a stale list still revokes."""
         if certificate.issuer.raw != self.issuer.raw:
             return Revocation(State.UNKNOWN, "吊销列表不是该证书颁发者的")
-        if self.only_ca and not certificate.is_ca or self.only_users and certificate.is_ca:
+        if (self.only_ca and not certificate.is_ca) or (self.only_users and certificate.is_ca):
             return Revocation(State.UNKNOWN, "吊销列表不涵盖这类证书")
         return self.check_serial(certificate.serial, at)
 

@@ -16,8 +16,7 @@ MAX_REQUEST = 64 * 1024
 class RequestError(GmError):
     """Not a certificate request."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("csr", reason)
+    code = "csr"
 
 
 @dataclass(frozen=True, slots=True)

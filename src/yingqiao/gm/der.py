@@ -34,8 +34,7 @@ _INDEFINITE = -1
 class DerError(GmError):
     """Not the ASN.1 it should be."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("der", reason)
+    code = "der"
 
 
 def context(number: int, *, constructed: bool = True) -> int:

@@ -61,6 +61,13 @@ _PRE_IMAGE_WORDS = {
     PreImage.NO_Z: "签名时未计入 Z 值（只对 SM3 杂凑签名）",
     PreImage.AS_DIGEST: "把原文直接当作杂凑值签名",
 }
+_SM2_PRE_IMAGES = {
+    PreImage.RULE: sm2.PreImage.DEFAULT_ID,
+    PreImage.EMPTY_ID: sm2.PreImage.EMPTY_ID,
+    PreImage.NO_Z: sm2.PreImage.NO_Z,
+    PreImage.AS_DIGEST: sm2.PreImage.MESSAGE_IS_E,
+}
+_RAW_FORM = "签名值是 64 字节的 r‖s，不是 DER 编码"
 ONLY_RULE = frozenset({PreImage.RULE})
 
 
@@ -81,8 +88,6 @@ class Examined:
 
     valid: bool
     pre_image: PreImage | None = None
-    raw_form: bool = False
-    """64 bytes r‖s instead of DER."""
     oddities: tuple[str, ...] = ()
 
 
@@ -104,7 +109,7 @@ def digest(oid: str, data: bytes) -> bytes:
     """The digest of `data` by the algorithm `oid`. Raises GmError on an unknown one."""
     name = oids.DIGESTS.get(oid)
     if name is None:
-        raise GmError("algorithm", f"不支持的杂凑算法 {oids.words(oid)}")
+        raise GmError(f"不支持的杂凑算法 {oids.words(oid)}", code="algorithm")
     return _hash(name, data)
 
 
@@ -177,39 +182,32 @@ def _examine_sm2(
     key: SubjectKey, message: bytes, signature: bytes, accepted: frozenset[PreImage], *, diagnose: bool
 ) -> Examined:
     try:
-        public = sm2.PublicKey.from_point(key.point)
+        public = _sm2_public(key.point)
     except GmError as error:
         return Examined(valid=False, oddities=(error.reason,))
-    encoded, raw_form = _sm2_encoding(signature)
-    if encoded is None:
-        return Examined(valid=False, oddities=("签名值既不是 DER 编码，也不是 64 字节的 r‖s",))
-    oddities = ("签名值是 64 字节的 r‖s，不是 DER 编码",) if raw_form else ()
-    for pre_image in PreImage if diagnose else sorted(accepted):
-        e = _sm2_digest(public, pre_image, message)
-        if e is not None and sm2.verify_digest(public, e, encoded):
-            return _found(pre_image, accepted, oddities, raw_form=raw_form)
-    return Examined(valid=False, raw_form=raw_form, oddities=oddities)
+    tried = tuple(PreImage) if diagnose else tuple(sorted(accepted))
+    found = sm2.recognise(
+        public, message, signature, pre_images=[_SM2_PRE_IMAGES[one] for one in tried], forms=tuple(sm2.Form)
+    )
+    if found is not None:
+        pre_image = next(one for one in tried if _SM2_PRE_IMAGES[one] is found.pre_image)
+        return _found(pre_image, accepted, (_RAW_FORM,) if found.form is sm2.Form.RAW else ())
+    return Examined(valid=False, oddities=_form_oddities(signature))
 
 
-def _sm2_digest(public: sm2.PublicKey, pre_image: PreImage, message: bytes) -> bytes | None:
-    if pre_image is PreImage.RULE:
-        return sm2.digest_for(public, message, sm2.DEFAULT_ID)
-    if pre_image is PreImage.EMPTY_ID:
-        return sm2.digest_for(public, message, b"")
-    if pre_image is PreImage.NO_Z:
-        return digest(oids.SM3, message)
-    return message if len(message) == 32 else None
+@lru_cache(maxsize=1024)
+def _sm2_public(point: bytes) -> sm2.PublicKey:
+    """Kept, since the same few doctors sign all day and libcrypto prepares a key once."""
+    return sm2.PublicKey.from_point(point)
 
 
-def _sm2_encoding(signature: bytes) -> tuple[bytes | None, bool]:
-    """The signature in DER, and whether it came as r‖s."""
+def _form_oddities(signature: bytes) -> tuple[str, ...]:
+    """What is odd about the form of an SM2 signature value that nothing explains."""
     try:
-        fields = der.Fields(der.parse(signature, max_size=80), "SM2 签名值")
-        der.integer(fields.take()), der.integer(fields.take())
-        fields.end()
-    except der.DerError:
-        return (sm2.raw_to_der(signature), True) if len(signature) == 64 else (None, False)
-    return signature, False
+        sm2.der_to_raw(signature)
+    except sm2.Sm2Error as error:
+        return (_RAW_FORM,) if len(signature) == 64 else (error.reason,)
+    return ()
 
 
 def _examine_rsa(
@@ -232,8 +230,9 @@ def _examine_rsa(
     tried = {PreImage.RULE: whole, PreImage.AS_DIGEST: message if len(message) == len(whole) else None}
     for pre_image, value in tried.items():
         if value is not None and (diagnose or pre_image in accepted):
-            if _rsa_verify(public, name, value, signature):
-                return _found(pre_image, accepted, oddities, raw_form=False)
+            if not _rsa_verify(public, name, value, signature):
+                continue
+            return _found(pre_image, accepted, oddities)
     return Examined(valid=False, oddities=oddities)
 
 
@@ -265,9 +264,7 @@ def _rsa_verify(public: rsa.RSAPublicKey, name: str, value: bytes, signature: by
     return True
 
 
-def _found(
-    pre_image: PreImage, accepted: frozenset[PreImage], oddities: tuple[str, ...], *, raw_form: bool
-) -> Examined:
+def _found(pre_image: PreImage, accepted: frozenset[PreImage], oddities: tuple[str, ...]) -> Examined:
     if pre_image is not PreImage.RULE:
         oddities = (*oddities, pre_image.words)
-    return Examined(pre_image in accepted, pre_image, raw_form, oddities)
+    return Examined(pre_image in accepted, pre_image, oddities)
