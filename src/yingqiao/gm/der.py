@@ -267,9 +267,8 @@ def oid_of(content: bytes) -> str:
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
 
-_TIME = re.compile(
-    rb"(\d{4}|\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d{4})?", re.ASCII
-)
+_REST = rb"(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d{1,9}))?)?(Z|[+-]\d{4})?"
+_TIMES = {UTC_TIME: re.compile(rb"(\d\d)" + _REST), GENERALIZED_TIME: re.compile(rb"(\d{4})" + _REST)}
 
 
 def time(node: Node, what: str = "时间") -> datetime:
@@ -277,8 +276,9 @@ def time(node: Node, what: str = "时间") -> datetime:
 
     Raises DerError. Years 50 to 99 of a UTCTime are of the 20th century (RFC 5280, 4.1.2.5.1).
     """
-    match = _TIME.fullmatch(node.content)
-    if match is None or len(match[1]) != {UTC_TIME: 2, GENERALIZED_TIME: 4}.get(node.tag):
+    pattern = _TIMES.get(node.tag)
+    match = pattern.fullmatch(node.content) if pattern else None
+    if match is None:
         raise DerError(f"{what}：不是有效的时间")
     year = int(match[1])
     if node.tag == UTC_TIME:

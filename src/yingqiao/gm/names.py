@@ -43,6 +43,8 @@ class Name:
 
     raw: bytes
     attributes: tuple[Attribute, ...]
+    broken: str = ""
+    """Chinese, why reading stopped after `attributes`; nothing when the whole name was read."""
 
     def __str__(self) -> str:
         return ", ".join(f"{attribute.name}={attribute.text}" for attribute in self.attributes)
@@ -57,7 +59,8 @@ class Name:
 
     @property
     def oddities(self) -> tuple[str, ...]:
-        return tuple(f"{a.name}：{a.oddity}" for a in self.attributes if a.oddity)
+        odd = tuple(f"{a.name}：{a.oddity}" for a in self.attributes if a.oddity)
+        return (*odd, self.broken) if self.broken else odd
 
 
 def decode_text(tag: int, content: bytes) -> tuple[str, str]:
@@ -81,19 +84,26 @@ def decode_text(tag: int, content: bytes) -> tuple[str, str]:
 
 
 def read(node: der.Node) -> Name:
-    """The name that `node` is. Raises DerError when it is no Name."""
+    """The name that `node` is; one broken inside is kept, its bytes are what is compared.
+
+    Raises DerError when it is no SEQUENCE. (A letter of the certificate in the standard's PKCS#7 sample is
+    misprinted within the issuer's name; the signature beside it is right.)
+    """
     node.expect(der.SEQUENCE, "名称")
     return _read(node.raw)
 
 
 @lru_cache(maxsize=4096)
 def _read(raw: bytes) -> Name:
-    attributes = []
-    for group in der.parse(raw, max_size=64 * 1024).walk(200):
-        for pair in group.expect(der.SET, "名称").walk(200):
-            fields = der.Fields(pair, "名称")
-            oid, value = der.oid(fields.take()), fields.take()
-            attributes.append(Attribute(oid, *decode_text(value.tag, value.content)))
+    attributes: list[Attribute] = []
+    try:
+        for group in der.parse(raw, max_size=64 * 1024).walk(200):
+            for pair in group.expect(der.SET, "名称").walk(200):
+                fields = der.Fields(pair, "名称")
+                oid, value = der.oid(fields.take()), fields.take()
+                attributes.append(Attribute(oid, *decode_text(value.tag, value.content)))
+    except der.DerError as error:
+        return Name(raw, tuple(attributes), f"名称损坏：{error.reason}")
     return Name(raw, tuple(attributes))
 
 
