@@ -208,3 +208,5 @@ _READERS: dict[str, Callable[[Facts, Extension], Facts]] = {
     oids.SUBJECT_ALT_NAME: _alternative_names,
     oids.ISSUER_ALT_NAME: _ignored,
 }
+READABLE = frozenset(_READERS)
+"""Object identifiers of the extensions whose content is read."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.helpers.pki import END, NOW, POLICY, later, name, rsa_entity, world
+from tests.helpers.pki import NOW, POLICY, later, name, rsa_entity, world
 from tests.peers.bouncycastle import BouncyCastle
 from yingqiao.gm import certificates, cms, crl, csr, oids, signatures, timestamp
 from yingqiao.gm.cms_writing import MessageSigner, gm_signed_data, gm_signer
@@ -132,13 +132,16 @@ def test_refusals_of_ours_are_understood(bouncycastle: BouncyCastle):
 
 
 def test_its_tokens_are_read(bouncycastle: BouncyCastle):
+    """Without the certificate inside, as its request did not ask for it."""
     key, raw = bouncycastle.make("make-tsa")
     certificate = certificates.parse(raw)
     assert certificate.signed_by(certificate.key).valid
     (token_raw,) = bouncycastle.make("make-token", key, raw, imprint_of(CONTENT).digest)
-    facts = timestamp.examine(timestamp.parse_token(token_raw), original=CONTENT, nonce=77)
+    token = timestamp.parse_token(token_raw)
+    assert timestamp.examine(token).certificate is None
+    facts = timestamp.examine(token, original=CONTENT, nonce=77, known=[certificate])
     assert (facts.signed, facts.bound, facts.imprint_ok, facts.nonce_ok) == (True, True, True, True)
     assert (facts.purpose_ok, facts.certificate_in_time) == (True, True)
     assert facts.token.info.serial == 4711
     assert facts.token.info.accuracy == timedelta(seconds=1)
-    assert facts.token.info.gen_time < END
+    assert certificate.valid_at(facts.token.info.gen_time)
