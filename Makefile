@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test test-long lint lock bench-dicom bench-http bench-fetch fuzz clean
+.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch fuzz clean
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
@@ -30,6 +30,10 @@ lock: setup ## 重新锁定依赖 / lock the dependencies again
 bench-dicom: setup ## DICOM 接收与 Orthanc、DCMTK、C 程序同场比较（BENCH_ARGS=--quick）/ receivers beside each other
 	@scripts/peers.sh
 	@.venv/bin/python -m benchmarks.dicom $(BENCH_ARGS)
+
+bench-retrieve: setup ## 从 Orthanc 拉取，与 movescu、getscu、pynetdicom 同场比较 / pulling beside the peers
+	@scripts/peers.sh
+	@.venv/bin/python -m benchmarks.retrieve $(BENCH_ARGS)
 
 bench-http: setup ## HTTP 接收与不落盘、朴素实现同场比较（BENCH_ARGS="--seconds 5"）/ servers beside each other
 	@scripts/peers.sh wrk

@@ -91,6 +91,10 @@ class DicomSettings(msgspec.Struct, frozen=True, kw_only=True):
     association_seconds: Annotated[float, _help("一个关联的最长时间（秒）", gt=0)] = 43200.0
     write_seconds: Annotated[float, _help("对方不读应答的最长等待（秒）", gt=0)] = 30.0
     min_rate: Annotated[int, _help("消息的最低速率（字节/秒）", ge=0)] = 1024
+    commitment: Annotated[bool, _help("提供存储承诺（Storage Commitment）")] = True
+    commitment_peers: Annotated[
+        tuple[str, ...], _help("存储承诺请求方的地址 AET@主机:端口；已登记为 PACS 节点的不必写")
+    ] = ()
     tls_certificate: Annotated[str, _help("TLS 证书文件（PEM）；空 = 不用 TLS")] = ""
     tls_key: Annotated[str, _help("TLS 私钥文件（PEM）")] = ""
     tls_clients: Annotated[str, _help("只接受由这些 CA 签发的客户端证书（PEM）；空 = 不要求")] = ""
@@ -107,6 +111,56 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     unknown_bytes: Annotated[
         int, _help("未登记机构的请求最多保存多少字节（按收到时计）；超过只应答，不保存", ge=0)
     ] = 64 * _MIB
+
+
+class CompletenessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """影像齐全（[completeness]）"""
+
+    stable_seconds: Annotated[
+        float, _help("这么久（秒）没有新影像到达才算稳定：之前显示“到达中”，之后才可能是“齐全”", ge=0)
+    ] = 600.0
+
+    @property
+    def stable_ms(self) -> int:
+        return int(self.stable_seconds * 1000)
+
+
+class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """后台工作（[work]）"""
+
+    parallel: Annotated[int, _help("本进程同时进行的工作数", ge=1, le=256)] = 16
+    per_hospital: Annotated[int, _help("每家医院同时进行的工作数上限（全部进程合计）", ge=1)] = 8
+    passing_first_seconds: Annotated[float, _help("暂时故障后首次重试的最长等待（秒），逐次加倍", gt=0)] = 2.0
+    passing_most_seconds: Annotated[float, _help("暂时故障重试等待的上限（秒）", gt=0)] = 600.0
+    theirs_first_seconds: Annotated[float, _help("需对方处理的错误：首次重试的最长等待（秒）", gt=0)] = 60.0
+    theirs_most_seconds: Annotated[float, _help("需对方处理的错误：重试等待的上限（秒）", gt=0)] = 21_600.0
+    ours_first_seconds: Annotated[float, _help("本机问题：首次重试的最长等待（秒）", gt=0)] = 5.0
+    ours_most_seconds: Annotated[float, _help("本机问题：重试等待的上限（秒）", gt=0)] = 300.0
+    breaker_failures: Annotated[int, _help("一个目的地连续多少次暂时故障后熔断", ge=1)] = 5
+    breaker_first_seconds: Annotated[
+        float, _help("首次熔断的最长时间（秒），之后放一个去试，再失败则加倍", gt=0)
+    ] = 30.0
+    breaker_most_seconds: Annotated[float, _help("熔断时间的上限（秒）", gt=0)] = 1800.0
+    poll_seconds: Annotated[float, _help("没有通知时多久查看一次账本（秒）", gt=0)] = 1.0
+    lease_seconds: Annotated[
+        float, _help("多机时：一个进程多久没有心跳就由别的进程接手（秒，PostgreSQL）", ge=2)
+    ] = 20.0
+    stop_seconds: Annotated[float, _help("停止时等待进行中的工作停下的最长时间（秒）", gt=0)] = 15.0
+    keep_seconds: Annotated[float, _help("执行引擎保留已结束的尝试多久（秒）；账本本身不删", gt=0)] = 3600.0
+
+
+class PullSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """从 PACS 调取影像（[pull]）"""
+
+    first_look_seconds: Annotated[
+        float, _help("调齐之后多久（秒）再查一次检查是否增加了影像；0 = 不查", ge=0)
+    ] = 1800.0
+    second_look_seconds: Annotated[float, _help("之后又多久（秒）再查一次；0 = 不查", ge=0)] = 86_400.0
+    connect_seconds: Annotated[float, _help("连接 PACS 的时限（秒）", gt=0)] = 10.0
+    association_seconds: Annotated[float, _help("PACS 应答关联请求的时限（秒）", gt=0)] = 30.0
+    response_seconds: Annotated[float, _help("PACS 两次应答之间的最长静默（秒）", gt=0)] = 600.0
+    operation_seconds: Annotated[float, _help("一次查询或调取的最长时间（秒）", gt=0)] = 43_200.0
+    index_seconds: Annotated[float, _help("调取结束后等待索引跟上的最长时间（秒）", gt=0)] = 120.0
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +186,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     dicom: DicomSettings = DicomSettings()
     exchange: ExchangeSettings = ExchangeSettings()
+    completeness: CompletenessSettings = CompletenessSettings()
+    work: WorkSettings = WorkSettings()
+    pull: PullSettings = PullSettings()
     log: LogSettings = LogSettings()
 
 

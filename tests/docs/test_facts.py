@@ -9,6 +9,9 @@ import pytest
 
 from tests.docs.pages import ROOT, Page, page, pages
 from tests.peers.gateway import RunningGateway
+from yingqiao.dicom.query_retrieve.client import Model
+from yingqiao.dicom.query_retrieve.node import Limits
+from yingqiao.dicom.query_retrieve.storage_contexts import syntaxes_of
 from yingqiao.dicom.storage_service import ScpConfig
 from yingqiao.dicom.upper_layer.dimse import Status
 from yingqiao.settings import describe
@@ -27,7 +30,7 @@ EVENTS |= set(re.findall(r'event: str = "([\w.]+)"', SOURCE))  # lines put toget
 def test_settings_named_exist(page: Page):
     for code in page.inline:
         found = re.match(r"([a-z]+)\.[a-z_]+(?= |=|$)", code)
-        if found and found[1] in SECTIONS and found[0] not in EVENTS | {"api.token"}:
+        if found and found[1] in SECTIONS and found[0] not in EVENTS | {"api.token", "work.sqlite"}:
             assert found[0] in SETTINGS, f"{page.name} names the setting {found[0]}"
 
 
@@ -49,8 +52,22 @@ def test_the_conformance_statement_has_every_status():
 
 def used() -> set[int]:
     """The statuses that the receiving side names."""
-    text = (ROOT / "src/yingqiao/dicom/store_association.py").read_text("utf-8")
+    files = [ROOT / f"src/yingqiao/dicom/{name}.py" for name in ("store_association", "keeper")]
+    text = "".join(file.read_text("utf-8") for file in files)
     return {int(Status[name]) for name in re.findall(r"\bStatus\.([A-Z_]+)\b", text)}
+
+
+def test_the_conformance_statement_has_what_we_ask_with():
+    """Services, limits and character sets of the requestor's side."""
+    section, limits = page("docs/conformance-statement.md").section("查询与调取（SCU）"), Limits()
+    for model in Model:
+        assert all(f"`{uid}`" in section for uid in (model.find, model.move, model.get))
+    for seconds in (limits.connect, limits.association, limits.response, limits.pdu, limits.cancel):
+        assert f"{seconds:g} 秒" in section
+    assert f"{limits.max_matches:,} 条" in section
+    assert f"上限 {limits.async_window}" in section
+    for uid in syntaxes_of("1.2.840.10008.5.1.4.1.1.2"):
+        assert f"`{uid}`" in section
 
 
 def test_the_conformance_statement_has_the_limits():
@@ -65,12 +82,15 @@ def test_the_conformance_statement_has_the_limits():
 def test_the_api_page_has_every_route_and_filter():
     text = page("docs/reference/api.md").text
     served = {re.sub(r":\w+}", "}", route.path) for route in routes(None)}  # type: ignore[arg-type, attr-defined]
-    assert served == set(re.findall(r"`GET /api(/[\w/{}]+)`", text))
+    assert served == set(re.findall(r"`(?:GET|POST) /api(/[\w/{}]+)`", text))
     sections = {
         "检查": words.EXAM_WORDS,
         "报告": words.REPORT_WORDS,
         "影像": words.STUDY_WORDS,
+        "存储承诺": words.COMMITMENT_WORDS,
         "提交": words.SUBMISSION_WORDS,
+        "地址列表": words.LIST_WORDS,
+        "后台工作": words.WORK_WORDS,
         "汇总": words.SUMMARY_WORDS,
     }
     for heading, known in sections.items():

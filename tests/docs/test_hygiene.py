@@ -18,7 +18,7 @@ if not FILES:  # an archive without its history
     FILES = [path for path in FILES if path.is_file() and "__pycache__" not in path.parts]
 MODULES = sorted(ROOT.glob("src/**/*.py"))
 _HOSTS = [
-    "/".join(("", "work", "")),
+    r"(?<![\w.])" + "/".join(("", "work", "")) + r"(?!destinations|\{)",  # our API has a path of that name
     "/".join(("", "root", "")),
     "/".join(("", "home", "")) + "[a-z]",
     "py" + "pi.org",

@@ -33,12 +33,15 @@ class Orthanc:
         answer.raise_for_status()
         return str(answer.json()["ID"])
 
+    def register(self, name: str, aet: str, port: int) -> None:
+        """Make a modality on loopback known: it may query and retrieve, and be a destination of C-MOVE."""
+        body = [aet, "127.0.0.1", port]
+        httpx.put(f"{self.url}/modalities/{name}", json=body, timeout=30).raise_for_status()
+
     def send(self, aet: str, port: int, resources: list[str]) -> dict[str, object]:
         """C-STORE instances to a receiver; what its job says."""
         name = f"to{port}"
-        httpx.put(
-            f"{self.url}/modalities/{name}", json=[aet, "127.0.0.1", port], timeout=30
-        ).raise_for_status()
+        self.register(name, aet, port)
         body = {"Resources": resources, "Synchronous": True, "Timeout": 60}
         answer = httpx.post(f"{self.url}/modalities/{name}/store", json=body, timeout=300)
         answer.raise_for_status()
@@ -60,14 +63,17 @@ def orthanc_configuration(folder: Path, http_port: int, dicom_port: int) -> dict
     }
 
 
-def start_orthanc(folder: Path, nodelay: bool = True) -> tuple[subprocess.Popen[bytes], Orthanc]:
-    """Start one in `folder`. End it with `dcmtk.end`."""
+def start_orthanc(
+    folder: Path, nodelay: bool = True, **settings: object
+) -> tuple[subprocess.Popen[bytes], Orthanc]:
+    """Start one in `folder`, with further `settings`. End it with `dcmtk.end`."""
     program = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
     assert Path(program).exists(), "Orthanc is missing: run scripts/peers.sh"
     folder.mkdir(parents=True, exist_ok=True)
     orthanc = Orthanc(free_port(), free_port())
     configuration = folder / "orthanc.json"
-    configuration.write_text(json.dumps(orthanc_configuration(folder, orthanc.http_port, orthanc.dicom_port)))
+    defaults = orthanc_configuration(folder, orthanc.http_port, orthanc.dicom_port)
+    configuration.write_text(json.dumps(defaults | settings))
     with (folder / "log").open("wb") as log:
         environment = os.environ | ({"TCP_NODELAY": "1"} if nodelay else {})
         process = subprocess.Popen([program, str(configuration)], env=environment, stdout=log, stderr=log)

@@ -1,4 +1,5 @@
-"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked."""
+"""The other half of a gateway, in the main process only: images in by DICOM, indexed, everything linked, and
+the work engine."""
 
 from __future__ import annotations
 
@@ -9,29 +10,36 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from yingqiao.app.commitments import commitment_ledger
+from yingqiao.app.fetching import Fetching, settings_of
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
+from yingqiao.app.relay import Relay
 from yingqiao.app.stores import Stores
+from yingqiao.app.work import BackgroundWork, Surroundings
 from yingqiao.dicom.index import read_facts, read_head
+from yingqiao.dicom.part10 import part10_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
 from yingqiao.dicom.storage_service import SilentObserver
 from yingqiao.settings import DicomSettings, Settings
+from yingqiao.store.arrivals import Arrivals
+from yingqiao.store.commitments import counts
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.images import ImageIndex
 from yingqiao.store.indexer import Indexer
-from yingqiao.store.landing import LandingArea, LandingError
+from yingqiao.store.landing import LandingArea, LandingError, segment_number
 from yingqiao.store.linkage import Linker
-from yingqiao.store.sources import SourceTable, list_sources
+from yingqiao.store.sources import SourceTable, source_table
 from yingqiao.web.health import Check, Part
 from yingqiao.web.server import AddressError, parse_address, why_not
 
-PARTS = ("landing", "dicom", "index", "link")
+PARTS = ("landing", "dicom", "index", "link", "work")
 _SOURCES_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Landing area, indexer (recovery first), linker, DICOM receiver; started so, stopped in reverse."""
+    """Landing area, indexer (recovery first), linker, DICOM receiver, work; started so, stopped in reverse."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._settings = settings
@@ -41,27 +49,50 @@ class Background:
         except LandingError as error:
             raise StartError(f"落地区 {stores.folder.landing} 不可用：{error}") from error
         images = ImageIndex(stores.database)
+        self._refuse_known_numbers(images)
         self._indexer = Indexer(
             self._landing, images.index_instances, read_facts, images.progress, read_head=read_head
         )
         self._linker = Linker(stores.database)
+        self._fetching = self._make_fetching()
+        around = Surroundings(settings, stores, self._landing, self._indexer, self._fetching)
+        self._work = BackgroundWork(around)
+        self._relay = Relay(stores.database, stores.fetch_hosts, self._work.wake)
         self._counts = DicomCounts()
+        self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
         self._port = 0
+
+    def _refuse_known_numbers(self, images: ImageIndex) -> None:
+        """A landing area restored from before the database's backup must not use a name again: the index
+        would take a new image for one it has."""
+        try:
+            known = images.progress()
+        except StoreUnavailable as error:
+            raise StartError("数据库不可用，无法核对落地区", unavailable=True) from error
+        self._landing.begin_after(max(map(segment_number, known), default=0))
+        missing = known.keys() - self._landing.segments().keys()
+        if missing:
+            _log.error("landing.files_missing", count=len(missing), first=min(missing))
 
     def start(self) -> None:
         """Everything runs when this returns. Raises StartError when the DICOM address cannot be had."""
         self._indexer.start()
         self._linker.start()
-        if self._scp is None:
-            return
-        try:
-            self._port = self._scp.start()
-        except OSError as error:
-            raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+        if self._scp is not None:
+            try:
+                self._port = self._scp.start()
+            except OSError as error:
+                raise StartError(f"DICOM：{why_not(self._settings.dicom.listen, error)}") from error
+        self._work.start()
+        self._relay.start()
 
     def stop(self) -> None:
-        """No new images; those at work finish; what is landed is indexed as far as the database allows."""
+        """No new work, no new images; those at work finish; what is landed is indexed as far as the database
+        allows."""
+        self._relay.close()
+        self._work.stop()
+        self._fetching.close()
         if self._scp is not None:
             self._scp.stop()
         if not self._indexer.stop():
@@ -75,22 +106,45 @@ class Background:
 
     def checks(self) -> dict[str, Check]:
         return dict(
-            zip(PARTS, (self._landing_part, self._dicom_part, self._index_part, self._link_part), strict=True)
+            zip(
+                PARTS,
+                (self._landing_part, self._dicom_part, self._index_part, self._link_part, self._work.part),
+                strict=True,
+            )
         )
 
     def gauges(self) -> dict[str, float]:
-        counts = self._counts
+        counted = self._counts
         return {
             "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
             "index_queue": float(self._indexer.backlog),
             "linked_rows": float(self._linker.taken),
             "link_rows_set_aside": float(self._linker.set_aside),
             "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
-            "dicom_instances_received": float(counts.instances),
-            "dicom_bytes_received": float(counts.bytes),
-            "dicom_instances_refused": float(counts.refused),
-            "dicom_associations_rejected": float(counts.rejected),
-        }
+            "dicom_instances_received": float(counted.instances),
+            "dicom_bytes_received": float(counted.bytes),
+            "dicom_instances_refused": float(counted.refused),
+            "dicom_associations_rejected": float(counted.rejected),
+            "fetched_files": float(self._fetching.counts.files),
+            "fetched_bytes": float(self._fetching.counts.bytes),
+            "fetch_failures": float(self._fetching.counts.failed),
+            **self._commitment_counts(),
+        } | self._work.gauges()
+
+    def _make_fetching(self) -> Fetching:
+        stores = self._stores
+        arrivals = Arrivals(self._landing, self._indexer.submit, part10_head, lambda: self._indexer.is_behind)
+        aet = self._settings.dicom.listen.partition("@")[0] or "YINGQIAO"
+        parts = settings_of(stores.folder.parts)
+        return Fetching(stores.database, stores.fetch_hosts, arrivals, stores.objects, parts, aet)
+
+    def _commitment_counts(self) -> dict[str, float]:
+        try:
+            with self._stores.database.read() as connection:
+                total, waiting = counts(connection)
+        except StoreUnavailable:
+            return {}
+        return {"commitment_requests": float(total), "commitments_not_told": float(waiting)}
 
     def _make_scp(self) -> StorageScp:
         dicom = self._settings.dicom
@@ -101,6 +155,7 @@ class Background:
             admits=_Admission(self._stores),
             is_behind=lambda: self._indexer.is_behind,
             observer=self._counts,
+            commitments=self._commitments if dicom.commitment else None,
         )
 
     def _landing_part(self) -> Part:
@@ -166,7 +221,7 @@ class _Admission:
             self._read_at = time.monotonic()
         try:
             with self._database.read() as connection:
-                self._table = SourceTable(list_sources(connection))
+                self._table = source_table(connection)
         except StoreUnavailable:
             _log.warning("dicom.sources_not_refreshed")
 

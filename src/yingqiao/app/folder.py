@@ -3,11 +3,14 @@
 DATA/
   yingqiao.sqlite   the database, unless another is set
   database.url      the URL of another database (0600), so that commands need only --data
+  work.sqlite       what the work engine is doing, unless the database is PostgreSQL
+  executor.id       this gateway's name among the processes that do work, on PostgreSQL (0600)
   objects/          documents, by digest
   landing/          images as they arrived, in segments: the truth for images
   master.key        seals the hospitals' keys (0600), unless it is kept elsewhere
   api.token         opens /api (0600)
   gateway.lock      held by the running gateway
+  parts/            large files being fetched, as far as they came; may be deleted when none runs
   run/              state of the running gateway; may be deleted when none runs
 """
 
@@ -21,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yingqiao.settings import Settings
+
+_DICOM = "dicom.address"
 
 
 class StartError(Exception):
@@ -49,6 +54,10 @@ class DataFolder:
     @property
     def run(self) -> Path:
         return self.root / "run"
+
+    @property
+    def parts(self) -> Path:
+        return self.root / "parts"
 
     @property
     def master_key(self) -> Path:
@@ -112,6 +121,19 @@ def remember_database(settings: Settings, folder: DataFolder) -> None:
     """Keep a database URL that was set, so that other commands find the database by --data alone."""
     if settings.database and database_of(Settings(), folder) != settings.database:
         write_secret(folder.database_url, settings.database)
+
+
+def remember_dicom(folder: DataFolder, address: str) -> None:
+    """Keep where the running gateway receives DICOM, for commands: `AET@HOST:PORT`, '' when it does not."""
+    (folder.run / _DICOM).write_text(address + "\n", "utf-8")
+
+
+def dicom_of(settings: Settings, folder: DataFolder) -> str:
+    """Where the gateway of this folder receives DICOM: as it last said itself, else as set."""
+    try:
+        return (folder.run / _DICOM).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return settings.dicom.listen
 
 
 def read_or_make_secret(path: Path, make_text: str) -> tuple[str, bool]:

@@ -20,7 +20,14 @@ import structlog
 from yingqiao import logging
 from yingqiao.app.background import Background
 from yingqiao.app.descriptors import raise_limit
-from yingqiao.app.folder import StartError, database_of, lock_folder, open_folder, remember_database
+from yingqiao.app.folder import (
+    StartError,
+    database_of,
+    lock_folder,
+    open_folder,
+    remember_database,
+    remember_dicom,
+)
 from yingqiao.app.http_side import Gauges, Listening, run_http, store_checks
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import STATE_FILE, Pulse
@@ -59,6 +66,7 @@ def _run(settings: Settings, stores: Stores, listening: list[Listening], announc
     try:
         background.start()
         dicom = _dicom_address(settings, background)
+        remember_dicom(stores.folder, dicom)
         http = _address(listening[0].main)
 
         def ready() -> None:

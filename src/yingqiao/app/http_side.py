@@ -23,9 +23,10 @@ from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
+from yingqiao.web import list_status
 from yingqiao.web.api import routes as api_routes
 from yingqiao.web.health import Check, Health, Part
-from yingqiao.web.intake import Intake, Parts
+from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.server import GatewayServer, make_server, serve_until
 from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
@@ -58,6 +59,9 @@ class _Nowhere:
 
     async def record(self, _: Submission) -> int:
         return 0
+
+    async def record_list(self, _: Submission) -> tuple[int, frozenset[bytes]]:
+        return 0, frozenset()
 
     def submit(self, _: Submission) -> asyncio.Future[int]:
         done = asyncio.get_running_loop().create_future()
@@ -111,7 +115,8 @@ async def _serve(
     log.start()
     intake = _intake(settings, stores, ledger, metrics, log)
     site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
-    servers = _servers(settings, listening, intake, site)
+    questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
+    servers = _servers(settings, listening, intake, site, questions)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -163,19 +168,29 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
         health=Health(checks),
         metrics=metrics,
         guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
-        api_routes=api_routes(stores.database, stores.objects),
+        api_routes=api_routes(
+            stores.database,
+            stores.objects,
+            landing=stores.folder.landing,
+            stable_after=settings.completeness.stable_ms,
+        ),
         metrics_token=settings.api.metrics_token,
     )
 
 
 def _servers(
-    settings: Settings, listening: Listening, intake: Intake, site: Site
+    settings: Settings,
+    listening: Listening,
+    intake: Intake,
+    site: Site,
+    questions: Mapping[str, tuple[str, Ask]],
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
     direct = intake_direct(intake, site.edition)
     if listening.admin is None:
-        app = intake_app(intake, site.edition, whole_app(site))
+        app = intake_app(intake, site.edition, whole_app(site), questions)
         return [(make_server(app, settings.http, direct), [listening.main])]
-    main = make_server(intake_app(intake, site.edition, public_app(site)), settings.http, direct)
+    public = intake_app(intake, site.edition, public_app(site), questions)
+    main = make_server(public, settings.http, direct)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 
 

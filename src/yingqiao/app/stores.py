@@ -11,6 +11,7 @@ from yingqiao.app.keys import master_key
 from yingqiao.settings import Settings
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreError
+from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
 
@@ -21,6 +22,7 @@ class Stores:
     database: Database
     hospitals: HospitalRegistry
     objects: LocalObjects
+    fetch_hosts: FetchHosts
 
 
 @contextmanager
@@ -41,7 +43,13 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
         if migrate:
             _migrate(database)
         key = master_key(settings, folder)
-        yield Stores(folder, database, HospitalRegistry(database, key), LocalObjects(folder.objects))
+        yield Stores(
+            folder,
+            database,
+            HospitalRegistry(database, key),
+            LocalObjects(folder.objects),
+            FetchHosts(database, key),
+        )
     finally:
         database.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,10 +11,10 @@ import msgspec
 from yingqiao.cli.filters import filter_options, readable, show_page
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Shape, console, fail, shape_of, show_json, show_pairs, show_rows
-from yingqiao.exchange.timeline import clock
+from yingqiao.exchange.clock import clock
 from yingqiao.settings import Settings
 from yingqiao.spec.load import load_edition
-from yingqiao.store.queries import ORDERS, ExamDetail, ExamFilter, list_exams, show_exam
+from yingqiao.store.queries import ORDERS, ExamDetail, ExamFilter, StudyImages, list_exams, show_exam
 from yingqiao.store.queries.headings import EXAM_HEADINGS
 from yingqiao.store.queries.words import EXAM_WORDS, exam_filter
 
@@ -29,6 +30,8 @@ _TABLE = [
     "waiting_on_name",
     "waiting_since",
     "image_count",
+    "image_expected",
+    "images_state_name",
     "report_count",
 ]
 _FACTS = [
@@ -48,6 +51,9 @@ _FACTS = [
     "waiting_for_name",
     "waiting_on_name",
     "waiting_since",
+    "image_count",
+    "image_expected",
+    "images_state_name",
     "deleted",
     "last_change_time",
     "first_received_at",
@@ -66,8 +72,25 @@ _STUDIES = {
     "modalities": "类别",
     "series_count": "序列",
     "instance_count": "影像",
+    "image_expected": "应有",
+    "images_state_name": "齐否",
     "rule_name": "关联依据",
     "finding_names": "提示",
+}
+_TOLD = {
+    "study_uid": "Study UID",
+    "expected": "应有",
+    "source_name": "来源",
+    "origin": "告知方",
+    "told_at": "告知时间",
+    "believed": "采信",
+}
+_GAPS = {
+    "study_uid": "Study UID",
+    "series_uid": "Series UID（空 = 未分序列）",
+    "expected": "应有",
+    "present": "现有",
+    "missing": "缺",
 }
 _CANDIDATES = {
     "study_uid": "Study UID",
@@ -101,7 +124,9 @@ def list_(
     """列出检查：收到了什么，还缺什么，该谁处理"""
     shape = shape_of(as_json, as_csv)
     with stores(settings) as opened, opened.database.read() as connection:
-        page = list_exams(connection, wanted, limit, offset, order)
+        page = list_exams(
+            connection, wanted, limit, offset, order, stable_after=settings.completeness.stable_ms
+        )
     columns = EXAM_HEADINGS if shape is Shape.CSV else {name: EXAM_HEADINGS[name] for name in _TABLE}
     show_page(page, columns, shape)
 
@@ -115,7 +140,7 @@ def list_(
 def show_(hospital: str, ris_study_id: str, values: bool, as_json: bool, settings: Settings) -> None:
     """查看医疗机构 HOSPITAL 的一次检查 RISSTUDYID 的来龙去脉"""
     with stores(settings) as opened, opened.database.read() as connection:
-        found = show_exam(connection, hospital, ris_study_id)
+        found = show_exam(connection, hospital, ris_study_id, stable_after=settings.completeness.stable_ms)
     if found is None:
         fail(
             f"医疗机构 {hospital} 没有检查 {ris_study_id}；"
@@ -142,12 +167,25 @@ def _show(found: ExamDetail) -> None:
         if structs:
             _heading(title)
             show_rows([readable(one) for one in structs], columns, Shape.TABLE)
+    show_images(found.images)
     if found.findings:
         _heading("当前版本的校验提示")
         show_rows(found.findings, _FINDINGS, Shape.TABLE)
     _heading("时间线")
     for event in found.timeline:
         click.echo(f"{clock(event.at)}  {event.text}")
+
+
+def show_images(studies: Sequence[StudyImages]) -> None:
+    """By whose word how many images a study has, and which series lack what; nothing where nobody told."""
+    told = [readable(one) | {"study_uid": s.study_uid} for s in studies for one in s.told]
+    gaps = [readable(one) | {"study_uid": s.study_uid} for s in studies for one in s.gaps]
+    if told:
+        _heading("应有影像数")
+        show_rows(told, _TOLD, Shape.TABLE)
+    if gaps:
+        _heading("缺少的影像")
+        show_rows(gaps, _GAPS, Shape.TABLE)
 
 
 def _heading(title: str) -> None:

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from yingqiao.cli.output import Shape, show_rows
-from yingqiao.exchange.timeline import clock
+from yingqiao.exchange.clock import clock
 from yingqiao.store.queries import Page
 from yingqiao.store.queries.common import LIMIT_AT_MOST
 from yingqiao.store.queries.words import Word, WordError
@@ -19,8 +19,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
 
 
-def filter_options(words: Sequence[Word], read: Callable[[Mapping[str, str]], _T]) -> Callable[[_F], _F]:
-    """Adds an option for every word, --limit and --offset; the command receives the filter as `wanted`."""
+def filter_options(
+    words: Sequence[Word], read: Callable[[Mapping[str, str]], _T], *, paging: bool = True
+) -> Callable[[_F], _F]:
+    """Adds an option for every word, --limit and --offset unless told otherwise; the command receives the filter
+    as `wanted`."""
     places = {word.option.lstrip("-").replace("-", "_"): word.name for word in words}
 
     def decorate(function: _F) -> _F:
@@ -34,7 +37,7 @@ def filter_options(words: Sequence[Word], read: Callable[[Mapping[str, str]], _T
             return function(*args, **kwargs)
 
         decorated: Any = wrapped
-        paging = (
+        pages = (
             click.option(
                 "--limit",
                 type=click.IntRange(1, LIMIT_AT_MOST),
@@ -47,7 +50,7 @@ def filter_options(words: Sequence[Word], read: Callable[[Mapping[str, str]], _T
             ),
         )
         filters = (click.option(word.option, metavar="TEXT", help=word.help) for word in words)
-        for option in reversed([*filters, *paging]):
+        for option in reversed([*filters, *(pages if paging else ())]):
             decorated = option(decorated)
         return decorated  # type: ignore[no-any-return]
 

@@ -22,6 +22,7 @@ from yingqiao.hospital.simulate.dicom_sender import DicomNode, DicomUnreachableE
 from yingqiao.hospital.simulate.people import credit_code
 from yingqiao.hospital.simulate.plan import Day, Kind
 from yingqiao.hospital.simulate.push import Pusher, Sent, push_day
+from yingqiao.hospital.simulate.web import ImageServer
 
 _T = TypeVar("_T")
 BEIJING = timezone(timedelta(hours=8))
@@ -104,8 +105,10 @@ def _guarded(action: Callable[[], _T]) -> _T:
         raise SystemExit(3) from error
 
 
-def _push(day: Day, gateway: str, dicom: DicomNode, key: str, console: Console) -> list[Sent]:
-    pusher = Pusher(gateway, dicom, day.hospital_code, key)
+def _push(
+    day: Day, gateway: str, dicom: DicomNode, key: str, console: Console, web: ImageServer | None = None
+) -> list[Sent]:
+    pusher = Pusher(gateway, dicom, day.hospital_code, key, web)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(40),
@@ -130,14 +133,16 @@ def _demo(data: Path, day: Day, keep: bool, console: Console) -> bool:
     stage.fresh_folder(data)
     console.rule("影桥演示")
     console.print(f"1. 启动网关（数据目录 {data}）…")
-    with stage.gateway(data, keep=keep) as running:
+    with ImageServer() as web, stage.gateway(data, keep=keep) as running:
         console.print(
             f"   HTTP {running.url}   DICOM {running.dicom.ae_title}@127.0.0.1:{running.dicom.port}"
         )
-        console.print(f"2. 登记医疗机构 {day.hospital_name}（{day.hospital_code}）及其 SM4 密钥、影像来源")
-        stage.register(running, day, DEMO_KEY)
+        console.print(
+            f"2. 登记医疗机构 {day.hospital_name}（{day.hospital_code}）及其 SM4 密钥、影像来源与地址"
+        )
+        stage.register(running, day, DEMO_KEY, web.url)
         console.print(f"3. 模拟 {day.date} 的 {len(day.cases)} 人次检查，其中的故意之错：{tables.flaws(day)}")
-        sent = _push(day, running.url, running.dicom, DEMO_KEY, console)
+        sent = _push(day, running.url, running.dicom, DEMO_KEY, console, web)
         console.print("4. 等待索引与关联，从网关自己的列表读出结果")
         account, compared = stage.settle(running, day)
         console.print(*tables.result_tables(account), sep="\n")

@@ -77,7 +77,8 @@ def _received(account: Account) -> Table:
         accepted, refused = (counted[interface, outcome] for outcome in ("accepted", "refused"))
         table.add_row(f"{name} {interface}", str(accepted), str(refused), str(hinted))
     studies = f"{len(account.studies)} 个检查，{account.instances} 个实例"
-    table.add_row("影像 C-STORE", studies, "", "")
+    table.add_row("影像 C-STORE 与按地址取回", studies, "", "")
+    table.add_row("影像地址列表 images-list", str(account.lists), "", "")
     return table
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import orjson
 
+from yingqiao.cli.hosts import hosts
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import (
     Exit,
@@ -192,6 +193,9 @@ def dicom_remove(number: int, settings: Settings) -> None:
         if not remove_source(opened.database, number):
             fail(f"没有编号为 {number} 的影像来源")
     click.echo(f"已删除影像来源 #{number}")
+
+
+command.add_command(hosts)
 
 
 def _find(registry: HospitalRegistry, code: str) -> HospitalShown:

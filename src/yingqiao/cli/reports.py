@@ -18,6 +18,14 @@ from yingqiao.store.queries.words import REPORT_WORDS, report_filter
 
 _EXAMS = {"ris_study_id": "检查", "here": "已到", "patient_name": "姓名", "finding_names": "提示"}
 
+_DOCUMENTS = {
+    "url": "pdf_path",
+    "state_name": "PDF",
+    "byte_count": "字节",
+    "updated_at": "时间",
+    "reason": "原因",
+}
+
 
 @click.group()
 def command() -> None:
@@ -64,5 +72,7 @@ def show_(
     shown = readable(found.report)
     show_pairs({heading: shown[name] for name, heading in REPORT_HEADINGS.items()})
     show_rows([readable(exam) for exam in found.exams], _EXAMS, Shape.TABLE)
+    if found.documents:
+        show_rows([readable(one) for one in found.documents], _DOCUMENTS, Shape.TABLE)
     if values:
         show_values(found.values, settings.exchange.edition, "report")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,7 @@ def command(
 
 
 def _run(settings: Settings) -> None:
+    signal.signal(signal.SIGTERM, _leave)  # until the gateway serves: then it stops in its own way
     from yingqiao.app.folder import StartError, prepare_workers  # loaded late: commands start fast
 
     try:
@@ -69,6 +72,11 @@ def _run(settings: Settings) -> None:
         run_gateway(settings, _announce)
     except StartError as error:
         fail(str(error), Exit.USE if not error.unavailable else Exit.UNAVAILABLE)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """SIGTERM while starting: what is open is closed on the way out, and the code says that all is well."""
+    sys.exit(Exit.DONE)
 
 
 def _announce(http: str, dicom: str) -> None:

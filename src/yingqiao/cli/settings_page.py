@@ -31,6 +31,9 @@ _TITLES = {
     "api": "只读接口与监控 `[api]`",
     "dicom": "DICOM 接收 `[dicom]`",
     "exchange": "交换规则 `[exchange]`",
+    "completeness": "影像齐全 `[completeness]`",
+    "work": "后台工作 `[work]`",
+    "pull": "从 PACS 调取影像 `[pull]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from yingqiao.cli.exams import show_images
 from yingqiao.cli.filters import filter_options, readable, show_page
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Shape, fail, shape_of, show_json, show_pairs, show_rows
@@ -28,6 +29,7 @@ _SERIES = {
     "body_part": "部位",
     "station_name": "设备",
     "instance_count": "影像",
+    "image_expected": "应有",
 }
 _INSTANCES = {
     "sop_uid": "SOP Instance UID",
@@ -59,7 +61,7 @@ def list_(
 ) -> None:
     """列出影像；--orphan true 为没有检查的影像"""
     with stores(settings) as opened, opened.database.read() as connection:
-        page = list_studies(connection, wanted, limit, offset)
+        page = list_studies(connection, wanted, limit, offset, stable_after=settings.completeness.stable_ms)
     show_page(page, STUDY_HEADINGS, shape_of(as_json, as_csv))
 
 
@@ -71,7 +73,7 @@ def list_(
 def show_(study_uid: str, instances: bool, as_json: bool, settings: Settings) -> None:
     """查看一个 STUDYUID 的序列、影像与关联的检查"""
     with stores(settings) as opened, opened.database.read() as connection:
-        found = show_study(connection, study_uid)
+        found = show_study(connection, study_uid, stable_after=settings.completeness.stable_ms)
     if found is None:
         fail(f"没有影像 {study_uid}")
     if as_json:
@@ -89,6 +91,8 @@ def _show(found: StudyDetail, instances: bool) -> None:
     show_rows([readable(exam) for exam in found.exams], _EXAMS, Shape.TABLE, empty="没有关联的检查")
     click.echo()
     show_rows([readable(one) for one in found.series], _SERIES, Shape.TABLE)
+    click.echo(f"\n{found.images.words}")
+    show_images([found.images])
     if instances:
         for one in found.series:
             click.echo(f"\n{one.series_uid}")

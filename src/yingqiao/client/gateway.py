@@ -12,7 +12,16 @@ import httpx
 
 from yingqiao.client.answer import Answer
 from yingqiao.client.errors import Unavailable
-from yingqiao.client.protocol import EXAM, HEADERS, MERGED, REPORT, read_answer, request_body
+from yingqiao.client.protocol import (
+    EXAM,
+    HEADERS,
+    IMAGES,
+    IMAGES_STATUS,
+    MERGED,
+    REPORT,
+    read_answer,
+    request_body,
+)
 
 Record = Mapping[str, Any]
 TIMEOUT = 30.0
@@ -68,6 +77,17 @@ class Gateway:
         """POST /examMergeReport-sync: both at once (四(二)2)."""
         return self.post(MERGED, self._caller.seal({"patient": exam, "report": report}))
 
+    def push_images(self, series: Record) -> Answer:
+        """POST /images/list: one series with the addresses of its files in FILEPATH (四(二)2(3)).
+
+        The answer's content says how many were accepted, how many were there, and which are refused.
+        """
+        return self.post(IMAGES, self._caller.seal(series))
+
+    def images_status(self, *, series_uid: str = "", study_uid: str = "") -> Answer:
+        """POST /images/list/status: how far the files of a series or a study are. Refused when never sent."""
+        return self.post(IMAGES_STATUS, self._caller.seal({"SERIESIUID": series_uid, "STUDYIUID": study_uid}))
+
     def post(self, path: str, body: bytes) -> Answer:
         """A body that is sealed already, as kept for sending again."""
         try:
@@ -111,6 +131,14 @@ class AsyncGateway:
 
     async def push_merged(self, exam: Record, report: Record) -> Answer:
         return await self.post(MERGED, self._caller.seal({"patient": exam, "report": report}))
+
+    async def push_images(self, series: Record) -> Answer:
+        return await self.post(IMAGES, self._caller.seal(series))
+
+    async def images_status(self, *, series_uid: str = "", study_uid: str = "") -> Answer:
+        return await self.post(
+            IMAGES_STATUS, self._caller.seal({"SERIESIUID": series_uid, "STUDYIUID": study_uid})
+        )
 
     async def post(self, path: str, body: bytes) -> Answer:
         try:

@@ -13,6 +13,7 @@ from yingqiao.exchange.envelope import seal
 from yingqiao.exchange.model import Finding, Level
 
 EXAM, REPORT, MERGED = "/exam-sync", "/report/sync", "/examMergeReport-sync"
+IMAGES, IMAGES_STATUS = "/images/list", "/images/list/status"
 HEADERS = {"Content-Type": "application/json", "encryption-type": "SM4"}
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
 _TEXTS = ("field", "label", "rule", "problem", "mend")

@@ -19,6 +19,10 @@ _MARGIN = 4 * mmap.PAGESIZE
 """For the landing area's header, the Part 10 head, and the rest of the last page."""
 
 
+class TooLarge(OSError):  # noqa: N818 what the sender is told
+    """More bytes than an instance may have: it will never fit."""
+
+
 class DatasetSink:
     """A `framer.Sink`. The buffer's pages exist only once used, so many associations with small instances
     cost little.
@@ -99,7 +103,7 @@ class DatasetSink:
             for at in range(start, self._end, _PIECE):
                 self._hash.update(self._buffer[at : min(at + _PIECE, self._end)])
         if self.total > self._max_instance_bytes:
-            self._fail(OSError("the instance is larger than allowed"))
+            self._fail(TooLarge(f"larger than the {self._max_instance_bytes} bytes allowed"))
 
     def finish_large(self) -> LargeWriter | None:
         """The large instance's writer with every byte in it, or None when the dataset was not large or

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from yingqiao.dicom.commitment.datasets import COMMITMENT_PUSH_MODEL
+from yingqiao.dicom.commitment.datasets import SYNTAXES as COMMITMENT_SYNTAXES
 from yingqiao.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from yingqiao.dicom.upper_layer.items import (
     APPLICATION_CONTEXT,
@@ -59,15 +61,17 @@ def is_storage(sop_class_uid: str) -> bool:
     return sop_class_uid != VERIFICATION and not sop_class_uid.startswith(_NOT_STORAGE)
 
 
-def accept(request: AssociateRequest, max_pdu: int, window_limit: int) -> AssociateAccept:
+def accept(
+    request: AssociateRequest, max_pdu: int, window_limit: int, *, commits: bool = False
+) -> AssociateAccept:
     """The accepting answer: every storage class, private ones too, with the first transfer syntax proposed;
-    roles as asked.
+    storage commitment when the SCP `commits`; roles as asked.
     """
     asked = request.user
     return AssociateAccept(
         called_aet=request.called_aet,
         calling_aet=request.calling_aet,
-        contexts=tuple(map(_judge, request.contexts)),
+        contexts=tuple(_judge(context, commits=commits) for context in request.contexts),
         user=UserInformation(
             max_length=max_pdu,
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
@@ -86,10 +90,20 @@ def refuse(request: AssociateRequest) -> AssociateReject | None:
     return None if request.application_context == APPLICATION_CONTEXT else APPLICATION_CONTEXT_NOT_SUPPORTED
 
 
-def _judge(context: ContextProposed) -> ContextResult:
+def _judge(context: ContextProposed, *, commits: bool) -> ContextResult:
+    if commits and context.abstract_syntax == COMMITMENT_PUSH_MODEL:
+        return _judge_commitment(context)
     if not (context.abstract_syntax == VERIFICATION or is_storage(context.abstract_syntax)):
         return ContextResult(context.id, _ABSTRACT_NOT_SUPPORTED, "1.2.840.10008.1.2")
     usable = [uid for uid in context.transfer_syntaxes if 0 < len(uid) <= 64]
+    if not usable:
+        return ContextResult(context.id, _TRANSFER_NOT_SUPPORTED, "1.2.840.10008.1.2")
+    return ContextResult(context.id, _ACCEPTED, usable[0])
+
+
+def _judge_commitment(context: ContextProposed) -> ContextResult:
+    """Its datasets are ours to read: little endian, uncompressed."""
+    usable = [uid for uid in context.transfer_syntaxes if uid in COMMITMENT_SYNTAXES]
     if not usable:
         return ContextResult(context.id, _TRANSFER_NOT_SUPPORTED, "1.2.840.10008.1.2")
     return ContextResult(context.id, _ACCEPTED, usable[0])

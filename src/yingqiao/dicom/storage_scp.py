@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from yingqiao.dicom.commitment.scp import Commitments
 from yingqiao.dicom.negotiation import LOCAL_LIMIT
 from yingqiao.dicom.sources import AllowList
 from yingqiao.dicom.storage_service import (
@@ -41,8 +42,11 @@ class StorageScp:
         admits: Callable[[str, str], bool] | None = None,
         is_behind: Callable[[], bool] = lambda: False,
         observer: Observer | None = None,
+        commitments: Commitments | None = None,
     ) -> None:
-        """`admits(calling AE title, IP address)` decides who may send; without it everybody may."""
+        """`admits(calling AE title, IP address)` decides who may send; without it everybody may. Without
+        `commitments` storage commitment is not offered.
+        """
         self._stopping = threading.Event()
         self._service = StoreService(
             config=config,
@@ -52,6 +56,7 @@ class StorageScp:
             is_behind=is_behind,
             observer=observer or SilentObserver(),
             is_stopping=self._stopping.is_set,
+            commitments=commitments,
         )
         self._guard = threading.Lock()
         self._wires: dict[threading.Thread, Wire | None] = {}

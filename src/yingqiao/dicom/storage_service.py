@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from yingqiao.dicom.commitment.scp import Commitments
 from yingqiao.exchange.model import Arrival, Laid, Landed, Place
 
 Bytes = bytes | bytearray | memoryview
@@ -129,3 +130,5 @@ class StoreService:
     """Whether the index is so far behind that instances are refused for a while."""
     observer: Observer
     is_stopping: Callable[[], bool]
+    commitments: Commitments | None = None
+    """Keeps storage commitment requests; None: the service is not offered."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from yingqiao.dicom import negotiation
-from yingqiao.dicom.dataset_sink import DatasetSink
-from yingqiao.dicom.part10 import part10_head
+from yingqiao.dicom.commitment.scp import CommitmentSide
+from yingqiao.dicom.keeper import InstanceKeeper, Kept, Store
 from yingqiao.dicom.storage_service import StoreService
+from yingqiao.dicom.upper_layer.acceptor import Acceptor
 from yingqiao.dicom.upper_layer.dimse import Command, CommandField, Status, encode_response
 from yingqiao.dicom.upper_layer.framer import PDU_SLACK
 from yingqiao.dicom.upper_layer.machine import (
     Aborted,
-    Acceptor,
     Action,
     AssociationRequested,
     CloseTransport,
@@ -30,13 +29,11 @@ from yingqiao.dicom.upper_layer.machine import (
 )
 from yingqiao.dicom.upper_layer.pdu import AssociateReject, AssociateRequest
 from yingqiao.dicom.upper_layer.wire import PeerGone, Wire
-from yingqiao.exchange.model import Arrival, Landed, Place
+from yingqiao.exchange.model import Arrival
 
 log = structlog.get_logger(__name__)
 _OVER = (State.AWAITING_CLOSE, State.IDLE)
 _MAX_TEXT = 64
-_HEAD_BYTES = 8192
-"""Of a dataset, for the index: usually all before the pixels."""
 
 
 class GivenUp(Exception):  # noqa: N818 an event, not a fault
@@ -53,10 +50,7 @@ class _Answer:
     comment: str
     size: int
     began: float
-    arrival: Arrival | None = None
-    pending: Any = None
-    place: Place | None = None
-    head: bytes = b""
+    kept: Kept | None = None
 
 
 class StoreAssociation:
@@ -74,7 +68,8 @@ class StoreAssociation:
         self._address = address
         self._reject = reject
         self._machine = Acceptor(config.max_pdu)
-        self._sink: DatasetSink
+        self._keeper: InstanceKeeper
+        self._commitment: CommitmentSide | None = None
         self._opened = False
         self._window = 1
         self._calling = ""
@@ -94,7 +89,9 @@ class StoreAssociation:
             self._abort(str(reason))
         finally:
             if self._opened:
-                self._sink.close()
+                self._keeper.close()
+                if self._commitment is not None:
+                    self._commitment.close()
                 self._service.observer.association_closed(time.monotonic() - self._began)
             self._wire.finish(2.0)
 
@@ -151,15 +148,35 @@ class StoreAssociation:
             self._perform(self._machine.reject(reject))
             return
         self._calling, self._called = request.calling_aet, request.called_aet
-        self._sink = DatasetSink(
-            self._service.landing, config.spill_bytes, config.max_pdu + PDU_SLACK, config.max_instance_bytes
+        self._keeper = InstanceKeeper(self._store(), config.max_pdu + PDU_SLACK)
+        commitments = self._service.commitments
+        if commitments is not None:
+            self._commitment = CommitmentSide(
+                commitments,
+                request.calling_aet,
+                request.called_aet,
+                self._address,
+                request.user.max_length,
+                config.max_pdu + PDU_SLACK,
+            )
+        answer = negotiation.accept(
+            request, config.max_pdu, config.async_window, commits=commitments is not None
         )
-        answer = negotiation.accept(request, config.max_pdu, config.async_window)
         if answer.user.async_window is not None:
             self._window = answer.user.async_window[0]
         self._opened = True
         self._service.observer.association_opened()
         self._perform(self._machine.accept(answer, request))
+
+    def _store(self) -> Store:
+        service, config = self._service, self._service.config
+        return Store(
+            landing=service.landing,
+            on_landed=service.on_landed,
+            is_behind=service.is_behind,
+            spill_bytes=config.spill_bytes,
+            max_instance_bytes=config.max_instance_bytes,
+        )
 
     def _judge(self, request: AssociateRequest) -> tuple[AssociateReject | None, str]:
         if self._reject is not None:
@@ -196,9 +213,13 @@ class StoreAssociation:
         self._refusal = self._judge_command(command)
         if self._refusal is None and command.field == CommandField.C_STORE_RQ:
             self._arrival = self._new_arrival(context_id, command)
-        if command.has_dataset:
-            self._sink.begin(self._arrival, part10_head(self._arrival) if self._arrival else b"")
-            self._machine.receive_into(self._sink)
+        if command.is_response and self._commitment is not None:
+            self._commitment.on_response(command)
+        if self._is_action(command) and self._commitment is not None and self._refusal is None:
+            self._machine.receive_into(self._commitment.begin())
+        elif command.has_dataset:
+            self._keeper.begin(self._arrival)
+            self._machine.receive_into(self._keeper.sink)
         elif not command.is_response and command.field != CommandField.C_CANCEL_RQ:
             self._answer(context_id, command, 0)
 
@@ -206,24 +227,15 @@ class StoreAssociation:
         """Why the operation is refused, before its dataset arrives; None when it is not."""
         if command.field == CommandField.C_ECHO_RQ:
             return None
+        if self._is_action(command) and self._commitment is not None:
+            return self._commitment.refusal(command)
         if command.field != CommandField.C_STORE_RQ:
             return Status.UNRECOGNIZED_OPERATION, "only C-STORE and C-ECHO are served here"
-        if not negotiation.is_storage(command.sop_class_uid):
-            return Status.SOP_CLASS_NOT_SUPPORTED, "not a storage SOP class"
-        if (
-            not 0 < len(command.sop_instance_uid) <= _MAX_TEXT
-            or not 0 < len(command.sop_class_uid) <= _MAX_TEXT
-        ):
-            return Status.INVALID_SOP_INSTANCE, "a UID of the command is missing or longer than 64"
-        if not command.has_dataset:
-            return Status.CANNOT_UNDERSTAND, "C-STORE without a dataset"
-        if self._service.is_behind():
-            return Status.OUT_OF_RESOURCES, "the index is too far behind, try again later"
-        try:
-            self._service.landing.ensure_room(0)
-        except OSError as error:
-            return _out_of_resources(error)
-        return None
+        return self._keeper.refusal(command)
+
+    @staticmethod
+    def _is_action(command: Command) -> bool:
+        return command.field == CommandField.N_ACTION_RQ
 
     def _new_arrival(self, context_id: int, command: Command) -> Arrival:
         return Arrival(
@@ -239,15 +251,11 @@ class StoreAssociation:
     def _on_dataset(self, context_id: int, command: Command) -> None:
         if command.is_response:
             return
-        size = self._sink.total
-        if self._refusal is None and size < 8:
-            self._refusal = (Status.CANNOT_UNDERSTAND, "the dataset is empty")
-        answer = self._answer(context_id, command, size)
+        if self._is_action(command) and self._refusal is None and self._commitment is not None:
+            self._refusal = self._commitment.perform(context_id, self._machine.contexts[context_id][1])
+        answer = self._answer(context_id, command, self._keeper.sink.total)
         if self._refusal is None and self._arrival is not None:
-            try:
-                self._keep(answer, self._arrival)
-            except OSError as error:
-                answer.status, answer.comment = _out_of_resources(error)
+            answer.kept = self._keeper.keep(self._arrival, reused=self._window > 1)
 
     def _answer(self, context_id: int, command: Command, size: int) -> _Answer:
         status, comment = self._refusal or (Status.SUCCESS, "")
@@ -255,76 +263,41 @@ class StoreAssociation:
         self._answers.append(answer)
         return answer
 
-    def _keep(self, answer: _Answer, arrival: Arrival) -> None:
-        """Bring the dataset to the landing area; what is not large is durable only after `_settle`. Raises
-        OSError.
-        """
-        sink = self._sink
-        large = sink.finish_large()
-        if sink.failure is not None:
-            raise sink.failure
-        answer.arrival = arrival
-        if large is not None:
-            try:
-                answer.place = large.finish(sink.digest)
-            except OSError:
-                large.discard()
-                raise
-            return
-        answer.head = bytes(sink.dataset[:_HEAD_BYTES])
-        reused = self._window > 1  # the next dataset may overwrite this one before the flush
-        answer.pending = self._service.landing.append(arrival, sink.laid, at_once=reused)
-
     def _settle(self) -> None:
         """Make durable what is pending, answer everything in one write, hand over to the index."""
         answers = self._answers
-        pending = [a.pending for a in answers if a.pending is not None]
-        if pending:
-            try:
-                self._service.landing.flush(pending)
-            except OSError as error:
-                self._refuse_pending(answers, error)
+        self._keeper.flush([a.kept for a in answers if a.kept is not None])
         self._answers = []
         try:
             self._wire.send(b"".join(map(self._response, answers)))
         finally:  # durable is durable: a sender that missed the answer sends again, which changes nothing
             self._hand_over(answers)
 
-    def _refuse_pending(self, answers: list[_Answer], error: OSError) -> None:
-        for answer in answers:
-            if answer.pending is not None:
-                answer.pending = None
-                answer.status, answer.comment = _out_of_resources(error)
-
     def _response(self, answer: _Answer) -> bytes:
-        return self._machine.respond(
-            answer.context_id, encode_response(answer.command, answer.status, answer.comment)
-        )
+        kept = answer.kept
+        status, comment = (kept.status, kept.comment) if kept else (answer.status, answer.comment)
+        return self._machine.respond(answer.context_id, encode_response(answer.command, status, comment))
 
     def _hand_over(self, answers: list[_Answer]) -> None:
         now = time.monotonic()
         observer = self._service.observer
         for answer in answers:
-            if answer.status != Status.SUCCESS:
-                observer.instance_refused(answer.status)
-            elif answer.arrival is None:
+            status = answer.kept.status if answer.kept else answer.status
+            if status != Status.SUCCESS:
+                observer.instance_refused(status)
+            elif answer.kept is None:
                 observer.echoed()
             else:
                 observer.instance_stored(answer.size, now - answer.began)
-                place = answer.place or answer.pending.place
-                self._service.on_landed(Landed(place, answer.arrival, answer.head))
+                self._keeper.hand_over((answer.kept,))
 
     def _finish_unanswered(self) -> None:
         """The peer is gone. What it sent whole is flushed and indexed all the same; it was not
         acknowledged.
         """
         answers, self._answers = self._answers, []
-        kept = [a for a in answers if a.arrival is not None and a.status == Status.SUCCESS]
-        try:
-            self._service.landing.flush([a.pending for a in kept if a.pending is not None])
-        except OSError:
-            return
-        self._hand_over(kept)
+        self._keeper.flush([a.kept for a in answers if a.kept is not None])
+        self._hand_over([a for a in answers if a.kept is not None and a.kept.status == Status.SUCCESS])
 
     # Patience
 
@@ -346,16 +319,14 @@ class StoreAssociation:
             raise GivenUp("the association is idle")
         if self._service.is_stopping():
             raise GivenUp("the gateway stops")
-        self._sink.trim()
+        if self._commitment is not None and (report := self._commitment.reports(waited)):
+            self._wire.send(report)
+        self._keeper.sink.trim()
 
     def _check_rate(self) -> None:
         if self._machine.is_idle:
             return
         config = self._service.config
-        allowed = config.pdu_timeout + self._sink.total / config.min_bytes_per_second
+        allowed = config.pdu_timeout + self._keeper.sink.total / config.min_bytes_per_second
         if self._since - self._message_began > allowed:
             raise GivenUp("the peer sends too slowly")
-
-
-def _out_of_resources(error: OSError) -> tuple[int, str]:
-    return Status.OUT_OF_RESOURCES, str(error.strerror or error).encode("ascii", "replace").decode()

@@ -13,7 +13,8 @@ from msgspec import Struct, field, structs
 from yingqiao.exchange import documents
 from yingqiao.exchange.errors import Refusal
 from yingqiao.exchange.findings import Collector
-from yingqiao.exchange.model import Document, ExamRow, Finding, ReportRow, Validated
+from yingqiao.exchange.images_list import Reach, images_of, nothing_registered
+from yingqiao.exchange.model import Document, ExamRow, Finding, ImageList, ReportRow, Validated
 from yingqiao.exchange.names import Names
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.record import exam_row, report_row
@@ -22,7 +23,7 @@ from yingqiao.exchange.values import shorten, text_of
 from yingqiao.spec import Edition, Field
 
 Load = Callable[[str], bytes | None]
-_KEYS = {"exam": "risStudyId", "report": "recordNum"}
+_KEYS = {"exam": "risStudyId", "report": "recordNum", "images_list": "SERIESIUID"}
 
 
 class Part(Struct, frozen=True):
@@ -50,15 +51,22 @@ class Judged(Struct, frozen=True):
     findings: tuple[Finding, ...]
     exam: ExamRow | None = None
     report: ReportRow | None = None
+    images: ImageList | None = None
     documents: tuple[Document, ...] = ()
     taken: dict[str, str] = field(default_factory=dict)
 
 
 def judge(
-    edition: Edition, profile: Profile, hospital_code: str, table: str, value: Any, load: Load | None = None
+    edition: Edition,
+    profile: Profile,
+    hospital_code: str,
+    table: str,
+    value: Any,
+    load: Load | None = None,
+    reach: Reach = nothing_registered,
 ) -> Judged:
     """`value` (opened JSON) of `table` from the hospital. `load` is given on replay only,
-    to find taken documents.
+    to find taken documents; `reach` says which addresses of an images list will be fetched.
 
     Raises Refusal: not-object, single-record.
     """
@@ -72,9 +80,14 @@ def judge(
         parts, findings = (part,), part.validated.findings
     rows = {part.table: part for part in parts}
     exam, report = rows.get("exam"), rows.get("report")
+    images = None
+    if "images_list" in rows:
+        values = rows["images_list"].validated.values
+        images = images_of(hospital_code, values, reach, edition.tables[table], extra)
     return Judged(
         parts=parts,
         findings=(*extra.all(), *findings),
+        images=images,
         exam=exam_row(hospital_code, exam.validated.values) if exam else None,
         report=report_row(hospital_code, report.validated.values, report.pdf) if report else None,
         documents=tuple(document for part in parts for document in part.documents),

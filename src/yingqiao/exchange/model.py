@@ -105,6 +105,37 @@ class ReportRow(Struct, frozen=True):
     """All CA fields are there (verification is another matter)."""
 
 
+class ListedFile(Struct, frozen=True):
+    """One address of an images list, as decided when it came."""
+
+    url: str
+    """As sent."""
+    digest: bytes
+    """SHA-256 of the address in UTF-8, 32 bytes: what tells it from others of the list."""
+    refused: str = ""
+    """Why it will not be fetched, Chinese; '' = it will be."""
+
+
+class ImageList(Struct, frozen=True):
+    """One series' list of addresses (/images/list); upsert by series_uid, union of files (T95)."""
+
+    hospital_code: str
+    series_uid: str
+    study_uid: str
+    accession_number: str
+    patient_id: str
+    patient_name: str
+    modality: str
+    study_date: str
+    files: tuple[ListedFile, ...]
+    """Each address once, in the order sent."""
+
+    @property
+    def wanted(self) -> int:
+        """Addresses that will be fetched."""
+        return sum(not file.refused for file in self.files)
+
+
 class Document(Struct, frozen=True):
     """An embedded document taken out of a record, to be put into the object store before acknowledging."""
 
@@ -139,6 +170,8 @@ class Submission(Struct, frozen=True):
     """risStudyId of a refused record that could be read; an accepted one has it in `exam`."""
     report_key: str = ""
     """recordNum, likewise."""
+    images: ImageList | None = None
+    """Kept even when all its addresses are refused: registering their host is enough then (T94)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Plan:
     spec: Field
     kind: str
     """plain | codes | names | list | datetime | date | moment | interval | age | division
-    | url | objects | document
+    | url | urls | objects | document
     """
     key: bool
     required: bool
@@ -72,7 +72,7 @@ def make_plan(
 
 def _kind(spec: Field, code_list: CodeList | None) -> str:
     by_format = {"datetime": "datetime", "date": "date", "datetime-interval": "interval", "url": "url"}
-    by_format |= {"objects": "objects", "pdf-base64": "document", "list": "list"}
+    by_format |= {"objects": "objects", "pdf-base64": "document", "list": "list", "urls": "urls"}
     if spec.format in by_format:
         return by_format[spec.format]
     if spec.name in _FREE_DATES:

@@ -39,6 +39,8 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "number": Level.WARN,  # check digits (T34)
         "age": Level.WARN,  # T30
         "url": Level.WARN,
+        "addresses": Level.REFUSE,  # an images list without addresses, or with too many (T94)
+        "url-host": Level.WARN,  # an address that is not fetched: its host is not registered (T94)
         "conflict": Level.WARN,  # two fields that contradict each other (T39, T40, T52, T61, T73)
         "ca": Level.WARN,  # CA fields while the hospital has no CA yet (T65)
         "single": Level.WARN,  # a list of one record (T18)
@@ -53,7 +55,7 @@ RULES: Mapping[str, Grade] = MappingProxyType(
     }
 )
 
-FIRM = frozenset({"key", "hospital"})
+FIRM = frozenset({"key", "hospital", "addresses"})
 """Rules no profile can soften; `group` is the way to allow other hospitals' codes."""
 
 FIELDS: Mapping[str, Grade] = MappingProxyType(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from yingqiao.exchange import addresses
 from yingqiao.exchange import values as v
 from yingqiao.exchange.findings import Collector
 from yingqiao.exchange.plans import Plan
@@ -26,11 +27,13 @@ def settle(plan: Plan, value: Any, out: dict[str, Any], found: Collector) -> Non
     """Read `value` (None = absent) into `out` under the printed name, reporting what is wrong with it."""
     if plan.kind == "objects":
         text: Any = _read_objects(plan, value, found)
+    elif plan.kind == "urls":
+        text = addresses.read(plan.spec, value, found)
     elif isinstance(value, list) and plan.separators:
         text = _read_text(plan, _joined(value, plan.spec.separator), found)
     else:
         text = _read_text(plan, value, found)
-    if text is None or text == "":
+    if text is None or text in ("", ()):
         _absent(plan, found)
     else:
         out[plan.spec.name] = text
@@ -301,4 +304,5 @@ _READERS: Mapping[str, Reader] = {
     "division": _division,
     "url": _url,
     "objects": _plain,
+    "urls": _plain,
 }

@@ -17,12 +17,14 @@ from msgspec import Struct, structs
 from yingqiao.exchange import bounded_json, documents
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
 from yingqiao.exchange.errors import Refusal
+from yingqiao.exchange.images_list import Reach, nothing_registered, receipt, refusal_of
 from yingqiao.exchange.judge import Judged, Load, judge
 from yingqiao.exchange.model import (
     BodyKind,
     Document,
     ExamRow,
     Finding,
+    ImageList,
     Level,
     Outcome,
     ReportRow,
@@ -43,6 +45,8 @@ class HospitalEntry:
     keys: tuple[bytes, ...]
     """SM4 keys of 16 bytes that may still be used, the current one first."""
     profile: Profile
+    reach: Reach = nothing_registered
+    """Which addresses of its images lists may be fetched."""
 
 
 class Hospitals(Protocol):
@@ -66,6 +70,13 @@ class Answer(Struct, frozen=True):
 
     def to_json(self) -> bytes:
         return orjson.dumps({"code": self.code, "message": self.message, "content": self.content})
+
+
+class Question(Struct, frozen=True):
+    """An opened request that asks for something and changes nothing."""
+
+    hospital_code: str
+    value: Any
 
 
 class Taken(Struct, frozen=True):
@@ -128,6 +139,20 @@ class Receiver:
         """
         return self._take(_Request(interface_id, peer, received_at, raw), encryption_type, received_at)
 
+    def question(
+        self, raw: bytes, *, received_at: int, encryption_type: str | None = None
+    ) -> Question | Taken:
+        """What a registered hospital asks, or the refusal; nothing of it is kept. Never raises."""
+        try:
+            envelope = parse(raw)
+            entry = self._entry(envelope.hospital_code)
+            verify_encryption_type(encryption_type)
+            return Question(entry.code, self._open(envelope, entry, received_at).value)
+        except Refusal as refusal:
+            message = refusal.message(self._edition.messages)
+            finding = Finding("", "", refusal.message_id, Level.REFUSE, message, _MEND)
+            return Taken((), Answer(0, message, [_shown(finding)]), refusal.http_status)
+
     def retake(self, kept: Kept, received_at: int, load: Load) -> Taken:
         """Decides a kept submission anew with today's keys and profile; `load` gives documents by digest.
 
@@ -180,7 +205,7 @@ class Receiver:
 
     def _judge(self, request: _Request, entry: HospitalEntry, value: Any, load: Load | None) -> Taken:
         table = self._edition.interfaces[request.interface].request
-        judged = judge(self._edition, entry.profile, entry.code, table, value, load)
+        judged = judge(self._edition, entry.profile, entry.code, table, value, load, entry.reach)
         request.body = documents.take_out(request.body, value, judged.taken)
         request.findings += judged.findings
         refused = [f for f in request.findings if f.level is Level.REFUSE]
@@ -201,14 +226,19 @@ class Receiver:
         warned = sum(f.level is Level.WARN for f in request.findings)
         message_id = "accepted-with-warnings" if warned else "accepted"
         message = self._edition.messages[message_id].format(count=warned)
-        receipt: dict[str, Any] = {part.key: part.identity for part in judged.parts if part.key}
-        receipt["digest"] = request.digest.hex()
+        content: dict[str, Any] = {part.key: part.identity for part in judged.parts if part.key}
+        content["digest"] = request.digest.hex()
+        if judged.images is not None:
+            content |= receipt(judged.images)
         if request.findings:
-            receipt["findings"] = [_shown(f) for f in request.findings]
+            content["findings"] = [_shown(f) for f in request.findings]
+        outcome = Outcome.ACCEPTED
+        if judged.images is not None and not judged.images.wanted:
+            outcome, message = Outcome.REFUSED, refusal_of(judged.images)
         submission = self._submission(
-            request, Outcome.ACCEPTED, message, judged.documents, judged.exam, judged.report
+            request, outcome, message, judged.documents, judged.exam, judged.report, judged.images
         )
-        return Taken((submission,), Answer(1, message, receipt), 200)
+        return Taken((submission,), Answer(int(outcome is Outcome.ACCEPTED), message, content), 200)
 
     def _refuse(self, request: _Request, refusal: Refusal) -> Taken:
         message = refusal.message(self._edition.messages)
@@ -230,6 +260,7 @@ class Receiver:
         papers: tuple[Document, ...],
         exam: ExamRow | None = None,
         report: ReportRow | None = None,
+        images: ImageList | None = None,
     ) -> Submission:
         return Submission(
             interface=request.interface,
@@ -247,6 +278,7 @@ class Receiver:
             report=report,
             documents=papers,
             replay_of=request.replay_of,
+            images=images,
         )
 
 

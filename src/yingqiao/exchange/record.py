@@ -20,7 +20,7 @@ _STUDY_SEPARATORS = ",，;；\\"
 
 def exam_row(hospital_code: str, values: Values) -> ExamRow:
     """The columns of an exam whose values came from the validator of table `exam`."""
-    text = _Texts(values)
+    text = Texts(values)
     return ExamRow(
         hospital_code=hospital_code,
         ris_study_id=text("risStudyId"),
@@ -50,7 +50,7 @@ _EXAM_TIMES = ("checkFinishTime", "registerTime", "applyTime")
 
 def report_row(hospital_code: str, values: Values, pdf_digest: str = "") -> ReportRow:
     """The columns of a report; `pdf_digest` is `sha256:<hex>` of its embedded PDF, or ''."""
-    text = _Texts(values)
+    text = Texts(values)
     return ReportRow(
         hospital_code=hospital_code,
         record_num=text("recordNum"),
@@ -75,7 +75,7 @@ def report_row(hospital_code: str, values: Values, pdf_digest: str = "") -> Repo
     )
 
 
-class _Texts:
+class Texts:
     """Values as bounded column texts; NUL, which PostgreSQL refuses, is dropped."""
 
     __slots__ = ("_get",)

@@ -7,11 +7,12 @@ hides a record; the others are states (T60).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
+from yingqiao.exchange.clock import beijing_ms, clock
+from yingqiao.exchange.completeness import Completeness, ImagesState, in_words, told_by
 from yingqiao.exchange.link import (
     FINDING_NAMES,
     RULE_NAMES,
@@ -23,7 +24,6 @@ from yingqiao.exchange.link import (
     imaging_types,
 )
 
-BEIJING = timezone(timedelta(hours=8))
 IMAGE_TYPES = frozenset("1235")
 """影像数据对接范围: X线, CT, MRI, 核医学 (T72); exams of other types are complete without images."""
 
@@ -170,17 +170,19 @@ def state_of(
     studies: Sequence[StudyFacts],
     rules: Collection[Rule] = (),
     held: bool = False,
+    short: bool = False,
 ) -> Standing:
-    """Where the exam stands, given its reports, the studies joined to it, the rules that joined them, and
-    whether a study that matches it is held back until someone of the gateway decides. A function of what
-    is known, not of how it came to be known.
+    """Where the exam stands, given its reports, the studies joined to it, the rules that joined them,
+    whether a study that matches it is held back until someone of the gateway decides, and whether fewer
+    images are here than somebody told (`completeness`). A function of what is known, not of how it came to
+    be known, nor of the time.
     """
     if exam.deleted:
         return Standing(ExamState.DELETED)
     if exam.exam_status == 5:
         return Standing(ExamState.TERMINATED)
     images = sum(study.instance_count for study in studies)
-    needs = _needs(exam, reports, studies, rules, images)
+    needs = _needs(exam, reports, studies, rules, images, short)
     if not needs:
         return Standing(ExamState.COMPLETE)
     waiting_on = "gateway" if held and needs[0] is Need.IMAGES else "hospital"
@@ -193,11 +195,12 @@ def _needs(
     studies: Sequence[StudyFacts],
     rules: Collection[Rule],
     images: int,
+    short: bool,
 ) -> tuple[Need, ...]:
     if not is_performed(exam, reports, images):
         return (Need.EXAM,)
     needs = []
-    if needs_images(exam) and (images == 0 or missing_study_uids(exam, studies, rules)):
+    if needs_images(exam) and (images == 0 or short or missing_study_uids(exam, studies, rules)):
         needs.append(Need.IMAGES)
     states = {report_state(report) for report in reports} - {ReportState.VOID}
     if not states or ReportState.UNWRITTEN in states:
@@ -220,14 +223,6 @@ def _between(text: str, first: int, last: int) -> int:
     """The hospital's time where it is believable: not before we heard of the record, not after its last
     change."""
     return max(first, min(beijing_ms(text) or first, last))
-
-
-def beijing_ms(text: str) -> int | None:
-    """`yyyy-MM-dd HH:mm:ss` Beijing time as Unix milliseconds; None when it is something else."""
-    try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=BEIJING).timestamp() * 1000)
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +248,24 @@ class Event:
     at: int
     kind: str
     """exam-received | exam-updated | exam-stale | report-… | refused | study-linked | images-arrived |
-    report-audited | waiting"""
+    images-expected | images-complete | report-audited | waiting"""
     text: str
     """Chinese, for people."""
     submission_id: int | None = None
     study_uid: str = ""
     record_num: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """A report's PDF that had to be brought from its pdf_path (T24)."""
+
+    at: int
+    record_num: str
+    submission_id: int
+    done: bool
+    reason: str
+    """Why it did not come yet; '' while nothing was tried."""
 
 
 def events(
@@ -267,24 +274,41 @@ def events(
     reports: Sequence[ReportFacts],
     studies: Sequence[tuple[StudyFacts, Link]],
     standing: Standing,
+    images: Mapping[str, Completeness] = {},
+    documents: Sequence[DocumentFacts] = (),
 ) -> tuple[Event, ...]:
-    """The exam's timeline, oldest first: what was received (stale and refused too), joined, audited, and
-    what is waited for.
+    """The exam's timeline, oldest first: what was received (stale and refused too), joined, told, audited,
+    and what is waited for.
 
-    `submissions` are those of the exam's key and of its reports' keys.
+    `submissions` are those of the exam's key and of its reports' keys; `images` by study UID, also of
+    studies of which nothing came.
     """
     found = _received(submissions)
     for report in reports:
         found += _audited(report)
     for study, link in studies:
-        found += _images(study, link)
+        found += _images(study, link, images.get(study.study_uid))
+    for study_uid, known in images.items():
+        found += _told(study_uid, known)
+    found += map(_brought, documents)
     found.sort(key=lambda event: (event.at, event.submission_id or 0))
     if standing.waiting_for and standing.waiting_since is not None:
         needs = "、".join(NEED_NAMES[need] for need in standing.waiting_for)
         who = WAITING_ON_NAMES[standing.waiting_on]
         text = f"尚缺：{needs}（自 {clock(standing.waiting_since)} 起，需{who}处理）"
+        if Need.IMAGES in standing.waiting_for:
+            text += "".join(f"；{uid} {in_words(known)}" for uid, known in images.items() if known.missing)
         found.append(Event(max(standing.waiting_since, exam.updated_at), "waiting", text))
     return tuple(found)
+
+
+def _brought(document: DocumentFacts) -> Event:
+    name = f"报告 {document.record_num} 的 PDF"
+    text = f"已从 pdf_path 取回{name}" if document.done else f"{name}尚未取回"
+    if document.reason and not document.done:
+        text += f"：{document.reason}"
+    kind = "document-fetched" if document.done else "document-missing"
+    return Event(document.at, kind, text, document.submission_id, "", document.record_num)
 
 
 def _received(submissions: Sequence[SubmissionFacts]) -> list[Event]:
@@ -326,7 +350,7 @@ def _audited(report: ReportFacts) -> list[Event]:
     ]
 
 
-def _images(study: StudyFacts, link: Link) -> list[Event]:
+def _images(study: StudyFacts, link: Link, known: Completeness | None) -> list[Event]:
     odd = "；".join(FINDING_NAMES.get(finding, finding) for finding in link.findings)
     text = f"关联影像 {study.study_uid}（{RULE_NAMES[link.rule]}{'；' + odd if odd else ''}）"
     first = Event(study.first_received_at, "study-linked", text, None, study.study_uid)
@@ -334,9 +358,23 @@ def _images(study: StudyFacts, link: Link) -> list[Event]:
     arrived = f"影像 {study.study_uid} 已到 {study.instance_count} 幅" + (
         f"（{modalities}）" if modalities else ""
     )
+    if known is not None and known.expected is None:
+        arrived += "，无人告知应有数量"
     return [first, Event(study.updated_at, "images-arrived", arrived, None, study.study_uid)]
 
 
-def clock(ms: int) -> str:
-    """Unix milliseconds as `yyyy-MM-dd HH:mm:ss`, Beijing time."""
-    return datetime.fromtimestamp(ms / 1000, BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+def _told(study_uid: str, known: Completeness) -> list[Event]:
+    found = [
+        Event(
+            telling.told_at,
+            "images-expected",
+            f"影像 {study_uid} 应有 {telling.expected} 幅（{told_by(telling)}）",
+            None,
+            study_uid,
+        )
+        for telling in known.tellings
+    ]
+    if known.state is ImagesState.COMPLETE and known.believed is not None:
+        at = max(known.believed.told_at, known.last_received_at or 0)
+        found.append(Event(at, "images-complete", f"{study_uid} {in_words(known)}", None, study_uid))
+    return found

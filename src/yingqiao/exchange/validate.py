@@ -8,6 +8,7 @@ which normalises it and says what is wrong. All findings of a record come at onc
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from yingqiao.exchange import values as v
@@ -20,6 +21,7 @@ from yingqiao.exchange.plans import Plan, make_plan
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.reading import settle
 from yingqiao.spec import Condition, Edition, Field, Required, Table
+from yingqiao.spec.parts import parts_of, target_of
 
 Sift = Callable[[dict[str, Any]], tuple[dict[str, Any], list[tuple[Plan, Any]]]]
 Conditional = tuple[Field, Rule, str, str, tuple[str, ...]]
@@ -79,24 +81,37 @@ class Validator:
                 found.missing(field, rule, text, traps)
 
 
-_made: dict[tuple[str, str, str], tuple[Edition, Validator]] = {}
+_made: dict[tuple[str, str, str, str], tuple[Edition, Validator]] = {}
 _MAX_MADE = 4096
 
 
-def compile_validator(edition: Edition, table_id: str, profile: Profile) -> Validator:
-    """The validator of a table; the same one for the same arguments. Raises KeyError for an unknown table."""
-    key = (edition.id, table_id, profile.to_json())
+def compile_validator(edition: Edition, table_id: str, profile: Profile, part: str = "") -> Validator:
+    """The validator of a table; the same one for the same arguments.
+
+    `part`: of a table that describes several objects (`spec.parts`), which one; '' = what is asked of us:
+    the request, of a table without one its first. Raises KeyError for an unknown table or part.
+    """
+    key = (edition.id, table_id, profile.to_json(), part)
     made = _made.get(key)
     if made is None or made[0] is not edition:
         if len(_made) >= _MAX_MADE:
             _made.clear()
-        made = _made[key] = (edition, Validator(edition, edition.tables[table_id], profile))
+        made = _made[key] = (edition, Validator(edition, _part(edition.tables[table_id], part), profile))
     return made[1]
+
+
+def _part(table: Table, part: str) -> Table:
+    """The table with the fields of one part."""
+    parts = parts_of(table)
+    if not part and part not in parts:
+        part = "request" if "request" in parts else next(iter(parts))
+    return table if len(parts) == 1 and not part else replace(table, fields=parts[part])
 
 
 def _asked(edition: Edition, table: Table) -> list[Condition]:
     """Conditions to evaluate; of a pair 二选一 only the one printed 是 reports (T24)."""
-    mine = [c for c in edition.conditions if c.table == table.id]
+    names = {field.name for field in table.fields}
+    mine = [c for c in edition.conditions if c.table == table.id and c.field in names]
     return [c for c in mine if not (c.when.startswith("final-without:") and not _printed_yes(c))]
 
 
@@ -124,8 +139,9 @@ def _plan(edition: Edition, table: Table, spec: Field, profile: Profile, keys: f
     required = spec.required is Required.YES and not edition.conditions_of(table.id, spec.name)
     wanted = spec.required is Required.IF_KNOWN and profile.grade(table.id, spec.name, "if_known") is not None
     nested = None
-    if spec.format == "objects" and spec.items in edition.tables:
-        nested = compile_validator(edition, spec.items, profile)
+    target = target_of(table, spec)
+    if spec.format == "objects" and target is not None:
+        nested = compile_validator(edition, target[0], profile, target[1])
     code_list = edition.code_lists.get(spec.code_list)
     return make_plan(spec, code_list, key=spec.name in keys, required=required, wanted=wanted, nested=nested)
 

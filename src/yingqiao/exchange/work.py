@@ -16,10 +16,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+LOCAL = "gateway"
+"""What work without a destination of its own is done at: `<hospital>/gateway`, so that hospitals stay apart."""
+
 
 class WorkState(StrEnum):
     """Where a piece of work stands."""
 
+    DELAYED = "delayed"
+    """Not to be begun before `due_at`."""
     WAITING = "waiting"
     """May be done as soon as its destination lets it."""
     ADMITTED = "admitted"
@@ -36,6 +41,7 @@ class WorkState(StrEnum):
 
 
 STATE_NAMES = {
+    WorkState.DELAYED: "未到时间",
     WorkState.WAITING: "等待",
     WorkState.ADMITTED: "已派出",
     WorkState.RUNNING: "进行中",
@@ -45,9 +51,10 @@ STATE_NAMES = {
     WorkState.DEAD: "死信",
     WorkState.CANCELLED: "已取消",
 }
-OPEN_STATES = frozenset(
-    {WorkState.WAITING, WorkState.ADMITTED, WorkState.RUNNING, WorkState.RETRYING, WorkState.HELD}
-)
+OVER_STATES = frozenset({WorkState.DONE, WorkState.DEAD, WorkState.CANCELLED})
+OPEN_STATES = frozenset(WorkState) - OVER_STATES
+IN_HAND = frozenset({WorkState.ADMITTED, WorkState.RUNNING})
+"""With the engine."""
 
 
 class Priority(IntEnum):
@@ -92,13 +99,15 @@ class WorkError(Exception):
 @dataclass(frozen=True, slots=True)
 class NewWork:
     """Work asked for. The same (kind, key) asked for again while open changes nothing but its priority, if
-    higher, and its payload; once it is over, it starts a new run.
+    higher, and its payload, and its destination; asked for while it is being done, it is done once more
+    afterwards, because what is new may have come too late for this time. Once it is over, it starts a new run.
     """
 
     kind: str
     key: str
     hospital_code: str
     destination: str = ""
+    """'' = the gateway itself."""
     priority: Priority = Priority.NORMAL
     payload: str = "{}"
     """JSON object; small: names of rows, never data."""
@@ -106,3 +115,8 @@ class NewWork:
     """How many steps it has, when known."""
     not_before: int = 0
     """Unix ms."""
+
+    @property
+    def line(self) -> str:
+        """The destination in whose line it stands."""
+        return self.destination or f"{self.hospital_code}/{LOCAL}"

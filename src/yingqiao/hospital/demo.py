@@ -31,6 +31,9 @@ READY_SECONDS = 30
 SETTLE_SECONDS = 30
 STOP_SECONDS = 15
 LIST_LIMIT = 1000
+LISTS = "images-list"
+FOLLOWED_SECONDS = 1.0
+"""The running gateway knows by then what was registered."""
 _STATE_NAMES = {str(state): name for state, name in STATE_NAMES.items()} | {"": "关联中"}
 _MARK = ".yingqiao-demo"
 _PREVIOUS = ".previous"
@@ -61,7 +64,12 @@ class Account:
     reports: list[dict[str, Any]]
 
     def outcomes(self) -> Mapping[str, int]:
-        return Counter(row["outcome"] for row in self.submissions)
+        """Of records; lists of images are told with the images."""
+        return Counter(row["outcome"] for row in self.submissions if row["interface"] != LISTS)
+
+    @property
+    def lists(self) -> int:
+        return sum(row["interface"] == LISTS for row in self.submissions)
 
     def states(self) -> Mapping[str, int]:
         return Counter(row["state"] for row in self.exams)
@@ -190,10 +198,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def register(running: Running, day: Day, key: str) -> None:
-    """Makes the hospital and its PACS known to the gateway."""
+def register(running: Running, day: Day, key: str, web: str) -> None:
+    """Makes the hospital, its PACS and its image server at `web` known to the gateway."""
     ask(running.data, "hospitals", "add", day.hospital_code, "--name", day.hospital_name, "--sm4-key", key)
     ask(running.data, "hospitals", "dicom", "add", day.hospital_code, "--aet", CALLING_AET)
+    ask(running.data, "hospitals", "hosts", "add", day.hospital_code, web, "--private")
+    time.sleep(FOLLOWED_SECONDS)
 
 
 def settle(running: Running, day: Day) -> tuple[Account, list[Compared]]:

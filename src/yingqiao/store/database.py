@@ -32,7 +32,7 @@ _SQLITE_SETTINGS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA temp_store = MEMORY",
 )
-_POSTGRES_SETTINGS = {
+POSTGRES_SETTINGS = {
     "application_name": "yingqiao",
     "connect_timeout": 5,
     # A server that vanished without a word is noticed in about 15 s, not in hours.
@@ -168,7 +168,7 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        connect_args=_POSTGRES_SETTINGS,
+        connect_args=POSTGRES_SETTINGS,
     )
 
     @event.listens_for(engine, "connect")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,20 @@ import structlog
 from sqlalchemy import Connection, Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from yingqiao.exchange.fetch import AllowedHost
+from yingqiao.exchange.images_list import Reach, nothing_registered
 from yingqiao.exchange.profile import Profile, ProfileError
 from yingqiao.exchange.receive import HospitalEntry
 from yingqiao.gm.keystore import KeystoreError, MasterKey
 from yingqiao.gm.sm4 import Sm4Error, check_value, parse_key
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
-from yingqiao.store.schema import hospital_keys, hospitals
+from yingqiao.store.fetch_hosts import allowed, reach_of
+from yingqiao.store.schema import fetch_hosts, hospital_keys, hospitals
 
 _log = structlog.get_logger(__name__)
 
+_HOST_COLUMNS = [column for column in fetch_hosts.c if column.name not in ("sealed", "created_at")]
 FRESH_S = 0.5
 MAX_CODE = 64
 
@@ -68,6 +72,8 @@ class HospitalRegistry:
         self._entries: dict[str, HospitalEntry] = {}
         self._opened: dict[bytes, bytes] = {}
         self._profiles: dict[str, Profile] = {}
+        self._hosts: list[tuple[Any, ...]] = []
+        self._reaches: dict[str, Reach] = {}
         self._loaded = float("-inf")
         self._reloading = threading.Lock()
         self._stop = threading.Event()
@@ -215,6 +221,8 @@ class HospitalRegistry:
             key_rows = connection.execute(
                 select(hospital_keys).where(alive).order_by(hospital_keys.c.id.desc())
             ).all()
+            host_rows = connection.execute(select(*_HOST_COLUMNS).order_by(fetch_hosts.c.id)).all()
+        self._follow_hosts(host_rows)
         keys: dict[str, list[bytes]] = {}
         for row in key_rows:
             opened = self._open(row)
@@ -224,7 +232,20 @@ class HospitalRegistry:
         self._loaded = time.monotonic()
 
     def _entry(self, row: Row[Any], keys: tuple[bytes, ...]) -> HospitalEntry:
-        return HospitalEntry(row.code, row.name, row.disabled, keys, self._profile(row.code, row.profile))
+        reach = self._reaches.get(row.code, nothing_registered)
+        return HospitalEntry(
+            row.code, row.name, row.disabled, keys, self._profile(row.code, row.profile), reach
+        )
+
+    def _follow_hosts(self, rows: Sequence[Row[Any]]) -> None:
+        """Where each hospital's addresses may lead; made anew only when something changed."""
+        seen = [tuple(row) for row in rows]
+        if seen != self._hosts:
+            by_code: dict[str, list[AllowedHost]] = {}
+            for row in rows:
+                by_code.setdefault(row.hospital_code, []).append(allowed(row))
+            self._reaches = {code: reach_of(hosts) for code, hosts in by_code.items()}
+            self._hosts = seen
 
     def _profile(self, code: str, text: str) -> Profile:
         """The profile, one object a text: what is compiled for it stays found."""

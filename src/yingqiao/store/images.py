@@ -27,7 +27,7 @@ from yingqiao.store.image_rows import (
     study_uid,
 )
 from yingqiao.store.schema import instances, landing_progress, series, studies
-from yingqiao.store.sources import SourceTable, list_sources
+from yingqiao.store.sources import SourceTable, source_table
 from yingqiao.store.text import storable
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ def _index(connection: Connection, batch: Sequence[LandedInstance]) -> None:
     distinct = list({(sop_uid(i), i.digest): i for i in reversed(batch)}.values())[::-1]
     if not distinct:
         return
-    sources = SourceTable(list_sources(connection))
+    sources = source_table(connection)
     found = _studies(connection, distinct, sources)
     series_ids = _series(connection, distinct, found)
     fresh, clashing = _sort_out(connection, distinct)

@@ -130,6 +130,7 @@ class Indexer:
         self._recovered = threading.Event()
         self._progress = Progress()
         self._in_hand = 0
+        self._rescanning = False
         self._old: dict[str, int] = {}
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
@@ -156,6 +157,12 @@ class Indexer:
     @property
     def is_behind(self) -> bool:
         return self.backlog >= self._backlog_limit
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that was submitted before now, in this run or an earlier one, is indexed."""
+        with self._waiting:
+            return self._recovered.is_set() and not self._rescanning and self.backlog == 0
 
     def wait_recovered(self, timeout: float | None = None) -> bool:
         """Whether everything earlier runs left is indexed, waiting so long for it."""
@@ -295,6 +302,12 @@ class Indexer:
         """
         with self._waiting:
             self._overflow = 0  # what is submitted from here on is queued again
+            self._rescanning = True
+        done = self._rescan_segments()
+        self._rescanning = False
+        return done
+
+    def _rescan_segments(self) -> bool:
         for segment in self._landing.segments():
             if segment in self._old:
                 continue

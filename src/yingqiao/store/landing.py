@@ -208,6 +208,11 @@ class LandingArea(LandingReader):
         except OSError as error:
             raise _landing_error(error) from error
 
+    def begin_after(self, number: int) -> None:
+        """New landing files get numbers above this one: what the index knows may be newer than this folder."""
+        with self._guard:
+            self._next = max(self._next, number + 1)
+
     def rotate(self) -> None:
         """The next instance starts a new segment."""
         with self._guard:
@@ -300,6 +305,11 @@ def _number_of(path: Path) -> int:
     """The running number in a landing file's name; 0 when it is not one of ours."""
     number = path.name.removesuffix(SUFFIX).rpartition("-")[2]
     return int(number) if number.isdecimal() else 0
+
+
+def segment_number(name: str) -> int:
+    """The running number in a landing file's name; 0 when it is not one of ours."""
+    return _number_of(Path(name))
 
 
 def _lock(root: Path) -> int:

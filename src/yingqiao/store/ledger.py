@@ -123,6 +123,15 @@ class Ledger:
         self._something.set()
         return waiting.done
 
+    async def record_list(self, submission: Submission) -> tuple[int, frozenset[bytes]]:
+        """As `record`, of a submission with an images list; also which of its addresses (digests) the list
+        had already, waiting or done.
+        """
+        self._admit(0)
+        entry = await asyncio.to_thread(entry_of, submission, pack=True)
+        number = await self._queued(entry)
+        return number, entry.images.known if entry.images else frozenset()
+
     def record_now(self, submission: Submission) -> int:
         """As `record`, in a transaction of its own, from any thread. Raises the same but StoreBusy."""
         entry = entry_of(submission)

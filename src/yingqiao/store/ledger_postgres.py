@@ -13,6 +13,9 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Table
 
 from yingqiao.store.database import Database
 from yingqiao.store.ledger_rows import (
+    DOCUMENT_COLUMNS,
+    DOCUMENT_INSERT,
+    DOCUMENT_REST,
     EXAM_UPSERT,
     REPORT_UPSERT,
     SUBMISSION_COLUMNS,
@@ -21,7 +24,8 @@ from yingqiao.store.ledger_rows import (
     Upsert,
     newest_of_each,
 )
-from yingqiao.store.schema import submissions
+from yingqiao.store.list_rows import FILE_COLUMNS, FILE_ZEROS, ListRows, in_order, plan, upsert_sql
+from yingqiao.store.schema import image_files, report_documents, submissions
 
 _WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
 _IDLE_S = 1.0
@@ -39,9 +43,10 @@ def _array_type(table: Table, column: str) -> str:
     return "int4[]" if isinstance(kind, Integer) else "text[]"
 
 
-def _unnest(table: Table, columns: Sequence[str]) -> str:
+def _unnest(table: Table, columns: Sequence[str], rest: str = "") -> str:
+    """`rest`: further values of every row, as SQL."""
     arrays = ", ".join(f"%b::{_array_type(table, column)}" for column in columns)
-    return f"SELECT * FROM unnest({arrays})"  # noqa: S608 our own names
+    return f"SELECT *{rest} FROM unnest({arrays})"  # noqa: S608 our own names
 
 
 _SUBMISSION = f"INSERT INTO submissions (id, {', '.join(SUBMISSION_COLUMNS)}) " + _unnest(
@@ -51,6 +56,17 @@ _UPSERTS = {
     upsert.table.name: upsert.sql(_unnest(upsert.table, upsert.columns), ' COLLATE "C"')
     for upsert in (EXAM_UPSERT, REPORT_UPSERT)
 }
+_DOCUMENT = f"{DOCUMENT_INSERT} " + _unnest(
+    report_documents, ("submission_id", *DOCUMENT_COLUMNS), f", {DOCUMENT_REST}"
+)
+_LIST = upsert_sql("%s")
+_FILES = f"INSERT INTO image_files ({', '.join(FILE_COLUMNS)}, {FILE_ZEROS}) " + _unnest(
+    image_files, FILE_COLUMNS, ", 0, '', 0, 0"
+)
+_REOPEN = (
+    "UPDATE image_files SET state = 'pending', reason = '', error_class = '', attempts = 0, updated_at = %s"
+    " WHERE list_id = %s AND url_digest = ANY(%b::bytea[])"
+)
 
 
 def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> list[int]:
@@ -65,7 +81,29 @@ def insert(connection: psycopg.Connection[Any], entries: Sequence[Entry]) -> lis
         connection.execute(_SUBMISSION, _arrays([e.numbered(i) for i, e in numbered]))
         _upsert(connection, EXAM_UPSERT, [(i, *e.exam) for i, e in numbered if e.exam])
         _upsert(connection, REPORT_UPSERT, [(i, *e.report) for i, e in numbered if e.report])
+        documents = [(i, *e.document) for i, e in numbered if e.document]
+        if documents:
+            connection.execute(_DOCUMENT, _arrays(documents))
+    for number, rows in in_order([(i, e.images) for i, e in numbered if e.images]):
+        _insert_list(connection, number, rows)
     return ids
+
+
+def _insert_list(connection: psycopg.Connection[Any], submission_id: int, rows: ListRows) -> None:
+    row = connection.execute(_LIST, (*rows.columns, submission_id, rows.now, rows.now)).fetchone()
+    list_id: int = row[0] if row else 0
+    # The list's row is locked now: whoever else adds to it waits, and then sees what is here.
+    found = connection.execute("SELECT url_digest, state FROM image_files WHERE list_id = %s", [list_id])
+    change = plan(rows, list_id, {bytes(digest): state for digest, state in found})
+    rows.known = change.known
+    if change.fresh:
+        connection.execute(_FILES, _arrays(change.fresh))
+    if change.reopened:
+        connection.execute(_REOPEN, (rows.now, list_id, change.reopened))
+    connection.execute(
+        "UPDATE image_lists SET file_count = file_count + %s, relay_due = relay_due OR %s WHERE id = %s",
+        (len(change.fresh), change.due, list_id),
+    )
 
 
 def _upsert(connection: psycopg.Connection[Any], upsert: Upsert, rows: list[Row]) -> None:

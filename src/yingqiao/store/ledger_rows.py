@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from yingqiao.exchange.model import ExamRow, ReportRow, Submission
 from yingqiao.store import schema
 from yingqiao.store.compression import compress
+from yingqiao.store.list_rows import ListRows, list_rows
 from yingqiao.store.text import comma_list, storable
 
 MAX_INDEXED = 500
@@ -50,6 +51,16 @@ REPORT_COLUMNS = _names(
     """
 )
 
+DOCUMENT_COLUMNS = _names("hospital_code record_num url updated_at")
+DOCUMENT_DUE = "due"
+"""State of a report document no work was made for yet."""
+DOCUMENT_INSERT = (
+    f"INSERT INTO report_documents (submission_id, {', '.join(DOCUMENT_COLUMNS)},"
+    " state, object, byte_count, error_class, reason)"
+)
+DOCUMENT_REST = f"'{DOCUMENT_DUE}', '', 0, '', ''"
+"""Values of the columns after `updated_at`."""
+
 # What a newer version leaves alone: the identity, and what the linker decides (it runs again: link_due).
 _EXAM_KEPT = {
     *("hospital_code", "ris_study_id", "first_received_at"),
@@ -71,6 +82,9 @@ class Entry(Struct, frozen=True):
     """Whether `body` is compressed already."""
     size: int
     """Bytes that travel to the database, at most about."""
+    images: ListRows | None = None
+    document: Row | None = None
+    """Of DOCUMENT_COLUMNS: the report's PDF is to be brought from its pdf_path (T24)."""
 
     def numbered(self, number: int) -> Row:
         """The submission's row in the order of SUBMISSION_COLUMNS, its id in front.
@@ -141,14 +155,24 @@ def entry_of(submission: Submission, *, pack: bool = False) -> Entry:
         submission.edition,
         submission.replay_of,
     )
+    images = list_rows(submission.images, submission.received_at) if submission.images else None
     return Entry(
         row,
         _exam(exam, submission.received_at) if exam else None,
         _report(report, submission.received_at) if report else None,
         body,
         pack,
-        len(body) + len(findings or "") + 1024,
+        len(body) + len(findings or "") + 1024 + (images.size if images else 0),
+        images,
+        _document(report, submission.received_at) if report and report.pdf_path else None,
     )
+
+
+def _document(report: ReportRow, now: int) -> Row | None:
+    """What has to be fetched for a report: nothing when its PDF was embedded, or it is deleted."""
+    if report.pdf_object or report.deleted:
+        return None
+    return report.hospital_code, report.record_num, storable(report.pdf_path), now
 
 
 def _exam(exam: ExamRow, now: int) -> Row:
@@ -241,6 +265,7 @@ def without_poison(entry: Entry) -> Entry:
         submission=_clean(entry.submission),
         exam=exam and _clean(exam),
         report=report and _clean(report),
+        document=entry.document and _clean(entry.document),
     )
 
 

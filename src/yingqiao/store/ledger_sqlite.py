@@ -11,11 +11,21 @@ from typing import TypeVar
 
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.ledger_rows import EXAM_UPSERT, REPORT_UPSERT, SUBMISSION_COLUMNS, Entry
+from yingqiao.store.ledger_rows import (
+    DOCUMENT_COLUMNS,
+    DOCUMENT_INSERT,
+    DOCUMENT_REST,
+    EXAM_UPSERT,
+    REPORT_UPSERT,
+    SUBMISSION_COLUMNS,
+    Entry,
+)
+from yingqiao.store.list_rows import FILE_COLUMNS, FILE_ZEROS, ListRows, plan, upsert_sql
 
 T = TypeVar("T")
 HELPER_BYTES = 1024 * 1024
-"""Batches larger than this are inserted by the helper thread: the loop must not stand still."""
+"""Batches larger than this, or with images lists, are inserted by the helper thread: the loop must not stand
+still."""
 BEGIN_PATIENCE_S = 15.0
 
 
@@ -28,6 +38,16 @@ _SUBMISSION = (
 )
 _EXAM = EXAM_UPSERT.sql(_values(EXAM_UPSERT.columns))
 _REPORT = REPORT_UPSERT.sql(_values(REPORT_UPSERT.columns))
+_DOCUMENT = f"{DOCUMENT_INSERT} VALUES (?, {', '.join('?' * len(DOCUMENT_COLUMNS))}, {DOCUMENT_REST})"
+_LIST = upsert_sql("?")
+_FILE = (
+    f"INSERT INTO image_files ({', '.join(FILE_COLUMNS)}, {FILE_ZEROS})"  # noqa: S608 our own names
+    f" VALUES ({', '.join('?' * len(FILE_COLUMNS))}, 0, '', 0, 0)"
+)
+_REOPEN = (
+    "UPDATE image_files SET state = 'pending', reason = '', error_class = '', attempts = 0, updated_at = ?"
+    " WHERE list_id = ? AND url_digest = ?"
+)
 
 
 def insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[int]:
@@ -42,7 +62,26 @@ def insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[int
     reports = [(i, *e.report) for i, e in zip(ids, entries, strict=True) if e.report]
     if reports:
         connection.executemany(_REPORT, reports)
+    for number, entry in zip(ids, entries, strict=True):
+        if entry.document:
+            connection.execute(_DOCUMENT, (number, *entry.document))
+        if entry.images:
+            _insert_list(connection, number, entry.images)
     return list(ids)
+
+
+def _insert_list(connection: sqlite3.Connection, submission_id: int, rows: ListRows) -> None:
+    columns = (*rows.columns, submission_id, rows.now, rows.now)
+    list_id = connection.execute(_LIST, columns).fetchone()[0]
+    found = connection.execute("SELECT url_digest, state FROM image_files WHERE list_id = ?", (list_id,))
+    change = plan(rows, list_id, dict(found.fetchall()))
+    rows.known = change.known
+    connection.executemany(_FILE, change.fresh)
+    connection.executemany(_REOPEN, [(rows.now, list_id, digest) for digest in change.reopened])
+    connection.execute(
+        "UPDATE image_lists SET file_count = file_count + ?, relay_due = relay_due OR ? WHERE id = ?",
+        (len(change.fresh), change.due, list_id),
+    )
 
 
 class SqliteWriter:
@@ -68,7 +107,7 @@ class SqliteWriter:
         await self._lock.acquire()
         try:
             await self._begin(connection)
-            if sum(entry.size for entry in entries) > HELPER_BYTES:
+            if sum(entry.size for entry in entries) > HELPER_BYTES or any(entry.images for entry in entries):
                 ids = await self._helped(lambda: insert(connection, entries))
             else:
                 ids = insert(connection, entries)

@@ -10,7 +10,11 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, func, select, true
 
 from yingqiao.exchange import link
+from yingqiao.exchange.completeness import Completeness, Expectation
+from yingqiao.exchange.completeness import judge as judge_images
 from yingqiao.exchange.link import ExamFacts, Held, Link, ReportFacts, Rule, StudyFacts
+from yingqiao.store.expectations import read as read_told
+from yingqiao.store.expectations import read_present
 from yingqiao.store.schema import exam_keys, exam_reports, exam_studies, exams, reports, studies
 from yingqiao.store.set_aside import Choice, DueRow, every
 
@@ -22,7 +26,16 @@ SHARED_AT_MOST = 200
 ExamKey = tuple[str, str]
 """hospitalCode, risStudyId."""
 
-DERIVED = ("state", "waiting_for", "waiting_on", "waiting_since", "image_count", "report_count")
+DERIVED = (
+    "state",
+    "waiting_for",
+    "waiting_on",
+    "waiting_since",
+    "image_count",
+    "report_count",
+    "image_expected",
+    "image_missing",
+)
 """The columns of exams that only the linker writes."""
 EXAM_COLUMNS = [exams.c[f.name] for f in fields(ExamFacts)]
 EXAM_DERIVED = [exams.c[name] for name in ("submission_id", *DERIVED)]
@@ -55,6 +68,10 @@ class Situation:
     """Studies to be decided now; others are there because an exam has them already."""
     links: dict[tuple[int, int], Link] = field(default_factory=dict)
     """(exam id, study id) -> link in the database."""
+    told: dict[str, tuple[Expectation, ...]] = field(default_factory=dict)
+    """study UID -> expected numbers of images, of the studies in sight and those the exams list."""
+    present: dict[str, dict[str, int]] = field(default_factory=dict)
+    """study UID -> series UID -> instances; for `told`."""
 
     def __bool__(self) -> bool:
         return bool(self.due_exams or self.due_reports or self.due_studies)
@@ -62,6 +79,17 @@ class Situation:
     def reports_of(self, exam: ExamFacts) -> list[ReportFacts]:
         """Reports naming the exam, as they stand now, by id."""
         return sorted(self._by_exam().get((exam.hospital_code, exam.ris_study_id), ()), key=lambda r: r.id)
+
+    def study_uids(self) -> set[str]:
+        """The studies whose number of images matters to an exam in sight."""
+        listed = {uid for exam in self.exams.values() for uid in exam.study_uids}
+        return listed | {study.study_uid for study in self.studies.values()}
+
+    def images_of(self, exam: ExamFacts, study_uid: str) -> Completeness:
+        """How complete a study is for this exam, whatever the time: what other hospitals told of it does
+        not count."""
+        told = [e for e in self.told.get(study_uid, ()) if e.hospital_code in ("", exam.hospital_code)]
+        return judge_images(told, self.present.get(study_uid, {}), None, 0)
 
     _index: dict[ExamKey, list[ReportFacts]] | None = None
 
@@ -163,6 +191,8 @@ def _read_rest(connection: Connection, seen: Situation) -> None:
         for row in connection.execute(select(exam_studies).where(exam_studies.c.exam_id.in_(chunk))):
             seen.links[row.exam_id, row.study_id] = link_of(row)
     _read_studies_by_id(connection, seen, {study_id for _, study_id in seen.links})
+    seen.told = read_told(connection, seen.study_uids())
+    seen.present = read_present(connection, seen.told)
 
 
 def _read_exams_named(connection: Connection, seen: Situation, wanted: set[ExamKey]) -> None:

@@ -22,11 +22,15 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, insert, selec
 from sqlalchemy.exc import DBAPIError
 
 from yingqiao.exchange import link
+from yingqiao.exchange.completeness import together
 from yingqiao.exchange.link import Link
-from yingqiao.exchange.timeline import ReportState, Standing, report_state, state_of
+from yingqiao.exchange.timeline import ReportState, Standing, missing_study_uids, report_state, state_of
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.expectations import mark_due
+from yingqiao.store.expectations import read as read_told
 from yingqiao.store.link_rows import Situation, due_rows, held_back, judge, named, read_situation
+from yingqiao.store.pulls import ask_for_pulls
 from yingqiao.store.schema import (
     exam_keys,
     exam_reports,
@@ -143,13 +147,26 @@ def _plan_standing(seen: Situation, changes: Changes, exam_id: int, links: list[
     exam = seen.exams[exam_id]
     own = seen.reports_of(exam)
     pictures = [seen.studies[made.study_id] for made in links]
-    standing = state_of(exam, own, pictures, [made.rule for made in links], held)
+    rules = [made.rule for made in links]
+    expected, missing = _expected(seen, exam, pictures, rules)
+    standing = state_of(exam, own, pictures, rules, held, bool(missing))
     counted = sum(report_state(report) is not ReportState.VOID for report in own)
     images = sum(study.instance_count for study in pictures)
-    wanted = (*_columns(standing), images, counted)
+    wanted = (*_columns(standing), images, counted, expected, missing)
     if wanted != seen.stored[exam_id]:
-        names = ("b_state", "b_for", "b_on", "b_since", "b_images", "b_reports")
+        names = ("b_state", "b_for", "b_on", "b_since", "b_images", "b_reports", "b_expected", "b_missing")
         changes.standings.append(dict(zip(names, wanted, strict=True)) | {"b_id": exam_id})
+
+
+def _expected(
+    seen: Situation, exam: link.ExamFacts, pictures: Sequence[link.StudyFacts], rules: Sequence[link.Rule]
+) -> tuple[int | None, int | None]:
+    """Images told and missing, over the exam's studies and those it still waits for; None: unknown."""
+    uids = {study.study_uid for study in pictures} | set(missing_study_uids(exam, pictures, rules))
+    judged = [seen.images_of(exam, uid) for uid in sorted(uids)]
+    found = together(judged)
+    is_known = bool(found.missing) or (bool(judged) and all(one.expected is not None for one in judged))
+    return found.expected, found.missing if is_known else None
 
 
 def _columns(standing: Standing) -> tuple[str, str, str, int | None]:
@@ -193,6 +210,26 @@ def _write(connection: Connection, seen: Situation, changes: Changes) -> None:
     _clear(connection, exams, "submission_id", seen.due_exams)
     _clear(connection, reports, "submission_id", seen.due_reports)
     _clear(connection, studies, "instance_count", seen.due_studies)
+    _ask_for_pulls(connection, seen, changes)
+    _look_again(connection, seen)
+
+
+def _ask_for_pulls(connection: Connection, seen: Situation, changes: Changes) -> None:
+    """Q/R 模式: of what changed, and of what turned out short just now."""
+    short = {row["b_id"] for row in changes.standings if row["b_missing"]}
+    concerned = sorted(seen.core | short)
+    ask_for_pulls(connection, [(seen.exams[i], seen.reports_of(seen.exams[i])) for i in concerned], short)
+
+
+def _look_again(connection: Connection, seen: Situation) -> None:
+    """What was told since the pass began is not in what it decided: its studies and exams stay due.
+
+    After the clearing, on purpose: whoever tells marks the rows in the same transaction, which either has
+    ended by now and is seen here, or waits for our rows and marks them afterwards.
+    """
+    uids = seen.study_uids()
+    told = read_told(connection, uids)
+    mark_due(connection, {uid for uid in uids if told.get(uid) != seen.told.get(uid)})
 
 
 _STANDING = (
@@ -205,6 +242,8 @@ _STANDING = (
         waiting_since=bindparam("b_since"),
         image_count=bindparam("b_images"),
         report_count=bindparam("b_reports"),
+        image_expected=bindparam("b_expected"),
+        image_missing=bindparam("b_missing"),
     )
 )
 

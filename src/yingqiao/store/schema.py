@@ -135,11 +135,19 @@ exams = Table(
     Column("waiting_since", BigInteger),
     Column("image_count", Integer, nullable=False, default=0),
     Column("report_count", Integer, nullable=False, default=0),
+    Column("image_expected", Integer),  # as told for its studies, see study_expectations; NULL = nobody told
+    Column("image_missing", Integer),  # of these; NULL = unknown, for of a study nobody told
     UniqueConstraint("hospital_code", "ris_study_id"),
     Index("ix_exams_link_due", "link_due", "id"),
     Index("ix_exams_time", "hospital_code", "exam_time"),
     Index("ix_exams_state", "state", "id"),
     Index("ix_exams_patient", "patient_id"),
+    Index(
+        "ix_exams_image_missing",
+        "id",
+        sqlite_where=text("image_missing > 0"),
+        postgresql_where=text("image_missing > 0"),
+    ),
 )
 
 exam_keys = Table(  # what an exam can be found by: one row per study UID and accession number
@@ -313,7 +321,10 @@ work = Table(  # what has to be done: one row per list, exam, document or batch,
     Column("payload", Text, nullable=False),  # JSON
     Column("state", String, nullable=False),  # exchange.work.WorkState
     Column("run", Integer, nullable=False),  # how often it was asked for anew: replayed, grown
-    Column("attempt", Integer, nullable=False),  # within this run
+    Column("attempt", Integer, nullable=False),  # within this run; (id, run, attempt) names a try for ever
+    Column("failures", Integer, nullable=False),  # tries that failed one after the other; spaces the next
+    Column("again", Boolean, nullable=False),  # asked for while it was being done: once more afterwards
+    Column("executor", String, nullable=False),  # the process that has it in hand; '' = none
     Column("due_at", BigInteger, nullable=False),
     Column("error_class", String, nullable=False),  # exchange.work.ErrorClass; '' = none
     Column("reason", Text, nullable=False),  # Chinese, of the last failure
@@ -327,6 +338,13 @@ work = Table(  # what has to be done: one row per list, exam, document or batch,
     UniqueConstraint("kind", "key"),
     Index("ix_work_admission", "destination", "state", "priority", "id"),
     Index("ix_work_due", "state", "due_at"),
+    Index("ix_work_state", "state", "id"),
+    Index(
+        "ix_work_executor",
+        "executor",
+        sqlite_where=text("executor <> ''"),
+        postgresql_where=text("executor <> ''"),
+    ),
     Index("ix_work_hospital", "hospital_code", "state", "id"),
     Index("ix_work_kind", "kind", "state", "id"),
 )
@@ -349,6 +367,22 @@ work_destinations = Table(  # whom work goes to, and what holds for all of it: l
     Column("last_error_at", BigInteger),
     Column("last_success_at", BigInteger),
     Column("updated_at", BigInteger, nullable=False),
+)
+
+work_executors = Table(  # PostgreSQL: the processes that do work; one that beats no more is gone
+    "work_executors",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("beat", BigInteger, nullable=False),  # grows while it lives
+    Column("beat_at", BigInteger, nullable=False),
+)
+
+work_timers = Table(  # what is done every so often, by whichever process comes first
+    "work_timers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("executor", String, nullable=False),
 )
 
 fetch_hosts = Table(  # where a hospital's URLs may lead; nothing else is ever fetched
@@ -421,7 +455,7 @@ report_documents = Table(  # a report version's PDF brought from its pdf_path
     Column("record_num", String, nullable=False),
     Column("submission_id", BigInteger, nullable=False),  # the report version that named the address
     Column("url", Text, nullable=False),
-    Column("state", String, nullable=False),  # exchange.fetch.FileState
+    Column("state", String, nullable=False),  # exchange.fetch.FileState; 'due' until work was made for it
     Column("object", String, nullable=False),  # `sha256:<hex>`; '' until stored
     Column("byte_count", BigInteger, nullable=False),
     Column("error_class", String, nullable=False),
@@ -429,6 +463,7 @@ report_documents = Table(  # a report version's PDF brought from its pdf_path
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("submission_id", "url"),
     Index("ix_report_documents_report", "hospital_code", "record_num"),
+    Index("ix_report_documents_state", "state", "id"),
 )
 
 pacs_nodes = Table(  # a hospital's Q/R service
@@ -457,6 +492,7 @@ commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was
     Column("transaction_uid", String, nullable=False),
     Column("hospital_code", String, nullable=False),
     Column("requester_aet", String, nullable=False),
+    Column("called_aet", String, nullable=False),  # ours, as the requester called us
     Column("peer", String, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("referenced", LargeBinary, nullable=False),  # zstd of JSON [[SOP class UID, SOP instance UID], …]
@@ -464,5 +500,13 @@ commitments = Table(  # storage commitment requests (PS3.4 annex J) and what was
     Column("failed_count", Integer),  # NULL until judged
     Column("judged_at", BigInteger),
     Column("notified_at", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),  # Chinese, why the last try to report did not succeed
     UniqueConstraint("requester_aet", "transaction_uid"),
+    Index(
+        "ix_commitments_unreported",
+        "id",
+        sqlite_where=text("notified_at IS NULL"),
+        postgresql_where=text("notified_at IS NULL"),
+    ),
 )

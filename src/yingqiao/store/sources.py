@@ -1,4 +1,7 @@
-"""Which DICOM sender speaks for which hospital: by calling AE title and address."""
+"""Which DICOM sender speaks for which hospital: by calling AE title and address.
+
+A hospital's Q/R nodes (`pacs_nodes`) are senders of it too: what they are asked for, they send (T92).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, false, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from yingqiao.store.arrivals import hospital_in
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
-from yingqiao.store.schema import dicom_sources
+from yingqiao.store.host_names import addresses_of
+from yingqiao.store.schema import dicom_sources, pacs_nodes
 
 ANY = "*"
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -31,18 +36,24 @@ class DicomSource:
 class SourceTable:
     """The sources as one look at the table; the most specific match decides."""
 
-    def __init__(self, sources: Sequence[DicomSource]) -> None:
-        self._sources = [(s, None if s.network == ANY else ipaddress.ip_network(s.network)) for s in sources]
+    def __init__(self, sources: Sequence[DicomSource], nodes: Sequence[DicomSource] = ()) -> None:
+        """`nodes`: Q/R nodes as senders; they close no list that is empty."""
+        self._empty = not sources
+        self._sources = [
+            (s, None if s.network == ANY else ipaddress.ip_network(s.network)) for s in (*sources, *nodes)
+        ]
         self._known: dict[tuple[str, str], str] = {}
 
     @property
     def empty(self) -> bool:
         """True: no list at all, everybody may send (the gateway warns)."""
-        return not self._sources
+        return self._empty
 
     def hospital_of(self, calling_aet: str, peer: str) -> str:
         """The hospital's code; '' when the sender is in no list. `peer` is an address, with or without
         port."""
+        if known := hospital_in(peer):  # fetched for it
+            return known
         key = (calling_aet.strip(), peer)
         if key not in self._known:
             self._known[key] = self._decide(*key)
@@ -79,6 +90,22 @@ def add_source(database: Database, hospital_code: str, ae_title: str, network: s
     except IntegrityError as error:
         raise HospitalError(f"没有医疗机构 {hospital_code}，或来源 {title} {net} 已登记") from error
     return DicomSource(number, hospital_code, title, net)
+
+
+def source_table(connection: Connection) -> SourceTable:
+    """Everybody who sends for a hospital: the listed sources, and the Q/R nodes not disabled."""
+    return SourceTable(list_sources(connection), list_nodes(connection))
+
+
+def list_nodes(connection: Connection) -> list[DicomSource]:
+    """The Q/R nodes as senders, one for each address of the host; without id."""
+    c = pacs_nodes.c
+    rows = connection.execute(select(c.hospital_code, c.ae_title, c.host).where(c.disabled == false()))
+    return [
+        DicomSource(0, hospital, title, address)
+        for hospital, title, host in rows
+        for address in addresses_of(host)
+    ]
 
 
 def list_sources(connection: Connection) -> list[DicomSource]:

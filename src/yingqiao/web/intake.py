@@ -19,8 +19,9 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
+from yingqiao.exchange.images_list import receipt
 from yingqiao.exchange.model import BodyKind, Document, Submission
-from yingqiao.exchange.receive import Receiver, Taken
+from yingqiao.exchange.receive import Answer, Question, Receiver, Taken
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import (
@@ -39,7 +40,9 @@ from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.visit import ClientGoneError, Line, TurnedAwayError, Visit
 
-INTERFACES = ("exam-sync", "report-sync", "examMergeReport-sync")
+INTERFACES = ("exam-sync", "report-sync", "examMergeReport-sync", "images-list")
+Ask = Callable[[Question], Answer]
+"""Answers what a hospital asks. May block. Raises StoreUnavailable."""
 _REFUSAL_BURST = 1000.0
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -56,6 +59,9 @@ class Recorder(Protocol):
 
     def submit(self, submission: Submission) -> asyncio.Future[int]:
         """As `record`, for a small body, on the event loop; what is wrong is raised or in the future."""
+
+    async def record_list(self, submission: Submission) -> tuple[int, frozenset[bytes]]:
+        """As `record`, of an images list; also which of its addresses were there (digests)."""
 
 
 class Strangers(Protocol):
@@ -101,8 +107,8 @@ class Intake:
         # One thread of their own: counting what is kept of strangers may take long, hospitals must not wait.
         self._strangers = ThreadPoolExecutor(1, "strangers")
 
-    def app(self, interface: str) -> App:
-        """The ASGI function of one interface."""
+    def app(self, interface: str, ask: Ask | None = None) -> App:
+        """The ASGI function of one interface; with `ask` it answers questions and keeps nothing."""
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -111,7 +117,10 @@ class Intake:
             try:
                 self._admit(visit, scope["method"], headers)
                 raw = await self._read(visit, receive)
-                said = await self._answered(visit, await self._judge(visit, headers, raw))
+                if ask is not None:
+                    said = await self._told(visit, headers, raw, ask)
+                else:
+                    said = await self._answered(visit, await self._judge(visit, headers, raw))
             except ClientGoneError:
                 visit.outcome = "gone"
                 said = None
@@ -186,6 +195,23 @@ class Intake:
             await self._keep(visit, taken)
         return self._say(visit, taken)
 
+    async def _told(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes, ask: Ask) -> Said:
+        """The answer to a question."""
+        visit.received = time.perf_counter()
+        visit.stage = "open"
+        opened = self._parts.receiver.question(
+            raw, received_at=int(time.time() * 1000), encryption_type=_encryption(headers)
+        )
+        visit.judged = time.perf_counter()
+        if isinstance(opened, Taken):
+            return self._say(visit, opened)
+        visit.hospital = opened.hospital_code
+        wait = self._hospitals.take(opened.hospital_code)
+        if wait:
+            raise self._later(429, "too-many", wait)
+        visit.stage = "validate"
+        return self._say(visit, Taken((), await self._in_thread(partial(ask, opened)), 200))
+
     def _say(self, visit: Visit, taken: Taken) -> Said:
         answer = taken.answer
         visit.status = taken.http_status
@@ -250,7 +276,6 @@ class Intake:
         return self._allow(visit, self._taking(visit, headers, raw)())
 
     def _taking(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Callable[[], Taken]:
-        encryption = headers.get(b"encryption-type")
         visit.received = time.perf_counter()
         visit.stage = "open"
         return partial(
@@ -259,7 +284,7 @@ class Intake:
             raw,
             peer=visit.peer,
             received_at=int(time.time() * 1000),
-            encryption_type=None if encryption is None else encryption.decode("latin-1"),
+            encryption_type=_encryption(headers),
         )
 
     def _allow(self, visit: Visit, taken: Taken) -> Taken:
@@ -288,7 +313,11 @@ class Intake:
         if documents:
             await self._in_thread(lambda: self._put(documents))
         for submission in taken.submissions:
-            visit.submission = await self._parts.recorder.record(submission)
+            if submission.images is None:
+                visit.submission = await self._parts.recorder.record(submission)
+            else:
+                visit.submission, known = await self._parts.recorder.record_list(submission)
+                taken.answer.content.update(receipt(submission.images, known))
 
     def _put(self, documents: list[Document]) -> None:
         for document in documents:
@@ -334,7 +363,14 @@ class Intake:
 def _is_simple(taken: Taken) -> bool:
     """One submission that needs nothing but the ledger."""
     submissions = taken.submissions
-    return len(submissions) == 1 and not submissions[0].documents and not taken.stranger
+    if len(submissions) != 1 or taken.stranger:
+        return False
+    return not submissions[0].documents and submissions[0].images is None
+
+
+def _encryption(headers: Mapping[bytes, bytes]) -> str | None:
+    value = headers.get(b"encryption-type")
+    return None if value is None else value.decode("latin-1")
 
 
 def _length(value: bytes | None) -> int | None:

@@ -78,6 +78,7 @@ class Metrics:
         )
         self._size = _Tally(size, _SIZES)
         self._gauges: dict[str, Gauge] = {}
+        self._families: dict[str, Gauge] = {}
         self._counts: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._lock = threading.Lock()
         """Around what is not yet in the registry."""
@@ -101,18 +102,30 @@ class Metrics:
                 tally.pour()
 
     def stand(self, values: Mapping[str, float]) -> None:
-        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second."""
+        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second.
+
+        A name may carry labels: `work_rows{kind=fetch,state=waiting}`.
+        """
         self._pour()
         for name, value in values.items():
             gauge = self._gauges.get(name)
             if gauge is None:
-                gauge = self._gauges[name] = Gauge(
-                    f"yingqiao_{name}",
-                    _GAUGE_HELP.get(name, name),
-                    registry=self.registry,
-                    multiprocess_mode="livesum" if name.startswith("http_") else "livemostrecent",
-                )
+                gauge = self._gauges[name] = self._gauge(name)
             gauge.set(value)
+
+    def _gauge(self, name: str) -> Gauge:
+        family, _, labels = name.rstrip("}").partition("{")
+        pairs = dict(pair.split("=", 1) for pair in labels.split(",")) if labels else {}
+        made = self._families.get(family)
+        if made is None:
+            made = self._families[family] = Gauge(
+                f"yingqiao_{family}",
+                _GAUGE_HELP.get(family, family),
+                tuple(pairs),
+                registry=self.registry,
+                multiprocess_mode="livesum" if family.startswith("http_") else "livemostrecent",
+            )
+        return made.labels(**pairs) if pairs else made
 
     def text(self) -> bytes:
         """The exposition of all processes of this gateway; what others counted in the last second may be missing."""
@@ -129,7 +142,17 @@ _GAUGE_HELP = {
     "index_queue": "已落地、待建索引的影像实例数",
     "link_queue": "待关联的检查、报告与影像数",
     "link_rows_set_aside": "关联时总出错、暂被跳过的检查、报告与影像数；日志事件 link.row_set_aside 有编号",
+    "work_rows": "后台工作的件数，按种类与状态",
+    "work_in_hand": "本进程正在进行的后台工作数",
+    "work_oldest_waiting_seconds": "可以开始而等得最久的后台工作等了多久（秒）",
+    "work_destinations_held": "被暂停的目的地数",
+    "work_breakers_open": "熔断中的目的地数",
+    "fetched_files": "启动以来从地址取回并落地的文件数",
+    "fetched_bytes": "启动以来从地址取回的字节数",
+    "fetch_failures": "启动以来没有取到的文件次数，原因见 yingqiao lists show",
     "dicom_associations": "当前 DICOM 关联数",
+    "commitment_requests": "存储承诺请求数",
+    "commitments_not_told": "结果尚未送达请求方的存储承诺请求数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",
     "dicom_instances_received": "启动以来确认接收的影像实例数",

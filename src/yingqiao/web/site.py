@@ -25,7 +25,7 @@ from yingqiao.spec.schema import json_schema
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import MESSAGES, App, Handler, Receive, Scope, Send, body_of, header, send_json
 from yingqiao.web.health import Health, live_app, ready_app
-from yingqiao.web.intake import INTERFACES, Intake, incident_of
+from yingqiao.web.intake import INTERFACES, Ask, Intake, incident_of
 from yingqiao.web.metrics import CONTENT_TYPE, Metrics
 
 _log = structlog.get_logger(__name__)
@@ -70,9 +70,16 @@ class Site:
     metrics_token: bool = False
 
 
-def intake_app(intake: Intake, edition: Edition, rest: App) -> App:
-    """Intake by exact path or alias (T14); any other path goes to `rest`."""
-    find = {path: intake.app(name) for path, name in _paths(edition)}.get
+def intake_app(
+    intake: Intake, edition: Edition, rest: App, questions: Mapping[str, tuple[str, Ask]] | None = None
+) -> App:
+    """Intake by exact path or alias (T14); any other path goes to `rest`.
+
+    `questions`: path -> name (of metrics and log) and what answers.
+    """
+    routes = {path: intake.app(name) for path, name in _paths(edition)}
+    routes |= {path: intake.app(name, ask) for path, (name, ask) in (questions or {}).items()}
+    find = routes.get
 
     def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:
         return (find(scope["path"]) or rest)(scope, receive, send)

@@ -22,7 +22,9 @@ class Receiver:
     """Start, receive, look, stop; a second one on the same folder is a restart."""
 
     def __init__(self, folder: Path, landing: dict[str, Any] | None = None, **options: Any) -> None:
-        scp_options = {k: options.pop(k) for k in ("admits", "is_behind", "observer") if k in options}
+        scp_options = {
+            k: options.pop(k) for k in ("admits", "is_behind", "observer", "commitments") if k in options
+        }
         folder.mkdir(parents=True, exist_ok=True)
         self.database: Database = open_database(f"sqlite:///{folder}/index.db")
         self.database.migrate()

@@ -174,6 +174,8 @@ class World:
             new = {"study_id": study_id, "series_uid": f"{row['study_uid']}.1", "modality": row["modalities"]}
             times = {"first_received_at": at, "updated_at": at, "instance_count": 0}
             series_id = connection.execute(insert(series).values(texts | new | times)).inserted_primary_key[0]
+        counted = series.c.instance_count + len(numbers)
+        connection.execute(update(series).where(series.c.id == series_id).values(instance_count=counted))
         connection.execute(
             insert(instances),
             [self._instance(series_id, f"{row['study_uid']}.1.{n}", n, at) for n in numbers],

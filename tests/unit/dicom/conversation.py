@@ -1,8 +1,8 @@
 """Plays a peer's bytes to the acceptor without a socket, and collects what it decides."""
 
 from yingqiao.dicom.upper_layer import dimse, items, pdu
+from yingqiao.dicom.upper_layer.acceptor import Acceptor
 from yingqiao.dicom.upper_layer.machine import (
-    Acceptor,
     Action,
     AssociationRequested,
     CommandArrived,

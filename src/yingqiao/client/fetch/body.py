@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,17 +15,23 @@ from yingqiao.exchange.work import ErrorClass
 
 @dataclass(slots=True)
 class Memory:
-    """What all files under way may hold together."""
+    """What all files under way may hold together. Thread-safe: fetchers may share one."""
 
     left: int
     buffers: Buffers = field(default_factory=Buffers)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, count: int) -> bool:
         """Whether there was room; then it is taken."""
-        if count > self.left:
-            return False
-        self.left -= count
-        return True
+        with self._guard:
+            if count > self.left:
+                return False
+            self.left -= count
+            return True
+
+    def give_back(self, count: int) -> None:
+        with self._guard:
+            self.left += count
 
 
 class Body:
@@ -111,7 +118,7 @@ class Body:
 
     def release(self) -> None:
         """Nothing more of this file in this run; a part that can be continued stays."""
-        self._memory.left += self._held
+        self._memory.give_back(self._held)
         self._held = 0
         if self._handed_over:
             return
@@ -137,7 +144,7 @@ class Body:
         if self._small is not None and self.size:
             self._part.write(self._small.content)
         self._drop_memory()
-        self._memory.left += self._held
+        self._memory.give_back(self._held)
         self._held = 0
 
     def _drop_memory(self) -> None:

@@ -48,13 +48,15 @@ class Fetcher:
         *,
         resolve: Resolve | None = None,
         host_key_seen: HostKeySeen | None = None,
+        memory: Memory | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`memory` is given when several fetchers share what they may hold."""
         self.settings = settings
         self.resolve = resolve
         self.clock = clock
         self.keys = HostKeys(host_key_seen)
-        self.memory = Memory(settings.memory_bytes)
+        self.memory = memory or Memory(settings.memory_bytes)
         self.reactor = Reactor(settings.connections)
         self._idle: list[Any] = []
 

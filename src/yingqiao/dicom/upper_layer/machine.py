@@ -1,14 +1,14 @@
-"""The acceptor's side of the upper layer protocol machine (PS3.8 9.2), without sockets: events in, actions
-out.
+"""What both sides of the upper layer protocol machine (PS3.8 9.2) share, without sockets: events in, actions out.
 
 States and action names are those of PS3.8 tables 9-1 to 9-10. A message is assembled here
 too (PS3.7 6.3.1, PS3.8 annex E):
 its command set in a bounded buffer, its dataset in the sink the service gives. Whatever the peer sends, the
-answer is an action.
+answer is an action. The sides themselves: `acceptor`, `requestor`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,26 +16,25 @@ from yingqiao.dicom.upper_layer.dimse import MAX_COMMAND_BYTES, Command, decode_
 from yingqiao.dicom.upper_layer.framer import Fragment, Framer, Sink
 from yingqiao.dicom.upper_layer.items import PduError
 from yingqiao.dicom.upper_layer.pdu import (
-    UNEXPECTED_PDU,
     Abort,
     AssociateAccept,
     AssociateReject,
     AssociateRequest,
     Pdu,
-    ReleaseRequest,
-    ReleaseResponse,
     encode,
-    encode_message,
 )
 
 
 class State(Enum):
-    """PS3.8 tables 9-1 to 9-5, those an acceptor visits."""
+    """PS3.8 tables 9-1 to 9-5."""
 
     AWAITING_REQUEST = "Sta2"
     AWAITING_LOCAL_ACCEPT = "Sta3"
+    AWAITING_ACCEPT = "Sta5"
     ESTABLISHED = "Sta6"
+    AWAITING_RELEASE_RESPONSE = "Sta7"
     AWAITING_LOCAL_RELEASE = "Sta8"
+    RELEASE_COLLIDED = "Sta11"
     AWAITING_CLOSE = "Sta13"
     IDLE = "Sta1"
 
@@ -60,6 +59,25 @@ class AssociationRequested:
     """A-ASSOCIATE indication: answer with `accept` or `reject`."""
 
     request: AssociateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationAccepted:
+    """A-ASSOCIATE confirmation: the contexts of the machine are open."""
+
+    answer: AssociateAccept
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationRejected:
+    """A-ASSOCIATE confirmation, refused; the transport is to be closed."""
+
+    answer: AssociateReject
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A-RELEASE confirmation: the association is over, as we wished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +116,19 @@ Action = (
     | StartArtim
     | CloseTransport
     | AssociationRequested
+    | AssociationAccepted
+    | AssociationRejected
+    | Released
     | CommandArrived
     | DatasetArrived
     | ReleaseRequested
     | Aborted
 )
-_NOTHING: tuple[Action, ...] = ()
-_BY_PROVIDER = 2
+NOTHING: tuple[Action, ...] = ()
+BY_PROVIDER = 2
+
+
+_MAY_CLOSE = (State.AWAITING_CLOSE, State.AWAITING_REQUEST, State.IDLE)
 
 
 class _CommandSink:
@@ -128,15 +152,15 @@ class _CommandSink:
         return taken
 
 
-class Acceptor:
-    """One association, seen by the side that was called.
+class Machine(ABC):
+    """One association, seen by one side.
 
-    Fill every view of `wanted`, call `advance()`, perform the actions; local answers are methods returning
-    actions too.
+    Fill every view of `wanted`, call `advance()`, perform the actions; what the local side does are methods
+    returning actions too.
     """
 
-    def __init__(self, max_pdu: int) -> None:
-        self.state = State.AWAITING_REQUEST  # AE-5: the transport connection is here
+    def __init__(self, max_pdu: int, state: State) -> None:
+        self.state = state
         self.contexts: dict[int, tuple[str, str]] = {}
         """Accepted presentation contexts: id → abstract syntax, transfer syntax."""
         self._commands = _CommandSink()
@@ -159,10 +183,10 @@ class Acceptor:
         try:
             got = self._framer.filled()
             if got is None:
-                return _NOTHING
+                return NOTHING
             if isinstance(got, Fragment):
                 return self._dt_2(got)
-            return self._on_pdu(got)
+            return self._aa_3(got) if isinstance(got, Abort) else self._on_pdu(got)
         except PduError as error:
             return self._aa_8(error.reason, str(error))
 
@@ -170,57 +194,25 @@ class Acceptor:
         """The dataset of the command just indicated goes there."""
         self._framer.sink = sink
 
-    def accept(self, answer: AssociateAccept, request: AssociateRequest) -> tuple[Action, ...]:
-        """AE-7: the local side accepts; contexts with result 0 are open from now on."""
-        abstract = {c.id: c.abstract_syntax for c in request.contexts}
-        self.contexts = {c.id: (abstract[c.id], c.transfer_syntax) for c in answer.contexts if c.result == 0}
-        self.state = State.ESTABLISHED
-        self._framer.takes_data = True
-        return (Send(encode(answer)),)
-
-    def reject(self, answer: AssociateReject) -> tuple[Action, ...]:
-        """AE-8: the local side refuses the association."""
-        self.state = State.AWAITING_CLOSE
-        return Send(encode(answer)), StartArtim()
-
-    def respond(self, context_id: int, command_set: bytes) -> bytes:
-        """DT-1 / AR-7: the P-DATA of one response; the caller sends several in one call when it can."""
-        return encode_message(context_id, command_set)
-
-    def release(self) -> tuple[Action, ...]:
-        """AR-4: the local side agrees to the release."""
-        self.state = State.AWAITING_CLOSE
-        return Send(encode(ReleaseResponse())), StartArtim()
-
     def abort(self, reason: int = 0, text: str = "local abort") -> tuple[Action, ...]:
         """AA-1 by the provider's choice: a timeout, a stop, an error of ours."""
         return self._aa_8(reason, text)
 
     def transport_closed(self) -> tuple[Action, ...]:
         """AA-4, AA-5, AR-5: the peer's connection is gone."""
-        graceful = self.state in (State.AWAITING_CLOSE, State.AWAITING_REQUEST, State.IDLE) and self.is_idle
+        graceful = self.state in _MAY_CLOSE and self.is_idle
         self.state = State.IDLE
         self._framer.takes_data = False
-        return _NOTHING if graceful else (Aborted(_BY_PROVIDER, 0, by_peer=True, text="connection lost"),)
+        return NOTHING if graceful else (Aborted(BY_PROVIDER, 0, by_peer=True, text="connection lost"),)
 
     def artim_expired(self) -> tuple[Action, ...]:
         """AA-2: the peer neither asked nor closed in time."""
         self.state = State.IDLE
         return (CloseTransport(),)
 
+    @abstractmethod
     def _on_pdu(self, pdu: Pdu) -> tuple[Action, ...]:
-        if isinstance(pdu, Abort):
-            return self._aa_3(pdu)
-        if self.state is State.AWAITING_CLOSE:
-            return _NOTHING  # AA-6: too late to matter
-        if isinstance(pdu, AssociateRequest) and self.state is State.AWAITING_REQUEST:
-            self.state = State.AWAITING_LOCAL_ACCEPT  # AE-6
-            return (AssociationRequested(pdu),)
-        if isinstance(pdu, ReleaseRequest) and self.state is State.ESTABLISHED and self._command is None:
-            self.state = State.AWAITING_LOCAL_RELEASE  # AR-2
-            self._framer.takes_data = False
-            return (ReleaseRequested(),)
-        return self._aa_8(UNEXPECTED_PDU, f"{type(pdu).__name__} in {self.state.value}")
+        """A PDU that is no data and no abort."""
 
     def _dt_2(self, fragment: Fragment) -> tuple[Action, ...]:
         """A fragment is in its sink; when it ends a command set or a dataset, that is indicated."""
@@ -232,7 +224,7 @@ class Acceptor:
             raise PduError("command and dataset fragments out of order")
         if not fragment.is_last:
             self._fragments_from = fragment.context_id
-            return _NOTHING
+            return NOTHING
         return self._command_ends(fragment) if fragment.is_command else self._dataset_ends()
 
     def _command_ends(self, fragment: Fragment) -> tuple[Action, ...]:
@@ -269,5 +261,5 @@ class Acceptor:
             return (CloseTransport(),)
         self.state = State.AWAITING_CLOSE
         self._framer.takes_data = False
-        abort = Abort(_BY_PROVIDER, reason)
-        return Send(encode(abort)), Aborted(_BY_PROVIDER, reason, by_peer=False, text=text), StartArtim()
+        abort = Abort(BY_PROVIDER, reason)
+        return Send(encode(abort)), Aborted(BY_PROVIDER, reason, by_peer=False, text=text), StartArtim()

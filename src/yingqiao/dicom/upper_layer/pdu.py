@@ -31,6 +31,9 @@ UNEXPECTED_PDU = 2
 _HEAD = struct.Struct(">BxI")
 _PDV = struct.Struct(">IBB")
 _ASSOCIATE = struct.Struct(">Hxx16s16s32x")
+_MOST_FRAGMENT = 128 * 1024
+_LEAST_PDU = 128
+"""A peer that says it takes less is not believed: no command set would fit its fragments."""
 COMMAND_BIT = 1
 LAST_BIT = 2
 
@@ -134,6 +137,16 @@ def encode_message(context_id: int, command: bytes) -> bytes:
     """A P-DATA-TF that carries a whole command set: what a response is."""
     head = _HEAD.pack(P_DATA_TF, len(command) + 6)
     return head + _PDV.pack(len(command) + 2, context_id, COMMAND_BIT | LAST_BIT) + command
+
+
+def encode_dataset(context_id: int, dataset: bytes, peer_max_pdu: int) -> bytes:
+    """The P-DATA-TFs of a whole dataset, none longer than the peer takes; 0 = any."""
+    size = min(max(peer_max_pdu, _LEAST_PDU) - 6, _MOST_FRAGMENT) if peer_max_pdu else _MOST_FRAGMENT
+    pdus = []
+    for start in range(0, max(len(dataset), 1), size):
+        value = encode_pdv(context_id, False, start + size >= len(dataset), dataset[start : start + size])
+        pdus.append(_HEAD.pack(P_DATA_TF, len(value)) + value)
+    return b"".join(pdus)
 
 
 def decode(kind: int, body: bytes) -> Pdu:

@@ -179,11 +179,20 @@ class TlsWire:
     fails.
     """
 
-    def __init__(self, connection: socket.socket, context: ssl.SSLContext, timeout: float) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        context: ssl.SSLContext,
+        timeout: float,
+        server_name: str | None = None,
+    ) -> None:
+        """With `server_name` we are the client, and the peer's certificate has to bear it."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(timeout)
         try:
-            self._socket = context.wrap_socket(connection, server_side=True)
+            self._socket = context.wrap_socket(
+                connection, server_side=server_name is None, server_hostname=server_name
+            )
         except OSError as error:
             connection.close()
             raise PeerGone from error

@@ -15,6 +15,7 @@ from yingqiao.client.protocol import EXAM, MERGED, REPORT, request_body
 from yingqiao.hospital.simulate.dicom_sender import SUCCESS, DicomNode, send_study
 from yingqiao.hospital.simulate.images import draw
 from yingqiao.hospital.simulate.plan import Day, Kind, Seal, Step
+from yingqiao.hospital.simulate.web import EVERY, ImageServer
 
 CALLING_AET = "SIMPACS"
 _SKEW = 7200
@@ -44,10 +45,20 @@ class Sent:
 class Pusher:
     """A hospital's RIS and PACS in one. `key` is the SM4 key, 32 hex digits or 16 bytes."""
 
-    def __init__(self, gateway_url: str, dicom: DicomNode, hospital_code: str, key: str | bytes) -> None:
+    def __init__(
+        self,
+        gateway_url: str,
+        dicom: DicomNode,
+        hospital_code: str,
+        key: str | bytes,
+        web: ImageServer | None = None,
+    ) -> None:
+        """With `web` some studies are listed for the gateway to fetch from there, instead of pushed."""
         self._key = bytes.fromhex(key) if isinstance(key, str) else key
         self._code = hospital_code
         self._dicom = dicom
+        self._web = web
+        self._studies = 0
         self._gateway = Gateway(gateway_url, hospital_code, self._key)
 
     def push(self, step: Step) -> Sent:
@@ -75,10 +86,23 @@ class Pusher:
         return orjson.dumps(envelope | {"signature": envelope["signature"][::-1]})
 
     def _images(self, step: Step) -> Sent:
+        self._studies += 1
+        if self._web is not None and self._studies % EVERY == 0:
+            return self._listed(step, self._web)
         statuses = send_study(self._dicom, CALLING_AET, [draw(image) for image in step.images])
         bad = Counter(f"{status:04X}" for status in statuses if status != SUCCESS)
         message = "、".join(f"{status} {count} 个" for status, count in bad.items())
         return Sent(step, not bad, message, instances=statuses.count(SUCCESS))
+
+    def _listed(self, step: Step, web: ImageServer) -> Sent:
+        """By /images/list: the gateway fetches them (四(二)2(3))."""
+        count = 0
+        for series in web.offer([draw(image) for image in step.images]):
+            try:
+                count += self._gateway.push_images(series).content["accepted"]
+            except Refused as refused:
+                return Sent(step, False, refused.answer.message, _rules(refused.answer))
+        return Sent(step, True, "", instances=count)
 
 
 def _rules(answer: Answer) -> tuple[str, ...]:

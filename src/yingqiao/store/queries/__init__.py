@@ -4,6 +4,13 @@ Every function takes a SQLAlchemy connection (``Database.read()``), runs a bound
 and means the same on both databases. Lists answer a `Page`; a thing that is not there is None.
 """
 
+from yingqiao.store.queries.commitments import (
+    CommitmentDetail,
+    CommitmentFilter,
+    CommitmentSummary,
+    list_commitments,
+    show_commitment,
+)
 from yingqiao.store.queries.common import COUNT_AT_MOST, Page, Range
 from yingqiao.store.queries.exams import (
     ORDERS,
@@ -15,6 +22,16 @@ from yingqiao.store.queries.exams import (
     TimelineEvent,
     list_exams,
     show_exam,
+)
+from yingqiao.store.queries.image_counts import GapShown, StudyImages, ToldShown
+from yingqiao.store.queries.lists import (
+    FileShown,
+    ListDetail,
+    ListFilter,
+    ListSummary,
+    list_image_lists,
+    show_image_list,
+    status_of,
 )
 from yingqiao.store.queries.reports import (
     ReportDetail,
@@ -46,13 +63,21 @@ __all__ = [
     "COUNT_AT_MOST",
     "ORDERS",
     "Candidate",
+    "CommitmentDetail",
+    "CommitmentFilter",
+    "CommitmentSummary",
     "ExamDetail",
     "ExamFilter",
     "ExamSummary",
+    "FileShown",
+    "GapShown",
     "HospitalSummary",
     "InstanceShown",
     "LinkedExam",
     "LinkedStudy",
+    "ListDetail",
+    "ListFilter",
+    "ListSummary",
     "Page",
     "Range",
     "Reason",
@@ -62,18 +87,25 @@ __all__ = [
     "SeriesShown",
     "StudyDetail",
     "StudyFilter",
+    "StudyImages",
     "StudySummary",
     "SubmissionDetail",
     "SubmissionFilter",
     "SubmissionSummary",
     "TimelineEvent",
+    "ToldShown",
+    "list_commitments",
     "list_exams",
+    "list_image_lists",
     "list_reports",
     "list_studies",
     "list_submissions",
+    "show_commitment",
     "show_exam",
+    "show_image_list",
     "show_report",
     "show_study",
     "show_submission",
+    "status_of",
     "summarize",
 ]

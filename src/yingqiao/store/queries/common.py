@@ -60,7 +60,12 @@ def page_of(
         return Page(items, offset, limit)
     if len(rows) < limit and (rows or offset == 0):
         return Page(items, offset, limit, offset + len(rows))
-    counted = statement.with_only_columns(literal(1)).order_by(None).limit(COUNT_AT_MOST + 1).subquery()
+    counted = (
+        statement.with_only_columns(literal(1), maintain_column_froms=True)
+        .order_by(None)
+        .limit(COUNT_AT_MOST + 1)
+        .subquery()
+    )
     total = connection.scalar(select(func.count()).select_from(counted)) or 0
     return Page(items, offset, limit, min(total, COUNT_AT_MOST), total <= COUNT_AT_MOST)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
+from yingqiao.exchange.completeness import IMAGES_STATE_NAMES, STABLE_MS, Completeness, ImagesState
 from yingqiao.exchange.link import (
     FINDING_NAMES,
     HELD_NAMES,
@@ -19,6 +22,7 @@ from yingqiao.exchange.link import (
     split_list,
     suggest,
 )
+from yingqiao.exchange.pull import words_of
 from yingqiao.exchange.timeline import (
     NEED_NAMES,
     STATE_NAMES,
@@ -29,7 +33,9 @@ from yingqiao.exchange.timeline import (
     Standing,
     SubmissionFacts,
     events,
+    missing_study_uids,
 )
+from yingqiao.store.expectations import completeness
 from yingqiao.store.link_rows import (
     STUDY_COLUMNS,
     exam_facts,
@@ -37,6 +43,7 @@ from yingqiao.store.link_rows import (
     report_facts,
     study_facts,
 )
+from yingqiao.store.pulls import pulls_of
 from yingqiao.store.queries.common import (
     Page,
     Range,
@@ -50,7 +57,15 @@ from yingqiao.store.queries.common import (
     version_record,
     within,
 )
+from yingqiao.store.queries.image_counts import (
+    StudyImages,
+    exam_state,
+    exams_in,
+    last_arrivals,
+    study_images,
+)
 from yingqiao.store.queries.reports import ReportSummary, report_summary
+from yingqiao.store.report_documents import document_facts
 from yingqiao.store.schema import exam_keys, exam_reports, exam_studies, exams, reports, studies, submissions
 
 ORDERS = {
@@ -85,6 +100,7 @@ class ExamFilter(msgspec.Struct, frozen=True, kw_only=True):
     state: ExamState | None = None
     waiting_for: Need | None = None
     waiting_on: str | None = None
+    images_state: ImagesState | None = None
     exam_time: Range | None = None
     """Text, `yyyy-MM-dd` or longer."""
     received: Range | None = None
@@ -128,6 +144,13 @@ class ExamSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     waiting_on_name: str
     waiting_since: int | None
     image_count: int
+    image_expected: int | None
+    """As told for its studies; None = nobody told."""
+    image_missing: int | None
+    """Of these; None = unknown, for of one of its studies nobody told."""
+    images_state: str = ""
+    """An ImagesState; '' = no images, and nobody told of any."""
+    images_state_name: str = ""
     report_count: int
     last_change_time: str
     first_received_at: int
@@ -156,6 +179,8 @@ class LinkedStudy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rule_name: str
     findings: tuple[str, ...]
     finding_names: tuple[str, ...]
+    image_expected: int | None = None
+    images_state_name: str = ""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -202,6 +227,8 @@ class ExamDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The latest record as sent, member names as sent."""
     reports: tuple[ReportSummary, ...]
     studies: tuple[LinkedStudy, ...]
+    images: tuple[StudyImages, ...]
+    """Of each study joined, and of those listed that have not come: expected, present, gaps, who told."""
     candidates: tuple[Candidate, ...]
     """Filled while images are missing."""
     versions: tuple[Version, ...]
@@ -217,12 +244,21 @@ def list_exams(
     offset: int = 0,
     order: str = "received",
     with_total: bool = False,
+    *,
+    now: int | None = None,
+    stable_after: int = STABLE_MS,
 ) -> Page[ExamSummary]:
-    """Exams that fit, newest first. Raises ValueError for an unknown order or a limit out of range."""
+    """Exams that fit, newest first. `now` (Unix ms) and `stable_after` (ms) decide the state of images.
+
+    Raises ValueError for an unknown order or a limit out of range.
+    """
     if order not in ORDERS:
         raise ValueError(f"order: {', '.join(ORDERS)}")
     wanted = wanted or ExamFilter()
     conditions = _conditions(wanted)
+    now = _now() if now is None else now
+    if wanted.images_state is not None:
+        conditions.append(exams_in(wanted.images_state, now, stable_after))
     conditions += received_within(connection, exams, "first_received_at", wanted.received)
     sorting = ORDERS[order]
     span = wanted.exam_time
@@ -231,7 +267,21 @@ def list_exams(
         # span finds.
         sorting = ((exams.c.id + 0).desc(),)
     statement = select(exams).where(*conditions).order_by(*sorting)
-    return page_of(connection, statement, exam_summary, limit, offset, with_total)
+    found = page_of(connection, statement, lambda row: (row.id, exam_summary(row)), limit, offset, with_total)
+    last = last_arrivals(connection, [exam_id for exam_id, _ in found.items])
+    shown = tuple(_with_images(exam, last.get(i), now, stable_after) for i, exam in found.items)
+    return Page(shown, found.offset, found.limit, found.total, found.total_is_exact)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _with_images(exam: ExamSummary, last: int | None, now: int, stable_after: int) -> ExamSummary:
+    state = exam_state(exam.image_count, exam.image_expected, exam.image_missing, last, now, stable_after)
+    if state is None:
+        return exam
+    return msgspec.structs.replace(exam, images_state=str(state), images_state_name=IMAGES_STATE_NAMES[state])
 
 
 def _conditions(wanted: ExamFilter) -> list[ColumnElement[bool]]:
@@ -315,8 +365,16 @@ def exam_summary(row: Row[Any]) -> ExamSummary:
     )
 
 
-def show_exam(connection: Connection, hospital_code: str, ris_study_id: str) -> ExamDetail | None:
+def show_exam(
+    connection: Connection,
+    hospital_code: str,
+    ris_study_id: str,
+    *,
+    now: int | None = None,
+    stable_after: int = STABLE_MS,
+) -> ExamDetail | None:
     """Everything about one exam, deleted or not; None when no version of it was ever accepted."""
+    now = _now() if now is None else now
     where = (exams.c.hospital_code == hospital_code) & (exams.c.ris_study_id == ris_study_id)
     row = connection.execute(select(exams).where(where)).first()
     if row is None:
@@ -327,18 +385,49 @@ def show_exam(connection: Connection, hospital_code: str, ris_study_id: str) -> 
     own = [report_facts(r) for r in report_rows]
     pictures = [(study_facts(s), _link(s)) for s in joined]
     history = _submission_rows(connection, exam, own)
-    told = events(exam, [_submission_facts(s) for s in history], own, pictures, _standing(row))
+    images = _images(connection, exam, pictures, now, stable_after)
+    papers = [p for r in own for p in document_facts(connection, hospital_code, r.record_num)]
+    received = [_submission_facts(s) for s in history]
+    told = events(exam, received, own, pictures, _standing(row), images, papers)
+    last = max((study.updated_at for study, _ in pictures), default=None)
     versions = tuple(_version(s, row.submission_id) for s in history if s.exam_key == ris_study_id)
     return ExamDetail(
-        exam=exam_summary(row),
+        exam=_with_images(exam_summary(row), last, now, stable_after),
         values=version_record(connection, row.submission_id, "patient"),
         reports=tuple(report_summary(r) for r in report_rows),
-        studies=tuple(_linked(s) for s in joined),
+        studies=tuple(_linked(s, images.get(s.study_uid)) for s in joined),
+        images=tuple(study_images(uid, found) for uid, found in images.items()),
         candidates=_candidates(connection, exam, own, row.state),
         versions=versions,
         findings=next((v.findings for v in versions if v.shown), ()),
-        timeline=tuple(_event(event) for event in told),
+        timeline=tuple(_event(event) for event in _with_pulls(connection, row, told)),
     )
+
+
+def _with_pulls(connection: Connection, row: Row[Any], told: Sequence[Event]) -> Sequence[Event]:
+    """The timeline with the exam's pulls from PACS; what is waited for stays last."""
+    more = [
+        Event(pull.updated_at, "pull", words_of(pull.key, pull.state, pull.reason, pull.done, pull.total))
+        for pull in pulls_of(connection, row.id, row.hospital_code)
+    ]
+    if not more:
+        return told
+    return sorted((*told, *more), key=lambda event: (event.kind == "waiting", event.at))
+
+
+def _images(
+    connection: Connection,
+    exam: ExamFacts,
+    pictures: list[tuple[StudyFacts, Link]],
+    now: int,
+    stable_after: int,
+) -> Mapping[str, Completeness]:
+    """The judgement about each study joined or still waited for; other hospitals' tellings left out."""
+    here = [study for study, _ in pictures]
+    uids = [study.study_uid for study in here]
+    uids += missing_study_uids(exam, here, [link.rule for _, link in pictures])
+    found = completeness(connection, uids, now, stable_after, exam.hospital_code)
+    return {uid: found[uid] for uid in dict.fromkeys(uids) if found[uid].present or found[uid].tellings}
 
 
 def _event(event: Event) -> TimelineEvent:
@@ -415,7 +504,7 @@ def _link(row: Row[Any]) -> Link:
     return Link(row.exam_id, row.id, Rule(row.rule), split_list(row.findings))
 
 
-def _linked(row: Row[Any]) -> LinkedStudy:
+def _linked(row: Row[Any], images: Completeness | None) -> LinkedStudy:
     made = _link(row)
     return as_struct(
         LinkedStudy,
@@ -425,6 +514,8 @@ def _linked(row: Row[Any]) -> LinkedStudy:
         findings=made.findings,
         finding_names=tuple(FINDING_NAMES.get(f, f) for f in made.findings),
         rule_name=RULE_NAMES[made.rule],
+        image_expected=images.expected if images else None,
+        images_state_name=IMAGES_STATE_NAMES[images.state] if images else "",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from yingqiao.exchange.fetch import FILE_STATE_NAMES, FileState
 from yingqiao.exchange.link import REPORT_FINDING_NAMES, compare_report
 from yingqiao.exchange.timeline import REPORT_STATE_NAMES, report_state
 from yingqiao.store.link_rows import exam_facts, report_facts
@@ -21,6 +22,7 @@ from yingqiao.store.queries.common import (
     version_record,
     within,
 )
+from yingqiao.store.report_documents import documents_of
 from yingqiao.store.schema import exam_reports, exams, reports
 
 
@@ -83,10 +85,24 @@ class ReportExam(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     finding_names: tuple[str, ...]
 
 
+class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A PDF brought, or to be brought, from a version's pdf_path (T24)."""
+
+    submission_id: int
+    url: str
+    state: str
+    state_name: str
+    object: str
+    byte_count: int
+    reason: str
+    updated_at: int
+
+
 class ReportDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     report: ReportSummary
     values: dict[str, Any]
     exams: tuple[ReportExam, ...]
+    documents: tuple[ReportDocument, ...] = ()
 
 
 def list_reports(
@@ -146,4 +162,11 @@ def show_report(connection: Connection, hospital_code: str, record_num: str) -> 
             )
         )
     values = version_record(connection, row.submission_id, "report")
-    return ReportDetail(report=report_summary(row), values=values, exams=tuple(named))
+    documents = tuple(_document(row) for row in documents_of(connection, hospital_code, record_num))
+    return ReportDetail(report=report_summary(row), values=values, exams=tuple(named), documents=documents)
+
+
+def _document(row: Row[Any]) -> ReportDocument:
+    known = row.state in tuple(FileState)
+    name = FILE_STATE_NAMES[FileState(row.state)] if known else FILE_STATE_NAMES[FileState.PENDING]
+    return as_struct(ReportDocument, row, state_name=name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, exists, func, or_, select
 
+from yingqiao.exchange.completeness import IMAGES_STATE_NAMES, STABLE_MS, Completeness
 from yingqiao.exchange.link import FINDING_NAMES, RULE_NAMES
+from yingqiao.store.expectations import completeness
 from yingqiao.store.link_rows import link_of
 from yingqiao.store.queries.common import (
     Page,
@@ -21,6 +24,7 @@ from yingqiao.store.queries.common import (
     received_within,
     within,
 )
+from yingqiao.store.queries.image_counts import StudyImages, study_images
 from yingqiao.store.schema import exam_studies, exams, instances, series, studies
 
 INSTANCES_AT_MOST = 20_000
@@ -61,6 +65,12 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     modalities: tuple[str, ...]
     series_count: int
     instance_count: int
+    image_expected: int | None = None
+    """As told; None = nobody told."""
+    image_missing: int = 0
+    images_state: str = ""
+    """An ImagesState."""
+    images_state_name: str = ""
     byte_count: int
     declared_charset: str
     used_charset: str
@@ -102,6 +112,8 @@ class SeriesShown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     model_name: str
     station_name: str
     instance_count: int
+    image_expected: int | None = None
+    """By the believed telling; None = it does not speak of this series."""
     first_received_at: int
     updated_at: int
     instances: tuple[InstanceShown, ...]
@@ -122,6 +134,7 @@ class LinkedExam(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class StudyDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     study: StudySummary
+    images: StudyImages
     other_patient_ids: str
     referring_physician: str
     exams: tuple[LinkedExam, ...]
@@ -140,8 +153,14 @@ def list_studies(
     limit: int = 50,
     offset: int = 0,
     with_total: bool = False,
+    *,
+    now: int | None = None,
+    stable_after: int = STABLE_MS,
 ) -> Page[StudySummary]:
-    """Studies that fit, newest first. Raises ValueError for a limit out of range."""
+    """Studies that fit, newest first. `now` (Unix ms) and `stable_after` (ms) decide the state of images.
+
+    Raises ValueError for a limit out of range.
+    """
     wanted = wanted or StudyFilter()
     names = "hospital_code study_uid accession_number patient_id"
     conditions = equal(studies, {name: getattr(wanted, name) for name in names.split()})
@@ -158,7 +177,25 @@ def list_studies(
     if wanted.orphan is not None:
         conditions.append(~_joined if wanted.orphan else _joined)
     statement = select(studies, _joined.label("joined")).where(*conditions).order_by(studies.c.id.desc())
-    return page_of(connection, statement, _summary, limit, offset, with_total)
+    found = page_of(connection, statement, _summary, limit, offset, with_total)
+    uids = [study.study_uid for study in found.items]
+    images = completeness(connection, uids, _now() if now is None else now, stable_after)
+    shown = tuple(_with_images(study, images[study.study_uid]) for study in found.items)
+    return Page(shown, found.offset, found.limit, found.total, found.total_is_exact)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _with_images(study: StudySummary, images: Completeness) -> StudySummary:
+    return msgspec.structs.replace(
+        study,
+        image_expected=images.expected,
+        image_missing=images.missing,
+        images_state=str(images.state),
+        images_state_name=IMAGES_STATE_NAMES[images.state],
+    )
 
 
 def _summary(row: Row[Any]) -> StudySummary:
@@ -171,7 +208,9 @@ def _summary(row: Row[Any]) -> StudySummary:
     )
 
 
-def show_study(connection: Connection, study_uid: str) -> StudyDetail | None:
+def show_study(
+    connection: Connection, study_uid: str, *, now: int | None = None, stable_after: int = STABLE_MS
+) -> StudyDetail | None:
     """One study with its series and instances, conflicting contents too; None when nothing of it came."""
     where = studies.c.study_uid == study_uid
     row = connection.execute(select(studies, _joined.label("joined")).where(where)).first()
@@ -193,12 +232,23 @@ def show_study(connection: Connection, study_uid: str) -> StudyDetail | None:
     for instance in found:
         by_series.setdefault(instance.series_id, []).append(_instance(instance))
     listed = connection.execute(select(series).where(series.c.study_id == row.id).order_by(series.c.id))
+    images = completeness(connection, [study_uid], _now() if now is None else now, stable_after)[study_uid]
+    told = images.believed.series if images.believed else {}
     return StudyDetail(
-        study=_summary(row),
+        study=_with_images(_summary(row), images),
+        images=study_images(study_uid, images),
         other_patient_ids=row.other_patient_ids,
         referring_physician=row.referring_physician,
         exams=_exams(connection, row.id),
-        series=tuple(as_struct(SeriesShown, s, instances=tuple(by_series.get(s.id, ()))) for s in listed),
+        series=tuple(
+            as_struct(
+                SeriesShown,
+                s,
+                instances=tuple(by_series.get(s.id, ())),
+                image_expected=told.get(s.series_uid),
+            )
+            for s in listed
+        ),
         conflict_count=sum(instance.conflict for instance in found),
         truncated=(total or 0) > len(found),
     )

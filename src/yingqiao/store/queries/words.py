@@ -10,13 +10,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from yingqiao.exchange.clock import BEIJING
+from yingqiao.exchange.completeness import ImagesState
+from yingqiao.exchange.fetch import FileState
 from yingqiao.exchange.model import Outcome
-from yingqiao.exchange.timeline import BEIJING, ExamState, Need
+from yingqiao.exchange.timeline import ExamState, Need
+from yingqiao.exchange.work import ErrorClass, Priority, WorkState
+from yingqiao.store.queries.commitments import CommitmentFilter
 from yingqiao.store.queries.common import Range
 from yingqiao.store.queries.exams import ExamFilter
+from yingqiao.store.queries.lists import ListFilter
 from yingqiao.store.queries.reports import ReportFilter
 from yingqiao.store.queries.studies import StudyFilter
 from yingqiao.store.queries.submissions import SubmissionFilter
+from yingqiao.store.work.queries import WorkFilter
 
 T = TypeVar("T")
 Parse = Callable[[str], Any]
@@ -69,6 +76,14 @@ def _one_of(kind: type[StrEnum]) -> Parse:
             raise WordError(f"应为 {'、'.join(kind)} 之一") from None
 
     return parse
+
+
+def priority_of(value: str) -> Priority:
+    """A priority by its name. Raises WordError."""
+    known = {one.name.lower(): one for one in Priority}
+    if value.lower() not in known:
+        raise WordError(f"应为 {'、'.join(known)} 之一")
+    return known[value.lower()]
 
 
 def _one_text_of(*known: str) -> Parse:
@@ -145,6 +160,13 @@ EXAM_WORDS = (
     Word("state", "--state", "state", _one_of(ExamState), f"状态：{'、'.join(ExamState)}"),
     Word("waitingFor", "--waiting-for", "waiting_for", _one_of(Need), f"还缺什么：{'、'.join(Need)}"),
     Word("waitingOn", "--waiting-on", "waiting_on", _one_text_of("hospital", "gateway"), "该谁处理"),
+    Word(
+        "imagesState",
+        "--images-state",
+        "images_state",
+        _one_of(ImagesState),
+        f"影像齐否：{'、'.join(ImagesState)}",
+    ),
     Word("examFrom", "--exam-from", "exam_time.start", _from_standard, "检查时间起，北京时间"),
     Word("examTo", "--exam-to", "exam_time.end", _to_standard, "检查时间止（只写日期则含当日）"),
     *_RECEIVED,
@@ -189,6 +211,45 @@ SUBMISSION_WORDS = (
     Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
     Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
 )
+LIST_WORDS = (
+    _HOSPITAL,
+    Word("seriesUid", "--series", "series_uid", _text, "序列 UID（SERIESIUID）"),
+    Word("studyUid", "--study", "study_uid", _text, "检查 UID（STUDYIUID）"),
+    Word("accessionNumber", "--accession", "accession_number", _text, "访问号（ACCESS_NO）"),
+    Word("patientId", "--patient-id", "patient_id", _text, "病人 ID（PATIENT_ID）"),
+    Word("state", "--state", "state", _one_of(FileState), f"有文件处于该状态：{'、'.join(FileState)}"),
+    Word("complete", "--complete", "complete", _flag, "是否已取齐：true 或 false"),
+    Word("host", "--host", "host", _text, "有文件在该主机上"),
+    *_RECEIVED,
+)
+COMMITMENT_WORDS = (
+    Word("hospitalCode", "--hospital", "hospital_code", _text, "医疗机构代码；空文本 = 请求方未登记"),
+    Word("requesterAet", "--requester", "requester_aet", _text, "请求方 AE 标题"),
+    Word("transactionUid", "--transaction", "transaction_uid", _text, "Transaction UID"),
+    Word("told", "--told", "told", _flag, "结果已送达：true 或 false"),
+    Word("failed", "--failed", "failed", _flag, "有不能承诺的实例：true 或 false"),
+    Word("receivedFrom", "--received-from", "received.start", _from_ms, "收到时间起，北京时间"),
+    Word("receivedTo", "--received-to", "received.end", _to_ms, "收到时间止（只写日期则含当日）"),
+)
+WORK_WORDS = (
+    Word("kind", "--kind", "kind", _text, "种类，如 fetch、pull、document"),
+    Word("key", "--key", "key", _text, "关于什么，如 list:12"),
+    Word("state", "--state", "state", _one_of(WorkState), f"状态：{'、'.join(WorkState)}"),
+    _HOSPITAL,
+    Word("destination", "--destination", "destination", _text, "目的地全名，见 work destinations"),
+    Word(
+        "errorClass",
+        "--error-class",
+        "error_class",
+        _one_of(ErrorClass),
+        f"错误类别：{'、'.join(ErrorClass)}",
+    ),
+    Word("priority", "--priority", "priority", priority_of, "优先级：emergency、manual、normal、backfill"),
+    Word("createdFrom", "--created-from", "created.start", _from_ms, "首次提出时间起，北京时间"),
+    Word("createdTo", "--created-to", "created.end", _to_ms, "首次提出时间止（只写日期则含当日）"),
+    Word("dueFrom", "--due-from", "due.start", _from_ms, "下次可做时间起，北京时间"),
+    Word("dueTo", "--due-to", "due.end", _to_ms, "下次可做时间止（只写日期则含当日）"),
+)
 SUMMARY_WORDS = (
     _HOSPITAL,
     Word("from", "--from", "start", _from_ms, "从哪一天（首次收到，北京时间）"),
@@ -209,8 +270,20 @@ def study_filter(given: Mapping[str, str]) -> StudyFilter:
     return StudyFilter(**members(STUDY_WORDS, given))
 
 
+def list_filter(given: Mapping[str, str]) -> ListFilter:
+    return ListFilter(**members(LIST_WORDS, given))
+
+
 def submission_filter(given: Mapping[str, str]) -> SubmissionFilter:
     return SubmissionFilter(**members(SUBMISSION_WORDS, given))
+
+
+def commitment_filter(given: Mapping[str, str]) -> CommitmentFilter:
+    return CommitmentFilter(**members(COMMITMENT_WORDS, given))
+
+
+def work_filter(given: Mapping[str, str]) -> WorkFilter:
+    return WorkFilter(**members(WORK_WORDS, given))
 
 
 def members(words: tuple[Word, ...], given: Mapping[str, str]) -> dict[str, Any]:

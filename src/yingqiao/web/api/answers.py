@@ -13,7 +13,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from yingqiao.exchange.timeline import clock
+from yingqiao.exchange.clock import clock
 from yingqiao.store.queries.common import LIMIT_AT_MOST, Page
 from yingqiao.store.queries.words import Word
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from sqlalchemy import Connection
@@ -12,18 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from yingqiao.exchange.completeness import STABLE_MS
 from yingqiao.store import queries
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoredBodyBroken, StoreUnavailable
 from yingqiao.store.queries import words
 from yingqiao.store.queries.headings import (
+    COMMITMENT_HEADINGS,
     EXAM_HEADINGS,
+    LIST_HEADINGS,
     REPORT_HEADINGS,
     STUDY_HEADINGS,
     SUBMISSION_HEADINGS,
 )
 from yingqiao.store.queries.words import WordError
+from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
+from yingqiao.web.api.work import work_routes
 
 Endpoint = Callable[[Request], Response]
 WEEK_MS = 7 * 86_400_000
@@ -38,24 +44,46 @@ class Objects(Protocol):
         ...
 
 
-def routes(database: Database, objects: Objects | None = None) -> list[BaseRoute]:
-    """All routes, to be mounted at /api. Without `objects` a report's PDF answers 404."""
+def routes(
+    database: Database,
+    objects: Objects | None = None,
+    *,
+    landing: Path | None = None,
+    stable_after: int = STABLE_MS,
+) -> list[BaseRoute]:
+    """All routes, to be mounted at /api. Without `objects` a report's PDF answers 404.
+
+    `landing`: the folder of landing files; without it no instance counts as kept. `stable_after`: ms without
+    arrivals before images count as stable.
+    """
 
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
         return _answering(functools.partial(_read, database, handler))
 
+    def acting(handler: Callable[[Request, Database], Response]) -> Endpoint:
+        return _answering(lambda request: handler(request, database))
+
     pdf = _answering(functools.partial(_pdf, database, objects))
     return [
-        Route("/exams", reading(_exams)),
-        Route("/exams/{hospital}/{ris_study_id:path}", reading(_exam)),
+        Route("/exams", reading(functools.partial(_exams, stable_after))),
+        Route("/exams/{hospital}/{ris_study_id:path}", reading(functools.partial(_exam, stable_after))),
         Route("/reports", reading(_reports)),
         Route("/reports/{hospital}/{record_num:path}/pdf", pdf),
         Route("/reports/{hospital}/{record_num:path}", reading(_report)),
-        Route("/studies", reading(_studies)),
-        Route("/studies/{study_uid}", reading(_study)),
+        Route("/studies", reading(functools.partial(_studies, stable_after))),
+        Route("/studies/{study_uid}", reading(functools.partial(_study, stable_after))),
+        Route("/commitments", reading(_commitments)),
+        Route("/commitments/{id:int}", reading(functools.partial(_commitment, landing))),
         Route("/submissions", reading(_submissions)),
         Route("/submissions/{id:int}", reading(_submission)),
+        Route("/lists", reading(_lists)),
+        Route("/lists/{id:int}", reading(_list)),
         Route("/summary", reading(_summary)),
+        Route("/pacs", reading(pacs.nodes)),
+        pacs.pull_route(database),
+        Route("/pacs/pull", reading(pacs.pull_status)),
+        Route("/pacs/{hospital}/{name}", reading(pacs.node)),
+        *work_routes(reading, acting),
     ]
 
 
@@ -84,21 +112,21 @@ def _read(
         return handler(request, connection)
 
 
-def _exams(request: Request, connection: Connection) -> Response:
+def _exams(stable_after: int, request: Request, connection: Connection) -> Response:
     given = asked(request, words.EXAM_WORDS)
     limit, offset, total, as_csv = paging(given)
     wanted = words.exam_filter(given)
     order = given.get("order", "received")
     if order not in queries.ORDERS:
         raise RequestError(f"参数 order 应为 {'、'.join(queries.ORDERS)} 之一")
-    found = queries.list_exams(connection, wanted, limit, offset, order, total)
+    found = queries.list_exams(connection, wanted, limit, offset, order, total, stable_after=stable_after)
     return table(found.items, EXAM_HEADINGS, "exams") if as_csv else page(request, found)
 
 
-def _exam(request: Request, connection: Connection) -> Response:
+def _exam(stable_after: int, request: Request, connection: Connection) -> Response:
     asked(request, (), ())
     path = request.path_params
-    found = queries.show_exam(connection, path["hospital"], path["ris_study_id"])
+    found = queries.show_exam(connection, path["hospital"], path["ris_study_id"], stable_after=stable_after)
     return _one(found, f"医疗机构 {path['hospital']} 没有检查 {path['ris_study_id']}")
 
 
@@ -116,17 +144,19 @@ def _report(request: Request, connection: Connection) -> Response:
     return _one(found, f"医疗机构 {path['hospital']} 没有报告 {path['record_num']}")
 
 
-def _studies(request: Request, connection: Connection) -> Response:
+def _studies(stable_after: int, request: Request, connection: Connection) -> Response:
     given = asked(request, words.STUDY_WORDS)
     limit, offset, total, as_csv = _in_one_order(given)
-    found = queries.list_studies(connection, words.study_filter(given), limit, offset, total)
+    found = queries.list_studies(
+        connection, words.study_filter(given), limit, offset, total, stable_after=stable_after
+    )
     return table(found.items, STUDY_HEADINGS, "studies") if as_csv else page(request, found)
 
 
-def _study(request: Request, connection: Connection) -> Response:
+def _study(stable_after: int, request: Request, connection: Connection) -> Response:
     asked(request, (), ())
     uid = request.path_params["study_uid"]
-    return _one(queries.show_study(connection, uid), f"没有影像 {uid}")
+    return _one(queries.show_study(connection, uid, stable_after=stable_after), f"没有影像 {uid}")
 
 
 def _submissions(request: Request, connection: Connection) -> Response:
@@ -141,6 +171,38 @@ def _submission(request: Request, connection: Connection) -> Response:
     number = request.path_params["id"]
     found = queries.show_submission(connection, number) if number < 2**63 else None
     return _one(found, f"没有第 {number} 号提交")
+
+
+def _lists(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.LIST_WORDS)
+    limit, offset, total, as_csv = _in_one_order(given)
+    found = queries.list_image_lists(connection, words.list_filter(given), limit, offset, total)
+    return table(found.items, LIST_HEADINGS, "lists") if as_csv else page(request, found)
+
+
+def _list(request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    number = request.path_params["id"]
+    found = queries.show_image_list(connection, number) if number < 2**63 else None
+    return _one(found, f"没有第 {number} 号地址列表")
+
+
+def _commitments(request: Request, connection: Connection) -> Response:
+    given = asked(request, words.COMMITMENT_WORDS)
+    limit, offset, total, as_csv = _in_one_order(given)
+    found = queries.list_commitments(connection, words.commitment_filter(given), limit, offset, total)
+    return table(found.items, COMMITMENT_HEADINGS, "commitments") if as_csv else page(request, found)
+
+
+def _commitment(landing: Path | None, request: Request, connection: Connection) -> Response:
+    asked(request, (), ())
+    number = request.path_params["id"]
+
+    def is_kept(segment: str) -> bool:
+        return landing is not None and (landing / segment).is_file()
+
+    found = queries.show_commitment(connection, number, is_kept) if number < 2**63 else None
+    return _one(found, f"没有第 {number} 号存储承诺请求")
 
 
 def _summary(request: Request, connection: Connection) -> Response:

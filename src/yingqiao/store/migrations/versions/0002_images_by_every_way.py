@@ -12,6 +12,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("exams", sa.Column("image_expected", sa.Integer(), nullable=True))
+    op.add_column("exams", sa.Column("image_missing", sa.Integer(), nullable=True))
+    op.create_index(
+        "ix_exams_image_missing",
+        "exams",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("image_missing > 0"),
+        postgresql_where=sa.text("image_missing > 0"),
+    )
     op.create_table(
         "commitments",
         sa.Column(
@@ -20,6 +30,7 @@ def upgrade() -> None:
         sa.Column("transaction_uid", sa.String(), nullable=False),
         sa.Column("hospital_code", sa.String(), nullable=False),
         sa.Column("requester_aet", sa.String(), nullable=False),
+        sa.Column("called_aet", sa.String(), nullable=False),
         sa.Column("peer", sa.String(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("referenced", sa.LargeBinary(), nullable=False),
@@ -27,10 +38,20 @@ def upgrade() -> None:
         sa.Column("failed_count", sa.Integer(), nullable=True),
         sa.Column("judged_at", sa.BigInteger(), nullable=True),
         sa.Column("notified_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_commitments")),
         sa.UniqueConstraint(
             "requester_aet", "transaction_uid", name=op.f("uq_commitments_requester_aet_transaction_uid")
         ),
+    )
+    op.create_index(
+        "ix_commitments_unreported",
+        "commitments",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("notified_at IS NULL"),
+        postgresql_where=sa.text("notified_at IS NULL"),
     )
     op.create_table(
         "image_lists",
@@ -78,6 +99,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_report_documents_report", "report_documents", ["hospital_code", "record_num"], unique=False
     )
+    op.create_index("ix_report_documents_state", "report_documents", ["state", "id"], unique=False)
     op.create_table(
         "study_expectations",
         sa.Column(
@@ -114,6 +136,9 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("executor", sa.String(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("error_class", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -130,6 +155,15 @@ def upgrade() -> None:
     op.create_index("ix_work_admission", "work", ["destination", "state", "priority", "id"], unique=False)
     op.create_index("ix_work_due", "work", ["state", "due_at"], unique=False)
     op.create_index("ix_work_hospital", "work", ["hospital_code", "state", "id"], unique=False)
+    op.create_index(
+        "ix_work_executor",
+        "work",
+        ["executor"],
+        unique=False,
+        sqlite_where=sa.text("executor <> ''"),
+        postgresql_where=sa.text("executor <> ''"),
+    )
+    op.create_index("ix_work_state", "work", ["state", "id"], unique=False)
     op.create_index("ix_work_kind", "work", ["kind", "state", "id"], unique=False)
     op.create_table(
         "work_destinations",
@@ -150,6 +184,20 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_work_destinations_hospital_code"), "work_destinations", ["hospital_code"], unique=False
+    )
+    op.create_table(
+        "work_executors",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("beat", sa.BigInteger(), nullable=False),
+        sa.Column("beat_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_work_executors")),
+    )
+    op.create_table(
+        "work_timers",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("executor", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_work_timers")),
     )
     op.create_table(
         "fetch_hosts",

@@ -1,0 +1,246 @@
+"""A registered node as the requestor speaks to it: queries as studies and series, failures as troubles in words."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from yingqiao.dicom.query_retrieve.attributes import Level
+from yingqiao.dicom.query_retrieve.client import Requestor
+from yingqiao.dicom.query_retrieve.errors import (
+    Aborted,
+    BadAnswer,
+    ContextRefused,
+    FailedStatus,
+    NodeError,
+    Rejected,
+    TimedOut,
+    TooManyMatches,
+    Unreachable,
+)
+from yingqiao.dicom.query_retrieve.identifier import Answer
+from yingqiao.dicom.query_retrieve.node import Limits, Node
+from yingqiao.exchange import doctor
+from yingqiao.exchange.doctor import Finding, Ours, Parties, Step, Trouble, status_words
+from yingqiao.exchange.pull import PacsSeries, PacsStudy, Query
+from yingqiao.exchange.work import ErrorClass, WorkError
+from yingqiao.store.pacs import PacsNode
+
+DEFAULT_AET = "YINGQIAO"
+_STUDY_KEYS = (
+    "StudyInstanceUID",
+    "PatientID",
+    "PatientName",
+    "AccessionNumber",
+    "StudyDate",
+    "ModalitiesInStudy",
+    "StudyDescription",
+    "NumberOfStudyRelatedSeries",
+    "NumberOfStudyRelatedInstances",
+)
+_SERIES_KEYS = (
+    "SeriesInstanceUID",
+    "Modality",
+    "SeriesNumber",
+    "SeriesDescription",
+    "NumberOfSeriesRelatedInstances",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OurSide:
+    """As whom we call, and where we listen."""
+
+    ae_title: str
+    port: int
+    """0: no DICOM is received."""
+
+
+def our_side_of(listen: str) -> OurSide:
+    """Of `AET@HOST:PORT`, or of '' when no DICOM is received."""
+    title, _, address = listen.partition("@")
+    port = address.rpartition(":")[2]
+    return OurSide(title or DEFAULT_AET, int(port) if port.isdecimal() else 0)
+
+
+def requestor(
+    node: PacsNode, our_side: OurSide, limits: Limits, check: Callable[[], None] = lambda: None
+) -> Requestor:
+    """Speaks to the node. Raises WorkError (ours) when our own TLS files cannot be read."""
+    address = node.address
+    asked = Node(
+        host=address.host,
+        port=address.port,
+        called_aet=address.ae_title,
+        calling_aet=node.calling_aet or our_side.ae_title,
+        charset=node.charset,
+    )
+    return Requestor(asked, limits, _tls(node), check)
+
+
+def _tls(node: PacsNode) -> ssl.SSLContext | None:
+    options = node.options
+    if not options.tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.tls_ca or None)
+        if options.tls_certificate:
+            context.load_cert_chain(options.tls_certificate, options.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise WorkError(ErrorClass.OURS, f"本机的证书、私钥或 CA 文件读不了：{error}") from error
+    if options.tls_any_name:
+        context.check_hostname = False
+    return context
+
+
+def parties(node: PacsNode, our_side: OurSide) -> Parties:
+    """Both ends, ours with the address the node sees."""
+    seen_as = local_address(node.address.host, node.address.port)
+    ours = Ours(node.calling_aet or our_side.ae_title, (seen_as,) if seen_as else (), our_side.port)
+    return Parties(node.address, ours)
+
+
+def local_address(host: str, port: int) -> str:
+    """Our address on the way to `host`, '' when there is no way. Nothing is sent."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(address)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return ""
+
+
+def find_studies(pacs: Requestor, query: Query) -> list[PacsStudy]:
+    """The studies the node offers for a query. Raises NodeError."""
+    return [study_of(answer) for answer in study_query(pacs, query)]
+
+
+def study_query(pacs: Requestor, query: Query) -> Iterator[Answer]:
+    """The answers as they come. Raises BadQuery at once, NodeError while iterating."""
+    return pacs.find(Level.STUDY, dict.fromkeys(_STUDY_KEYS, "") | query.keys())
+
+
+def find_series(pacs: Requestor, study_uid: str) -> list[PacsSeries]:
+    """The series of a study, each with its number of instances: as told, else counted one by one. Raises
+    NodeError."""
+    keys = dict.fromkeys(_SERIES_KEYS, "") | {"StudyInstanceUID": study_uid}
+    found = [_series(answer) for answer in pacs.find(Level.SERIES, keys)]
+    told = {series.series_uid: series for series in found if series.series_uid}
+    return [_counted(pacs, study_uid, series) for series in told.values()]
+
+
+def find_instances(pacs: Requestor, study_uid: str, series_uid: str) -> Iterator[tuple[str, str]]:
+    """(SOP class UID, SOP instance UID) of a series' instances. Raises NodeError."""
+    keys = {
+        "StudyInstanceUID": study_uid,
+        "SeriesInstanceUID": series_uid,
+        "SOPInstanceUID": "",
+        "SOPClassUID": "",
+    }
+    for answer in pacs.find(Level.IMAGE, keys, limit=1_000_000):
+        yield answer.get("SOPClassUID"), answer.get("SOPInstanceUID")
+
+
+def _counted(pacs: Requestor, study_uid: str, series: PacsSeries) -> PacsSeries:
+    if series.instance_count is not None:
+        return series
+    try:
+        count = len({uid for _, uid in find_instances(pacs, study_uid, series.series_uid) if uid})
+    except FailedStatus:
+        return series  # no queries at image level: it does not count at all
+    return PacsSeries(series.series_uid, series.modality, series.number, series.description, count or None)
+
+
+def study_of(answer: Answer) -> PacsStudy:
+    """An answer at study level."""
+    return PacsStudy(
+        study_uid=answer.get("StudyInstanceUID"),
+        patient_id=answer.get("PatientID"),
+        patient_name=answer.get("PatientName"),
+        accession_number=answer.get("AccessionNumber"),
+        study_date=answer.get("StudyDate"),
+        modalities=",".join(answer.values("ModalitiesInStudy")),
+        description=answer.get("StudyDescription"),
+        series_count=answer.number("NumberOfStudyRelatedSeries"),
+        instance_count=answer.number("NumberOfStudyRelatedInstances"),
+    )
+
+
+def _series(answer: Answer) -> PacsSeries:
+    return PacsSeries(
+        series_uid=answer.get("SeriesInstanceUID"),
+        modality=answer.get("Modality"),
+        number=answer.get("SeriesNumber"),
+        description=answer.get("SeriesDescription"),
+        instance_count=answer.number("NumberOfSeriesRelatedInstances"),
+    )
+
+
+def finding_of(step: Step, error: NodeError, both: Parties, seconds: float = 0.0) -> Finding:
+    """What a failure means, in the doctor's words."""
+    trouble, detail = _trouble(step, error)
+    return doctor.found(step, trouble, both, seconds, detail=detail)
+
+
+def work_error(step: Step, error: NodeError, both: Parties) -> WorkError:
+    """The failure for the ledger of work: whose turn it is, what is wrong, what to do."""
+    finding = finding_of(step, error, both)
+    return WorkError(error.error_class, f"{finding.words}。{finding.mend}")
+
+
+_UNREACHABLE = {
+    "name": Trouble.NAME_UNKNOWN,
+    "refused": Trouble.REFUSED,
+    "timeout": Trouble.FILTERED,
+    "no-route": Trouble.NO_ROUTE,
+}
+
+
+def _trouble(step: Step, error: NodeError) -> tuple[Trouble, str]:
+    if isinstance(error, Unreachable):
+        if error.cause == "tls":
+            return _tls_trouble(error)
+        return _UNREACHABLE.get(error.cause, Trouble.BROKEN), error.words
+    if isinstance(error, Rejected):
+        return doctor.rejection(error.source, error.reason), error.words
+    if isinstance(error, ContextRefused):
+        return Trouble.NOT_OFFERED, error.words
+    if isinstance(error, TimedOut):
+        return Trouble.SILENT, error.words
+    if isinstance(error, FailedStatus):
+        return _status_trouble(step, error), status_words(error.status, error.comment)
+    if isinstance(error, TooManyMatches):
+        return Trouble.STATUS, error.words
+    if isinstance(error, BadAnswer):
+        return (Trouble.NOT_DICOM if step is Step.ASSOCIATION else Trouble.STATUS), error.words
+    return (Trouble.ABORTED if isinstance(error, Aborted) else Trouble.STATUS), error.words
+
+
+def _tls_trouble(error: Unreachable) -> tuple[Trouble, str]:
+    cause = error.__cause__.__cause__ if error.__cause__ else None
+    detail = str(getattr(cause, "reason", "") or cause or "")
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Trouble.TLS_UNTRUSTED, cause.verify_message
+    if "CERTIFICATE_REQUIRED" in detail or "HANDSHAKE_FAILURE" in detail:
+        return Trouble.TLS_WANTS_CERTIFICATE, detail
+    plain = ("WRONG_VERSION", "RECORD_LAYER", "EOF", "reset", "closed", "UNEXPECTED")
+    if any(word in detail for word in plain):
+        return Trouble.TLS_NOT_SPOKEN, detail
+    return Trouble.TLS_FAILED, detail
+
+
+def _status_trouble(step: Step, error: FailedStatus) -> Trouble:
+    if step is Step.MOVE:
+        counts = error.counts
+        moved = doctor.Moved(
+            error.status,
+            (counts.completed or 0) if counts else 0,
+            (counts.failed or 0) if counts else 0,
+            (counts.warning or 0) if counts else 0,
+            arrived=False,
+        )
+        return doctor.move_trouble(moved) or Trouble.STATUS
+    return doctor.status_trouble(error.status) or Trouble.STATUS

@@ -1,0 +1,131 @@
+"""Background work of a gateway: the engine with its handlers, one mapping from kind to handler.
+
+To add a kind of work: write a function `(task: Task) -> None` (see `store.work.task.Handler`) in a module of its
+own here, and put it under the kind's name into `handlers` below; what it needs comes from `Surroundings`.
+Whoever finds that the work is necessary asks for it with `store.work.ledger.add`, in its own transaction.
+What is done every so often is put into `timers`: (seconds, name, function).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yingqiao.app import commitments
+from yingqiao.app.fetching import DOCUMENT, FETCH, Fetching
+from yingqiao.app.folder import database_of, read_or_make_secret
+from yingqiao.app.pulling import puller
+from yingqiao.app.stores import Stores
+from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
+from yingqiao.exchange.work import ErrorClass
+from yingqiao.settings import Settings, WorkSettings
+from yingqiao.store.indexer import Indexer
+from yingqiao.store.landing import LandingArea
+from yingqiao.store.pulls import PULL
+from yingqiao.store.work.gauges import WorkGauges
+from yingqiao.web.health import Part
+
+if TYPE_CHECKING:
+    from yingqiao.store.work.engine import EngineRule
+    from yingqiao.store.work.task import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What handlers work with."""
+
+    settings: Settings
+    stores: Stores
+    landing: LandingArea
+    indexer: Indexer
+    fetching: Fetching
+
+
+Timer = tuple[float, str, Callable[[], None]]
+
+
+def handlers(around: Surroundings) -> Mapping[str, Handler]:
+    """Kind -> handler."""
+    return {
+        PULL: puller(around.settings, around.stores.database, around.landing, around.indexer),
+        FETCH: around.fetching.fetch,
+        DOCUMENT: around.fetching.document,
+        commitments.KIND: commitments.handler(around),
+    }
+
+
+def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it
+    """(seconds, name, function) of what is done every so often."""
+    return ()
+
+
+class BackgroundWork:
+    """The engine, started and stopped with the gateway, and how it stands."""
+
+    def __init__(self, around: Surroundings) -> None:
+        from yingqiao.store.work.durable import system_url  # DBOS takes a second to import
+        from yingqiao.store.work.engine import WorkEngine
+
+        stores, settings = around.stores, around.settings
+        self._engine = WorkEngine(
+            stores.database,
+            system_url(database_of(settings, stores.folder), stores.folder.root),
+            handlers(around),
+            _rule(settings.work),
+            executor=_name(stores),
+        )
+        for seconds, name, function in timers(around):
+            self._engine.every(seconds, name, function)
+        self._gauges = WorkGauges(stores.database)
+
+    def start(self) -> None:
+        self._engine.start()
+
+    def wake(self) -> None:
+        """Work was asked for: begin it at once."""
+        self._engine.wake()
+
+    def stop(self) -> None:
+        """Handlers are told to stop; what they did not finish waits for the next start."""
+        self._engine.close()
+
+    def part(self) -> Part:
+        if not self._engine.launched:
+            return Part(self._engine.available, "正在启动")
+        return Part(
+            self._engine.available,
+            f"进行中 {self._engine.in_hand}" if self._engine.available else "数据库不可用，稍后继续",
+        )
+
+    def gauges(self) -> dict[str, float]:
+        return {"work_in_hand": float(self._engine.in_hand)} | self._gauges.read()
+
+
+def _name(stores: Stores) -> str:
+    """This data folder's name among the processes that do work: the same after every restart."""
+    if stores.database.is_sqlite:
+        return "gateway"
+    name, _ = read_or_make_secret(stores.folder.root / "executor.id", f"gateway-{secrets.token_hex(6)}")
+    return name
+
+
+def _rule(work: WorkSettings) -> EngineRule:
+    from yingqiao.store.work.engine import EngineRule  # as above
+
+    backoffs = {
+        ErrorClass.PASSING: Backoff(work.passing_first_seconds, work.passing_most_seconds),
+        ErrorClass.THEIRS: Backoff(work.theirs_first_seconds, work.theirs_most_seconds),
+        ErrorClass.OURS: Backoff(work.ours_first_seconds, work.ours_most_seconds),
+    }
+    rest = Backoff(work.breaker_first_seconds, work.breaker_most_seconds)
+    return EngineRule(
+        places=work.parallel,
+        per_hospital=work.per_hospital,
+        retry=RetryRule(backoffs, BreakerRule(work.breaker_failures, rest)),
+        poll_s=work.poll_seconds,
+        lease_s=work.lease_seconds,
+        stop_s=work.stop_seconds,
+        keep_s=work.keep_seconds,
+    )

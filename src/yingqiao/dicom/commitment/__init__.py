@@ -1,0 +1,1 @@
+"""Storage Commitment Push Model SCP (PS3.4 annex J)."""
