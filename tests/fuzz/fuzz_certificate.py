@@ -48,10 +48,7 @@ def _certificate(data: bytes) -> None:
 def _list(data: bytes) -> None:
     found = crl.parse(data)
     for serial in list(found.entries)[:20]:
-        try:
-            found.check_serial(serial, NOW)
-        except GmError:
-            continue
+        assert found.check_serial(serial, NOW).state is not crl.State.GOOD
     found.check(_W.doctor.certificate, NOW)
     found.signed_by(_W.ca.certificate.key)
 

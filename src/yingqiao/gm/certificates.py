@@ -17,9 +17,10 @@ from yingqiao.gm.names import Name
 from yingqiao.gm.signatures import ONLY_RULE, Examined, PreImage, SubjectKey
 
 MAX_CERTIFICATE = 64 * 1024
+_REMEMBERED = 8 * 1024
+"""Larger certificates are read each time: what is kept stays bounded whatever arrives."""
 _LONGEST_SERIAL = 64
 SIGNING_USAGES = frozenset({"digitalSignature", "nonRepudiation"})
-ENCRYPTION_USAGES = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"})
 
 
 class CertificateError(GmError):
@@ -73,22 +74,26 @@ class Certificate:
 
     def signed_by(self, key: SubjectKey, *, accepted: frozenset[PreImage] = ONLY_RULE) -> Examined:
         """Whether `key` signed it, by which pre-image."""
-        return _signed_by(self.tbs, self.algorithm, self.signature, key, accepted)
+        examine = _signed_by if len(self.raw) <= _REMEMBERED else _signed_by.__wrapped__
+        return examine(self.tbs, self.algorithm, self.signature, key, accepted)
 
 
 @lru_cache(maxsize=2048)
 def _signed_by(
     tbs: bytes, algorithm: str, signature: bytes, key: SubjectKey, accepted: frozenset[PreImage]
 ) -> Examined:
-    """The same few certificates of a hospital are asked about all day."""
+    """Remembered, as the same few certificates of a hospital are asked about all day."""
     return signatures.examine(key, algorithm, tbs, signature, accepted=accepted)
 
 
-@lru_cache(maxsize=1024)
 def parse(raw: bytes) -> Certificate:
     """A certificate in DER. Raises CertificateError, DerError."""
-    root = der.parse(raw, max_size=MAX_CERTIFICATE)
-    return _read(root)
+    return _parse(raw) if len(raw) <= _REMEMBERED else _parse.__wrapped__(raw)
+
+
+@lru_cache(maxsize=1024)
+def _parse(raw: bytes) -> Certificate:
+    return _read(der.parse(raw, max_size=MAX_CERTIFICATE))
 
 
 def read(node: der.Node) -> Certificate:

@@ -197,6 +197,14 @@ _PARTIAL = {0x83: "只含部分吊销原因", 0x84: "是间接列表", 0x85: "�
 
 
 def _revoked(entry: der.Node) -> Revocation:
+    """Whoever is listed is revoked; what of the entry cannot be read is not known."""
+    try:
+        return _read_entry(entry)
+    except der.DerError as error:
+        return Revocation(State.REVOKED, f"已吊销，吊销条目损坏：{error.reason}")
+
+
+def _read_entry(entry: der.Node) -> Revocation:
     fields = der.Fields(entry, "吊销条目")
     fields.take(der.INTEGER)
     date, more = der.time(fields.take(), "吊销时间"), fields.optional(der.SEQUENCE)

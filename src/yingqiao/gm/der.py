@@ -214,7 +214,7 @@ class Fields:
 
 def integer(node: Node, what: str = "整数") -> int:
     """Its value, signed; not minimal forms are read too (odd serial numbers are common). Raises DerError."""
-    if node.tag not in (INTEGER, ENUMERATED, context(0, constructed=False)) or node.end == node.body:
+    if node.tag not in (INTEGER, ENUMERATED) or node.end == node.body:
         raise DerError(f"{what}：不是整数")
     return int.from_bytes(node.content, "big", signed=True)
 

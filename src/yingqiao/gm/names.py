@@ -21,6 +21,7 @@ _DECLARED = {
     der.BMP: "utf-16-be",
     der.UNIVERSAL_STRING: "utf-32-be",
 }
+_REMEMBERED = 2 * 1024
 _FALLBACKS = ("utf-8", "gb18030", "latin-1")
 
 
@@ -90,7 +91,7 @@ def read(node: der.Node) -> Name:
     misprinted within the issuer's name; the signature beside it is right.)
     """
     node.expect(der.SEQUENCE, "名称")
-    return _read(node.raw)
+    return _read(node.raw) if node.stop - node.start <= _REMEMBERED else _read.__wrapped__(node.raw)
 
 
 @lru_cache(maxsize=4096)

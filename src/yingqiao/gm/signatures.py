@@ -28,6 +28,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sm3": hashes.SM3(),
 }
 _SM2_CURVE_KEYS = (oids.EC_PUBLIC_KEY, oids.SM2)
+MAX_KEY = 4 * 1024
 WEAK_RSA_BITS = 2048
 """RSA keys below are reported as weak (GM/T 0033 samples of the standard use 1024)."""
 
@@ -129,12 +130,15 @@ def algorithm(node: der.Node, what: str) -> tuple[str, bytes | None]:
 
 def read_key(node: der.Node) -> SubjectKey:
     """A SubjectPublicKeyInfo; SM2 under id-ecPublicKey or, as OpenSSL 3 writes, under 301. Raises DerError."""
-    return _read_key(node.expect(der.SEQUENCE, "公钥信息").raw)
+    raw = node.expect(der.SEQUENCE, "公钥信息").raw
+    if len(raw) > MAX_KEY:
+        raise der.DerError(f"公钥信息超过 {MAX_KEY} 字节")
+    return _read_key(raw)
 
 
 @lru_cache(maxsize=1024)
 def _read_key(raw: bytes) -> SubjectKey:
-    fields = der.Fields(der.parse(raw, max_size=64 * 1024), "公钥信息")
+    fields = der.Fields(der.parse(raw), "公钥信息")
     oid, parameters = algorithm(fields.take(), "公钥算法")
     value, _ = der.bits(fields.take(der.BIT_STRING), "公钥")
     fields.end()
@@ -152,6 +156,11 @@ def _point_oddity(oid: str, point: bytes) -> str:
 def sm2_key(point: bytes) -> SubjectKey:
     """The key of an SM2 point of 64 or 65 bytes. Raises GmError when it is no point of the curve."""
     return _read_key(sm2.PublicKey.from_point(point).spki)
+
+
+def any_key(raw: bytes) -> SubjectKey:
+    """A key by itself: an SM2 point of 64 or 65 bytes, or a SubjectPublicKeyInfo. Raises GmError."""
+    return sm2_key(raw) if len(raw) in (64, 65) else read_key(der.parse(raw, max_size=MAX_KEY))
 
 
 def examine(

@@ -140,3 +140,10 @@ def test_refusals():
         crl.parse(W.doctor.certificate.raw)
     with pytest.raises(GmError):
         certificates.parse(crl.issue(CA, [], 1, NOW, later(days=1)))
+
+
+def test_a_broken_entry_still_revokes():
+    entry = der.sequence(der.write_integer(5), b"\x17\x03abc")
+    answer = written(entries=(entry,)).check_serial(5, NOW)
+    assert (answer.state, answer.date) == (State.REVOKED, None)
+    assert "损坏" in answer.words

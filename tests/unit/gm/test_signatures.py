@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.gm_samples import vectors
 from tests.helpers.pki import rsa_entity, world
-from yingqiao.gm import der, oids, signatures
+from yingqiao.gm import oids, signatures
 from yingqiao.gm.signatures import PreImage
 
 W = world()
@@ -19,11 +19,7 @@ def test_the_sample_of_the_standard():
     point, value = base64.b64decode(sample["pubKey_base64"]), base64.b64decode(sample["signValue_base64"])
     message = sample["oriData_utf8"].encode()
     spki = signatures.sm2_key(point).raw
-    for key in (
-        signatures.sm2_key(point),
-        signatures.sm2_key(point[1:]),
-        signatures.read_key(der.parse(spki)),
-    ):
+    for key in map(signatures.any_key, (point, point[1:], spki)):
         found = signatures.examine(key, oids.SM2_SM3, message, value)
         assert (found.valid, found.pre_image, found.oddities) == (True, PreImage.RULE, ())
         assert signatures.examine(key, oids.SM2_SM3, b"123", value) == signatures.Examined(valid=False)
