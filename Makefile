@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch fuzz clean
+.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch bench-gm fuzz clean
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
@@ -42,6 +42,9 @@ bench-http: setup ## HTTP 接收与不落盘、朴素实现同场比较（BENCH_
 bench-fetch: setup ## 按地址下载与 curl 同场比较（BENCH_ARGS=--quick）/ fetching beside curl
 	@scripts/peers.sh curl
 	@.venv/bin/python -m benchmarks.fetch $(BENCH_ARGS)
+
+bench-gm: setup ## SM2 签名、验签、协同签名与 openssl speed 同场比较（BENCH_ARGS="--seconds 1"）/ SM2 beside openssl
+	@.venv/bin/python -m benchmarks.gm $(BENCH_ARGS)
 
 fuzz: setup ## 覆盖率引导的模糊测试，每项 FUZZ_SECONDS 秒 / every fuzzer for FUZZ_SECONDS seconds
 	@scripts/fuzz.sh

@@ -10,7 +10,7 @@ from ctypes import byref, c_void_p, cast
 from typing import Any, NoReturn
 
 from yingqiao.gm import sm3
-from yingqiao.gm.curve import GX, GY, MINUS_GENERATOR, POINT_SIZE, SIZE, A, B, N, Point, Scalar, Sm2Error
+from yingqiao.gm.curve import GX, GY, MINUS_GENERATOR, POINT_SIZE, SIZE, A, B, Point, Scalar, Sm2Error
 from yingqiao.gm.libcrypto import (
     KEYPAIR,
     OCTETS,
@@ -50,12 +50,12 @@ class Handle:
     @contextmanager
     def context(self, operation: str) -> Iterator[int | None]:
         """A context of the operation `sign`, `verify`, `encrypt` or `decrypt`. Raises LibcryptoError."""
-        pool = self._pools.setdefault(operation, deque(maxlen=_POOLED))
-        context = self.take(operation, pool)
+        pool = self._pools.get(operation) or self._pools.setdefault(operation, deque(maxlen=_POOLED))
+        context = self._take(operation, pool)
         yield context.pointer
         pool.append(context)
 
-    def take(self, operation: str, pool: deque[Owned]) -> Owned:
+    def _take(self, operation: str, pool: deque[Owned]) -> Owned:
         try:
             return pool.pop()
         except IndexError:
@@ -177,11 +177,6 @@ def generate() -> PrivateKey:
             return PrivateKey(Scalar.random())
         except Sm2Error:  # n-1 was drawn
             continue
-
-
-def below_order(e: bytes) -> int:
-    """A digest as a number modulo n (public)."""
-    return int.from_bytes(e, "big") % N
 
 
 def _from_data(point: bytes, scalar: Scalar | None) -> Owned:
