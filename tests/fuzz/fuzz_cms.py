@@ -12,7 +12,7 @@ from tests.fuzz import instrumented
 
 with instrumented.imports():
     from tests.helpers.pki import world
-    from yingqiao.gm import cms, timestamp
+    from yingqiao.gm import cms, cms_facts, timestamp
     from yingqiao.gm.errors import GmError
 
 _W = world()
@@ -33,11 +33,11 @@ def one_input(data: bytes) -> None:
 def _message(data: bytes) -> None:
     message = cms.parse(data)
     for original in (None, _CONTENT, message.content):
-        facts = cms.examine(message, original, known=[_W.doctor.certificate])
+        facts = cms_facts.examine(message, original, known=[_W.doctor.certificate])
         assert len(facts.signers) == len(message.signers)
         if facts.valid:
             assert message.signers
-            assert facts.content not in (cms.Content.DIFFERENT, cms.Content.MISSING)
+            assert facts.content not in (cms_facts.Content.DIFFERENT, cms_facts.Content.MISSING)
         for signer in facts.signers:
             assert signer.info.signing_time is None or signer.info.signing_time.tzinfo
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from yingqiao.gm import cms, der, extensions, names, oids, signatures
+from yingqiao.gm import cms, cms_facts, der, extensions, names, oids, signatures
 from yingqiao.gm.certificates import Certificate
-from yingqiao.gm.cms import SignedMessage, SignerFacts
+from yingqiao.gm.cms import SignedMessage
+from yingqiao.gm.cms_facts import SignerFacts
 from yingqiao.gm.errors import GmError
 
 MAX_REQUEST = 64 * 1024
@@ -264,7 +265,7 @@ def examine(
     `known` are certificates of time stamping authorities for tokens without one. Raises TimestampError when
     the token has not exactly one signer (RFC 3161 2.4.2).
     """
-    facts = cms.examine(token.message, known=known)
+    facts = cms_facts.examine(token.message, known=known)
     if len(facts.signers) != 1:
         raise TimestampError(f"时间戳应有且只有一个签名者，实有 {len(facts.signers)} 个")
     signer = facts.signers[0]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.pki import NOW, POLICY, later, name, rsa_entity, world
 from tests.peers.bouncycastle import BouncyCastle
-from yingqiao.gm import certificates, cms, crl, csr, oids, signatures, timestamp
+from yingqiao.gm import certificates, cms, cms_facts, crl, csr, oids, signatures, timestamp
 from yingqiao.gm.cms_writing import MessageSigner, gm_signed_data, gm_signer
 from yingqiao.gm.crl import Entry, Reason, State
 from yingqiao.gm.timestamp import Failure, Request
@@ -69,7 +69,7 @@ def test_messages_of_ours_verify(bouncycastle: BouncyCastle, detached, signing_t
     for entities in ((W.doctor,), (W.doctor, W.nurse)):
         signers = [MessageSigner(one.certificate, make(one.private)) for one in entities]
         raw = gm_signed_data(CONTENT, signers, detached=detached, chain=W.chain, signing_time=signing_time)
-        assert cms.examine(cms.parse(raw), CONTENT).valid
+        assert cms_facts.examine(cms.parse(raw), CONTENT).valid
         if make is not gm_signer:
             form = "detached" if detached else "embedded"
             assert bouncycastle.ask("cms", raw, form, CONTENT) == f"OK {len(entities)}"
@@ -83,12 +83,12 @@ def test_its_messages_are_read(bouncycastle: BouncyCastle, form: str):
     key, certificate = W.doctor.private.to_pkcs8(), W.doctor.certificate.raw
     (raw,) = bouncycastle.make("make-cms", key, certificate, CONTENT, form)
     message = cms.parse(raw)
-    facts = cms.examine(message, CONTENT)
+    facts = cms_facts.examine(message, CONTENT)
     assert facts.valid, facts
-    assert facts.content is (cms.Content.DETACHED if "detached" in form else cms.Content.EMBEDDED)
+    assert facts.content is (cms_facts.Content.DETACHED if "detached" in form else cms_facts.Content.EMBEDDED)
     assert ("使用了不定长编码（BER）" in facts.oddities) == ("ber" in form)
     assert facts.signers[0].algorithms_ok is (None if "direct" in form else True)
-    assert not cms.examine(message, CONTENT + b" ").valid
+    assert not cms_facts.examine(message, CONTENT + b" ").valid
 
 
 def test_rsa_messages_of_ours_verify(bouncycastle: BouncyCastle):
@@ -97,7 +97,7 @@ def test_rsa_messages_of_ours_verify(bouncycastle: BouncyCastle):
     for signing_time in (None, NOW):
         raw = gm_signed_data(CONTENT, [MessageSigner(certificate, signer)], signing_time=signing_time)
         assert bouncycastle.ask("cms", raw, "embedded", CONTENT) == "OK 1"
-        assert cms.examine(cms.parse(raw), CONTENT).valid
+        assert cms_facts.examine(cms.parse(raw), CONTENT).valid
 
 
 def test_tokens_of_ours_verify(bouncycastle: BouncyCastle):

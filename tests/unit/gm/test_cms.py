@@ -4,8 +4,9 @@ import pytest
 
 from tests.helpers.gm_samples import pkcs7_sample, vectors
 from tests.helpers.pki import NOW, Entity, rsa_entity, world
-from yingqiao.gm import cms, der, oids, signatures, sm2
-from yingqiao.gm.cms import CmsError, Content
+from yingqiao.gm import cms, cms_facts, der, oids, signatures, sm2
+from yingqiao.gm.cms import CmsError
+from yingqiao.gm.cms_facts import Content
 from yingqiao.gm.cms_writing import MessageSigner, attribute, gm_signed_data, gm_signer
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.signatures import PreImage
@@ -70,8 +71,8 @@ def message(
     return der.sequence(der.write_oid(outer), der.explicit(0, body))
 
 
-def facts(raw: bytes, original: bytes | None = DATA, **more) -> cms.MessageFacts:
-    return cms.examine(cms.parse(raw), original, **more)
+def facts(raw: bytes, original: bytes | None = DATA, **more) -> cms_facts.MessageFacts:
+    return cms_facts.examine(cms.parse(raw), original, **more)
 
 
 def test_the_sample_of_the_standard():
@@ -101,12 +102,12 @@ def test_what_we_emit(detached, signing_time):
     assert der.write_algorithm(oids.SM2_SIGN, [NULL]) in raw
     assert der.write_algorithm(oids.SM3, [NULL]) in raw
     assert set(message_.certificates) == {W.doctor.certificate, *W.chain}
-    found = cms.examine(message_, DATA)
+    found = cms_facts.examine(message_, DATA)
     assert found.valid
     assert found.content is (Content.DETACHED if detached else Content.EMBEDDED)
     assert (found.oddities, found.signers[0].oddities) == ((), ())
     assert found.signers[0].info.signing_time == signing_time
-    assert not cms.examine(message_, DATA + b" ").valid
+    assert not cms_facts.examine(message_, DATA + b" ").valid
 
 
 @pytest.mark.parametrize("parameters", [[], [NULL]])
