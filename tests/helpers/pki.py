@@ -36,7 +36,7 @@ class Entity:
 
     @property
     def authority(self) -> Authority:
-        return Authority(self.certificate.subject, self.certificate.key, self.signer)
+        return Authority.of(self.certificate, self.signer)
 
 
 def name(common_name: str) -> Name:

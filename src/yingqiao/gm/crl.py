@@ -248,7 +248,7 @@ def issue(
         der.write_time(this_update),
         der.write_time(next_update),
         der.sequence(revoked) if revoked else b"",
-        der.explicit(0, der.sequence(issuing.authority_key_id(authority.key), extension)),
+        der.explicit(0, der.sequence(issuing.authority_key_id(authority), extension)),
     )
     return issuing.signed(tbs, authority.signer)
 

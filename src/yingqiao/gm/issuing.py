@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from yingqiao.gm import der, oids, sm3
-from yingqiao.gm.certificates import CertificateError
+from yingqiao.gm.certificates import Certificate, CertificateError
 from yingqiao.gm.extensions import KEY_USAGES
 from yingqiao.gm.names import Name
 from yingqiao.gm.signatures import Signer, SubjectKey
@@ -40,11 +40,18 @@ _USAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who issues: name and key as in its own certificate, and how it signs."""
+    """Who issues: name, key and key identifier as in its own certificate, and how it signs."""
 
     name: Name
     key: SubjectKey
     signer: Signer
+    key_id: bytes = b""
+    """Its subjectKeyIdentifier; empty where there is no certificate yet, and then made by `key_id`."""
+
+    @classmethod
+    def of(cls, certificate: Certificate, signer: Signer) -> Authority:
+        """As its certificate says, whoever made that and its identifier."""
+        return cls(certificate.subject, certificate.key, signer, certificate.facts.subject_key_id or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +108,10 @@ def extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
     return der.sequence(der.write_oid(oid), *flag, der.write_octets(value))
 
 
-def authority_key_id(key: SubjectKey) -> bytes:
-    """The authorityKeyIdentifier extension for what `key` signs."""
-    return extension(oids.AUTHORITY_KEY_ID, der.sequence(der.element(0x80, key_id(key))))
+def authority_key_id(authority: Authority) -> bytes:
+    """The authorityKeyIdentifier extension for what `authority` signs."""
+    identifier = authority.key_id or key_id(authority.key)
+    return extension(oids.AUTHORITY_KEY_ID, der.sequence(der.element(0x80, identifier)))
 
 
 def _refuse_impossible(order: Order) -> None:
@@ -118,7 +126,7 @@ def _refuse_impossible(order: Order) -> None:
 
 
 def _extensions(order: Order, authority: Authority) -> Iterable[bytes]:
-    yield authority_key_id(authority.key)
+    yield authority_key_id(authority)
     yield extension(oids.SUBJECT_KEY_ID, der.write_octets(key_id(order.key)))
     yield extension(oids.KEY_USAGE, _key_usage(_USAGES[order.profile]), critical=True)
     yield _basic_constraints(order)

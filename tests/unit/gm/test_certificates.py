@@ -20,10 +20,10 @@ from tests.helpers.pki import (
     rsa_key,
     world,
 )
-from yingqiao.gm import certificates, cms, der, issuing, names, oids, signatures, sm2
+from yingqiao.gm import certificates, chain, cms, crl, der, issuing, names, oids, signatures, sm2
 from yingqiao.gm.certificates import CertificateError
 from yingqiao.gm.errors import GmError
-from yingqiao.gm.issuing import Profile
+from yingqiao.gm.issuing import Authority, Profile
 from yingqiao.gm.signatures import PreImage, SubjectKey
 
 W = world()
@@ -353,6 +353,24 @@ def test_keys_by_themselves():
     point = W.doctor.certificate.key.point
     assert signatures.sm2_key(point) == signatures.sm2_key(point[1:]) == key_of(W.doctor.private)
     assert signatures.read_key(der.parse(W.doctor.certificate.key.raw)).point == point
+
+
+def test_an_imported_ca_keeps_its_key_identifier():
+    """A CA made elsewhere has an identifier by another rule: what it issues names that one."""
+    private = sm2.generate()
+    other = der.write_octets(b"another rule")
+    extensions = (
+        issuing.extension(oids.SUBJECT_KEY_ID, other),
+        issuing.extension(oids.BASIC_CONSTRAINTS, der.sequence(der.write_boolean(True)), critical=True),
+    )
+    ca = certificates.parse(forged(spki=key_of(private).raw, extensions=extensions))
+    authority = Authority.of(ca, signatures.sm2_signer(private))
+    wanted = order(Profile.SIGNING, name("己"), W.doctor.certificate.key)
+    issued = certificates.parse(issuing.issue(wanted, authority))
+    assert issued.facts.authority_key_id == b"another rule"
+    listed = crl.parse(crl.issue(authority, [], 1, NOW, END))
+    assert listed.authority_key_id == b"another rule"
+    assert chain.build(issued, [], [ca])[0].sound
 
 
 def test_moment_of_tests_is_inside():
