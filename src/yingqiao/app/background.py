@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from yingqiao.app.commitments import commitment_ledger
-from yingqiao.app.fetching import Fetching, settings_of
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
-from yingqiao.app.relay import Relay
 from yingqiao.app.stores import Stores
-from yingqiao.app.work import BackgroundWork, Surroundings
+from yingqiao.app.work import BackgroundWork, Surroundings, commitment_ledger
 from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.part10 import part10_head
 from yingqiao.dicom.storage_scp import ScpConfig, StorageScp
@@ -30,6 +27,8 @@ from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea, LandingError, segment_number
 from yingqiao.store.linkage import Linker
 from yingqiao.store.sources import SourceTable, source_table
+from yingqiao.tasks.fetching import Fetching, settings_of
+from yingqiao.tasks.relay import Relay
 from yingqiao.web.health import Check, Part
 from yingqiao.web.server import AddressError, parse_address, why_not
 

@@ -7,10 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from yingqiao.app.arrival_watch import ArrivalWatch
 from yingqiao.app.folder import dicom_of
-from yingqiao.app.pacs_client import find_series, find_studies, our_side_of, parties, requestor, work_error
-from yingqiao.app.pacs_doctor import LIMITS, Doctor
 from yingqiao.app.stores import Stores
 from yingqiao.dicom.query_retrieve.errors import NodeError
 from yingqiao.dicom.query_retrieve.node import Limits
@@ -23,6 +20,9 @@ from yingqiao.store.expectations import read_present
 from yingqiao.store.landing import LandingReader
 from yingqiao.store.pacs import PacsNode, learn
 from yingqiao.store.pulls import WorkSeen, read_work
+from yingqiao.tasks.arrival_watch import ArrivalWatch
+from yingqiao.tasks.pacs_client import find_series, find_studies, our_side_of, parties, requestor, work_error
+from yingqiao.tasks.pacs_doctor import LIMITS, Doctor
 
 _FIND_LIMITS = Limits(connect=5.0, association=10.0, response=120.0, operation=600.0)
 _POLL_S = 0.5

@@ -1,7 +1,7 @@
 """Background work of a gateway: the engine with its handlers, one mapping from kind to handler.
 
-To add a kind of work: write a function `(task: Task) -> None` (see `store.work.task.Handler`) in a module of its
-own here, and put it under the kind's name into `handlers` below; what it needs comes from `Surroundings`.
+To add a kind of work: write a function `(task: Task) -> None` (see `store.work.task.Handler`) in a module of
+`yingqiao.tasks`, and put it under the kind's name into `handlers` below; what it needs comes from `Surroundings`.
 Whoever finds that the work is necessary asks for it with `store.work.ledger.add`, in its own transaction.
 What is done every so often is put into `timers`: (seconds, name, function).
 """
@@ -13,10 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yingqiao.app import commitments
-from yingqiao.app.fetching import DOCUMENT, FETCH, Fetching
-from yingqiao.app.folder import database_of, read_or_make_secret
-from yingqiao.app.pulling import puller
+from yingqiao.app.folder import StartError, database_of, read_or_make_secret
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
@@ -25,6 +22,10 @@ from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
 from yingqiao.store.work.gauges import WorkGauges
+from yingqiao.tasks import commitments
+from yingqiao.tasks.commitments import CommitmentLedger, Reporter
+from yingqiao.tasks.fetching import DOCUMENT, FETCH, Fetching
+from yingqiao.tasks.pulling import puller
 from yingqiao.web.health import Part
 
 if TYPE_CHECKING:
@@ -52,8 +53,23 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
         PULL: puller(around.settings, around.stores.database, around.landing, around.indexer),
         FETCH: around.fetching.fetch,
         DOCUMENT: around.fetching.document,
-        commitments.KIND: commitments.handler(around),
+        commitments.KIND: _commitments(around),
     }
+
+
+def commitment_ledger(around: Surroundings, wake: Callable[[], None] = lambda: None) -> CommitmentLedger:
+    """The storage commitment requests of this gateway."""
+    return CommitmentLedger(around.stores.database, around.landing.root, around.indexer, wake)
+
+
+def _commitments(around: Surroundings) -> Handler:
+    """Raises StartError for an address that cannot be read."""
+    ledger = commitment_ledger(around)
+    try:
+        reporter = Reporter(around.stores.database, ledger, around.settings.dicom.commitment_peers)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+    return lambda task: reporter.tell(int(task.key), task.check)
 
 
 def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it

@@ -12,10 +12,6 @@ from typing import Any
 from sqlalchemy import func, select
 
 from tests.integration.store.link_world import HOSPITAL, World
-from yingqiao.app.arrival_watch import ArrivalWatch
-from yingqiao.app.pacs_client import OurSide
-from yingqiao.app.pacs_doctor import Doctor
-from yingqiao.app.pulling import Puller, PullRules
 from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.node import Limits
@@ -35,6 +31,10 @@ from yingqiao.store.pacs import PacsNode, add_node, get_node
 from yingqiao.store.schema import exams, instances, studies, work
 from yingqiao.store.sources import source_table
 from yingqiao.store.work.task import Task
+from yingqiao.tasks.arrival_watch import ArrivalWatch
+from yingqiao.tasks.pacs_client import OurSide
+from yingqiao.tasks.pacs_doctor import Doctor
+from yingqiao.tasks.pulling import Puller, PullRules
 
 AET = "YINGQIAO"
 LIMITS = Limits(connect=3.0, association=5.0, response=15.0)

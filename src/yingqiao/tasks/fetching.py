@@ -18,7 +18,6 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from yingqiao.app.keeping import Came, Keeper, trouble_of
 from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
 from yingqiao.client.fetch.body import Memory
 from yingqiao.exchange.completeness import Expectation, Source
@@ -41,6 +40,7 @@ from yingqiao.store.image_lists import Arrived, ListFile
 from yingqiao.store.objects import Objects
 from yingqiao.store.report_documents import keep_document, read_document, refuse_document
 from yingqiao.store.work.task import Task
+from yingqiao.tasks.keeping import Came, Keeper, trouble_of
 
 FETCH, DOCUMENT = "fetch", "document"
 CHUNK = 1000

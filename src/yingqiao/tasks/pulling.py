@@ -12,16 +12,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from yingqiao.app.pacs_client import (
-    OurSide,
-    find_series,
-    find_studies,
-    our_side_of,
-    parties,
-    requestor,
-    work_error,
-)
-from yingqiao.app.retrieving import Retriever
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import BadQuery, NodeError
@@ -50,6 +40,16 @@ from yingqiao.store.pacs import PacsNode, find_node
 from yingqiao.store.pulls import PulledExam, later_look, read_exam
 from yingqiao.store.work import ledger
 from yingqiao.store.work.task import Task
+from yingqiao.tasks.pacs_client import (
+    OurSide,
+    find_series,
+    find_studies,
+    our_side_of,
+    parties,
+    requestor,
+    work_error,
+)
+from yingqiao.tasks.retrieving import Retriever
 
 _log = structlog.get_logger(__name__)
 _PLAIN = {"accession": QueryKind.ACCESSION, "study": QueryKind.STUDY_UID, "patient": QueryKind.PATIENT_DAY}

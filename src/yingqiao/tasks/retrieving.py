@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from yingqiao.app.pacs_client import OurSide, find_instances, finding_of, parties, work_error
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor
@@ -26,6 +25,7 @@ from yingqiao.store.expectations import read_present
 from yingqiao.store.pacs import PacsNode, learn
 from yingqiao.store.pulls import bytes_of, present_uids
 from yingqiao.store.work.task import Task
+from yingqiao.tasks.pacs_client import OurSide, find_instances, finding_of, parties, work_error
 
 GET = "get"
 UIDS_AT_ONCE = 100

@@ -16,17 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from yingqiao.app.arrival_watch import ArrivalWatch
-from yingqiao.app.pacs_client import (
-    OurSide,
-    find_instances,
-    find_series,
-    finding_of,
-    parties,
-    requestor,
-    study_of,
-    study_query,
-)
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Peer, Requestor
@@ -41,6 +30,17 @@ from yingqiao.exchange.pull import PacsSeries, PacsStudy, Query, QueryKind
 from yingqiao.exchange.work import WorkError
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pacs import PacsNode
+from yingqiao.tasks.arrival_watch import ArrivalWatch
+from yingqiao.tasks.pacs_client import (
+    OurSide,
+    find_instances,
+    find_series,
+    finding_of,
+    parties,
+    requestor,
+    study_of,
+    study_query,
+)
 
 LIMITS = Limits(connect=5.0, association=10.0, response=60.0, operation=300.0)
 LOOK_BACK_DAYS = 30

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 import structlog
 from sqlalchemy import Connection
 
-from yingqiao.app.fetching import CHUNK, DOCUMENT, FETCH, line_of, payload, tell_expected
 from yingqiao.exchange.fetch import AllowedHost, FetchError, choose, parse_address
 from yingqiao.exchange.work import NewWork, Priority, WorkError
 from yingqiao.store import image_lists
@@ -29,6 +28,7 @@ from yingqiao.store.report_documents import (
 )
 from yingqiao.store.work import ledger
 from yingqiao.store.work.actions import Action, Order, act
+from yingqiao.tasks.fetching import CHUNK, DOCUMENT, FETCH, line_of, payload, tell_expected
 
 POLL_S = 0.1
 RETRY_S = 2.0

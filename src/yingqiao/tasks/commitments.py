@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 from sqlalchemy import select
 
-from yingqiao.app.folder import StartError
 from yingqiao.dicom.commitment.reporting import report
 from yingqiao.dicom.query_retrieve.errors import NodeError
 from yingqiao.dicom.query_retrieve.node import Node
@@ -27,10 +26,6 @@ from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import pacs_nodes
 from yingqiao.store.work.actions import Action, Order, act
 from yingqiao.store.work.ledger import add, find
-
-if TYPE_CHECKING:
-    from yingqiao.app.work import Surroundings
-    from yingqiao.store.work.task import Handler
 
 KIND = "commitment"
 HERE_FIRST_MS = 30_000
@@ -126,22 +121,6 @@ class CommitmentLedger:
 
     def _is_kept(self, segment: str) -> bool:
         return (self._landing / segment).is_file()
-
-
-def commitment_ledger(around: Surroundings, wake: Callable[[], None] = lambda: None) -> CommitmentLedger:
-    """The ledger of requests of this gateway."""
-    return CommitmentLedger(around.stores.database, around.landing.root, around.indexer, wake)
-
-
-def handler(around: Surroundings) -> Handler:
-    """Does work of this kind. Raises StartError for an address that cannot be read."""
-    try:
-        reporter = Reporter(
-            around.stores.database, commitment_ledger(around), around.settings.dicom.commitment_peers
-        )
-    except ValueError as error:
-        raise StartError(str(error)) from error
-    return lambda task: reporter.tell(int(task.key), task.check)
 
 
 def _lacks(verdict: Verdict) -> bool:
