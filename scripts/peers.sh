@@ -10,6 +10,9 @@ command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || need+=(nginx-light)
 command -v sshd >/dev/null || [ -x /usr/sbin/sshd ] || need+=(openssh-server)
 command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || need+=(vsftpd)
 { command -v cc && printf '#include <stdio.h>\n' | cc -E -; } >/dev/null 2>&1 || need+=(gcc libc6-dev)
+command -v openssl >/dev/null || need+=(openssl)
+command -v java >/dev/null || need+=(default-jdk-headless)
+[ -e /usr/share/java/bcpkix.jar ] || need+=(libbcpkix-java)
 for program in "$@"; do
   command -v "$program" >/dev/null || need+=("$program")
 done

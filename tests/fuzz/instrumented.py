@@ -2,8 +2,10 @@
 coverage for atheris.
 """
 
+import contextlib
 import importlib
 import sys
+from collections.abc import Iterator
 
 FUZZING = any(argument.startswith("tests.fuzz.fuzz_") for argument in sys.orig_argv)
 
@@ -13,3 +15,13 @@ if FUZZING:
     with atheris.instrument_imports(include=["yingqiao"], enable_loader_override=False):
         for module in ("yingqiao.exchange.receive", "yingqiao.exchange.judge"):
             importlib.import_module(module)
+
+
+@contextlib.contextmanager
+def imports() -> Iterator[None]:
+    """Around the imports of a harness whose modules are not loaded above: with coverage when it is run as a program."""
+    if not FUZZING:
+        yield
+        return
+    with atheris.instrument_imports(include=["yingqiao.gm"], enable_loader_override=False):
+        yield
