@@ -17,18 +17,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.helpers.dicom_files import part10
 from tests.peers.nginx import nginx
 from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
 from yingqiao.client.fetch.contents import instances
+from yingqiao.dicom.part10 import part10_head
 from yingqiao.exchange.fetch import AllowedHost, parse_address
-from yingqiao.exchange.model import Arrival
+from yingqiao.exchange.model import Landed
 from yingqiao.exchange.work import WorkError
-from yingqiao.store.landing import LandingArea, Pending
+from yingqiao.store.arrivals import Arrivals, Found, Group, Origin
+from yingqiao.store.landing import LandingArea
 
 COUNT, SIZE, TURNS, PARALLEL = 1000, 512 * 1024, 3, 16
 TARGET = 0.70
@@ -142,56 +144,58 @@ class Nothing:
 
 
 class Landing(Nothing):
-    """Two threads: while one waits for the disk, the other proves and appends what has come meanwhile."""
+    """Two threads, as in the gateway: while one waits for the disk, the other proves and copies what came."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._area = LandingArea(root, reserve_bytes=0)
+        self._arrivals = Arrivals(self._area, self._landed, part10_head)
         self._queue: queue.Queue[FetchedFile | None] = queue.Queue(32)
-        self._threads = [threading.Thread(target=self._work) for _ in range(2)]
-        for thread in self._threads:
-            thread.start()
+        self._pool = ThreadPoolExecutor(2)
+        self._working = [self._pool.submit(self._work) for _ in range(2)]
 
     def finished(self, _request: FetchRequest, file: FetchedFile) -> None:
         self._queue.put(file)
 
     def close(self) -> None:
         self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
+        for work in self._working:
+            work.result()
         self._area.close()
 
-    def _work(self) -> None:
-        while group := self._group():
-            pending = [kept for file in group for kept in self._keep(file)]
-            self._area.flush(pending)
-            self.count += len(pending)
+    def _landed(self, _: Landed) -> None:
+        self.count += 1
 
-    def _group(self) -> list[FetchedFile]:
+    def _work(self) -> None:
+        while files := self._next():
+            with self._arrivals.group() as group:
+                for file in files:
+                    self._keep(group, file)
+                group.settle()
+
+    def _next(self) -> list[FetchedFile]:
         """What has come since the last flush; nothing at the end."""
-        group: list[FetchedFile] = []
+        files: list[FetchedFile] = []
         file = self._queue.get()
         while file is not None:
-            group.append(file)
-            if self._queue.empty() or len(group) >= 32:
-                return group
+            files.append(file)
+            if self._queue.empty() or len(files) >= 32:
+                return files
             file = self._queue.get()
         self._queue.put(None)
-        return group
+        return files
 
-    def _keep(self, file: FetchedFile) -> list[Pending]:
-        kept = []
+    def _keep(self, group: Group, file: FetchedFile) -> None:
         with file.view() as view:
-            for found in instances(view, file.content_type):
-                arrival = Arrival(
-                    *(1, "URL", "YINGQIAO", "http://127.0.0.1", found.transfer_syntax_uid),
-                    *(found.sop_class_uid, found.sop_instance_uid),
-                )
-                kept.append(self._area.append(arrival, found.prefix, found.dataset))
-                del found
+            for one in instances(view, file.content_type):
+                identity = (one.transfer_syntax_uid, one.sop_class_uid, one.sop_instance_uid)
+                group.add(_ORIGIN, Found(one.prefix, one.dataset, *identity))
+                del one
         assert len(file.digest) == 32
         file.discard()
-        return kept
+
+
+_ORIGIN = Origin("URL", "YINGQIAO", "http://127.0.0.1")
 
 
 def _judge(measured: dict[str, list[tuple[float, int]]], count: int) -> int:
