@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything `make test` promises, in the order that fails soonest. Arguments go to pytest: `scripts/test.sh tests/unit -x`.
+# Everything `make test` promises (what takes minutes has a short form here, the rest is `make test-long`), in the order that fails soonest. Arguments go to pytest: `scripts/test.sh tests/unit -x`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE # the tests start hundreds of processes: compile once
@@ -7,5 +7,5 @@ echo "1/2 检查：格式、类型、导入方向"
 scripts/lint.sh
 echo "2/2 测试：两个进程，真实对端"
 # A test that hangs must not hang the machine that runs it: after so many minutes everything is ended and reported.
-exec timeout --foreground --kill-after=30 "${YINGQIAO_TEST_MINUTES:-18}m" \
-  .venv/bin/pytest -n "${YINGQIAO_TEST_PROCESSES:-2}" --dist loadgroup --durations=15 --durations-min=2 "$@"
+exec timeout --foreground --kill-after=30 "${YINGQIAO_TEST_MINUTES:-21}m" \
+  .venv/bin/pytest -n "${YINGQIAO_TEST_PROCESSES:-2}" --dist loadgroup -m "not long" --durations=15 --durations-min=2 "$@"
