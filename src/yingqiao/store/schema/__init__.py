@@ -1,0 +1,58 @@
+"""The tables. One schema on SQLite and PostgreSQL; `migrations/` brings a database here step by step.
+
+Times are Unix milliseconds (BigInteger) unless they are the standard's own text (`yyyy-MM-dd HH:mm:ss`,
+Beijing time).
+Comma lists of the standard are kept joined by ',' with a leading and trailing ',' so that LIKE '%,x,%'
+finds an item;
+look-ups on hot paths go through the `*_keys` tables instead.
+"""
+
+from yingqiao.store.schema.base import metadata
+from yingqiao.store.schema.fetching import fetch_hosts, image_files, image_lists, pacs_nodes
+from yingqiao.store.schema.hospitals import dicom_sources, hospital_keys, hospitals
+from yingqiao.store.schema.images import (
+    commitments,
+    instances,
+    landing_progress,
+    series,
+    studies,
+    study_expectations,
+)
+from yingqiao.store.schema.records import (
+    exam_keys,
+    exam_reports,
+    exam_studies,
+    exams,
+    report_documents,
+    reports,
+    submissions,
+)
+from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
+
+__all__ = [
+    "commitments",
+    "dicom_sources",
+    "exam_keys",
+    "exam_reports",
+    "exam_studies",
+    "exams",
+    "fetch_hosts",
+    "hospital_keys",
+    "hospitals",
+    "image_files",
+    "image_lists",
+    "instances",
+    "landing_progress",
+    "metadata",
+    "pacs_nodes",
+    "report_documents",
+    "reports",
+    "series",
+    "studies",
+    "study_expectations",
+    "submissions",
+    "work",
+    "work_destinations",
+    "work_executors",
+    "work_timers",
+]
