@@ -1,10 +1,9 @@
 """The tables. One schema on SQLite and PostgreSQL; `migrations/` brings a database here step by step.
 
-Times are Unix milliseconds (BigInteger) unless they are the standard's own text (`yyyy-MM-dd HH:mm:ss`,
-Beijing time).
-Comma lists of the standard are kept joined by ',' with a leading and trailing ',' so that LIKE '%,x,%'
-finds an item;
-look-ups on hot paths go through the `*_keys` tables instead.
+One module per matter; everything is imported from here. Times are Unix milliseconds (BigInteger) unless they are
+the standard's own text (`yyyy-MM-dd HH:mm:ss`, Beijing time). Comma lists of the standard are kept joined by ','
+with a leading and trailing ',' so that LIKE '%,x,%' finds an item; look-ups on hot paths go through the `*_keys`
+tables instead.
 """
 
 from yingqiao.store.schema.base import metadata

@@ -1,0 +1,1 @@
+"""Electronic signing: jobs, time stamps, certificates, verification. Pure decisions; no I/O."""
