@@ -65,11 +65,11 @@ class Source(Protocol):
         """At most `limit` records changed after `position`, oldest change first; empty when there are none now.
 
         Reads again a little of what was before `position` (overlap), so that a commit that came late is not missed:
-        a record may come twice, never not at all. Raises SourceUnavailable.
+        a record may come twice, never not at all. Raises SourceUnavailableError.
         """
 
     def ask(self, question: Question) -> Iterator[SourceRecord | Trouble]:
-        """All that answers `question`, in a stable order, streamed. Raises SourceUnavailable."""
+        """All that answers `question`, in a stable order, streamed. Raises SourceUnavailableError."""
 
 
 Keep = Callable[[Sequence[SourceRecord | Trouble]], None]
@@ -86,5 +86,5 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-class SourceUnavailable(Exception):
+class SourceUnavailableError(Exception):
     """The source cannot be read now (database gone, folder not mounted); try again later. The text is Chinese."""
