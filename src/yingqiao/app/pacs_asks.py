@@ -11,6 +11,7 @@ from yingqiao.app.folder import dicom_of
 from yingqiao.app.stores import Stores
 from yingqiao.dicom.query_retrieve.errors import NodeError
 from yingqiao.dicom.query_retrieve.node import Limits
+from yingqiao.dicom.query_retrieve.studies import find_series, find_studies
 from yingqiao.exchange import pull
 from yingqiao.exchange.doctor import Diagnosis, Finding, Step
 from yingqiao.exchange.pull import PacsStudy, Query
@@ -21,7 +22,7 @@ from yingqiao.store.landing import LandingReader
 from yingqiao.store.pacs import PacsNode, learn
 from yingqiao.store.pulls import WorkSeen, read_work
 from yingqiao.tasks.arrival_watch import ArrivalWatch
-from yingqiao.tasks.pacs_client import find_series, find_studies, our_side_of, parties, requestor, work_error
+from yingqiao.tasks.pacs_client import our_side_of, parties, requestor, work_error
 from yingqiao.tasks.pacs_doctor import LIMITS, Doctor
 
 _FIND_LIMITS = Limits(connect=5.0, association=10.0, response=120.0, operation=600.0)
