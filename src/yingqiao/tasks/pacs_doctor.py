@@ -275,11 +275,8 @@ class Doctor:
             course.add(course.failed(Step.MOVE, Trouble.NOT_OFFERED))
         elif not course.both.ours.port:
             course.add(doctor.skipped(Step.MOVE, "本机没有开启 DICOM 接收"))
-        elif probe is None:
-            course.add(course.failed(Step.MOVE, Trouble.NOTHING_TO_PROBE))
         else:
-            with course.trying(Step.MOVE) as put:
-                put.append(self._move(course, pacs, probe))
+            self._probe(course, Step.MOVE, self._move, pacs, probe)
 
     def _move(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
         self._watch.start()
@@ -303,13 +300,24 @@ class Doctor:
     def _gets(self, course: _Course, pacs: Requestor, peer: Peer, probe: Probe | None) -> None:
         if not peer.offers(Model.STUDY_ROOT.get):
             course.add(doctor.skipped(Step.GET, "PACS 不提供 C-GET（有 C-MOVE 即可）"))
-        elif probe is None:
-            course.add(course.failed(Step.GET, Trouble.NOTHING_TO_PROBE))
         else:
-            with course.trying(Step.GET) as put:
-                put.append(self._get_one(course, pacs, probe))
+            self._probe(course, Step.GET, self._get, pacs, probe)
 
-    def _get_one(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
+    @staticmethod
+    def _probe(
+        course: _Course,
+        step: Step,
+        bring: Callable[[_Course, Requestor, Probe], Finding],
+        pacs: Requestor,
+        probe: Probe | None,
+    ) -> None:
+        if probe is None:
+            course.add(course.failed(step, Trouble.NOTHING_TO_PROBE))
+            return
+        with course.trying(step) as put:
+            put.append(bring(course, pacs, probe))
+
+    def _get(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
         with _nowhere() as store:
             last = list(pacs.get(probe.level, probe.keys, store, sop_classes=probe.sop_classes))[-1]
         if (last.completed or 0) + (last.warning or 0):

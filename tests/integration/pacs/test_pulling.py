@@ -11,8 +11,8 @@ from tests.integration.pacs.rig import AET, Rig
 from tests.integration.pacs.scripted import ScriptedPacs
 from tests.peers.pacs import ROOT, Dcmqrscp, OrthancPacs, instance, study
 from yingqiao.dicom.query_retrieve.node import Limits
-from yingqiao.exchange.pacs import PacsLimits, RetrieveBy
-from yingqiao.exchange.work import ErrorClass, WorkError
+from yingqiao.exchange.pacs import RetrieveBy
+from yingqiao.exchange.work import ErrorClass, LineLimits, WorkError
 from yingqiao.store.expectations import read
 from yingqiao.store.pacs import get_node
 
@@ -225,7 +225,7 @@ def test_bandwidth_is_kept(rig: Rig, make_orthanc: MakeOrthanc):
     pacs = make_orthanc()
     pacs.keep(study(UID, 2, 4, side=64))
     pacs.knows(AET, rig.port)
-    rig.node(pacs.address, limits=PacsLimits(bytes_per_second=50_000))
+    rig.node(pacs.address, limits=LineLimits(bytes_per_second=50_000))
     exam = rig.audited()
     rig.pull(exam=exam)
     assert rig.count(UID) == 8

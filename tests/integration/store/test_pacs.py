@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.exchange.completeness import Expectation, Source
-from yingqiao.exchange.pacs import NewPacsNode, PacsLimits, PacsOptions, RetrieveBy, parse_address
-from yingqiao.exchange.work import Priority, WorkState
+from yingqiao.exchange.pacs import NewPacsNode, PacsOptions, RetrieveBy, parse_address
+from yingqiao.exchange.work import LineLimits, Priority, WorkState
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
@@ -50,7 +50,7 @@ def finish(database: Database, state: WorkState = WorkState.DONE) -> None:
 
 def test_a_node_is_kept_as_registered(database: Database, world: World):
     options = PacsOptions(tls=True, tls_any_name=True)
-    limits = PacsLimits(3, 2_000_000, "22:00-06:00")
+    limits = LineLimits(3, 2_000_000, "22:00-06:00")
     wanted = node(
         calling_aet="YQ2", retrieve_by=RetrieveBy.GET, charset="GBK", options=options, limits=limits
     )
@@ -71,8 +71,8 @@ def test_a_node_is_kept_as_registered(database: Database, world: World):
         (node("a/b"), "节点名称"),
         (node(charset="KLINGON"), "字符集"),
         (node(calling_aet="X" * 17), "AE 标题"),
-        (node(limits=PacsLimits(99)), "并行"),
-        (node(limits=PacsLimits(windows="25:00-99:00")), "时"),
+        (node(limits=LineLimits(99)), "并行"),
+        (node(limits=LineLimits(windows="25:00-99:00")), "时"),
         (NewPacsNode("nobody", "main", parse_address("P@10.1.1.1:104")), "没有医疗机构"),
     ],
 )
