@@ -22,6 +22,7 @@ from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
 from yingqiao.settings import Settings, WorkSettings
 from yingqiao.store.database import Database
+from yingqiao.store.image_lists import FETCH
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
@@ -29,7 +30,7 @@ from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
 from yingqiao.tasks import commitments
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
-from yingqiao.tasks.fetching import DOCUMENT, FETCH, Fetching
+from yingqiao.tasks.fetching import DOCUMENT, Fetching
 from yingqiao.tasks.pulling import puller
 from yingqiao.web.health import Part
 

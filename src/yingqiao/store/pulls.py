@@ -61,7 +61,7 @@ def ask_for_pulls(
         for pair in pairs
         if _is_due(pair[0].id, pair[2].name, marks[pair[0].id], known, again=pair[0].id in short)
     ]
-    urgent = _emergencies(connection, {exam.id for exam, _, _ in due})
+    urgent = emergencies(connection, {exam.id for exam, _, _ in due})
     now = time.time_ns() // 10**6 if now_ms is None else now_ms
     asked = [
         _work(exam, node, marks[exam.id], _priority(exam.id in urgent, reports, now))
@@ -114,7 +114,8 @@ def _known(
     return found
 
 
-def _emergencies(connection: Connection, ids: Collection[int]) -> set[int]:
+def emergencies(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Of the exams with these ids those that are 急诊."""
     found: set[int] = set()
     ordered = sorted(ids)
     for start in range(0, len(ordered), 800):
