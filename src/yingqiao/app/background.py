@@ -220,7 +220,7 @@ class _Admission:
 
     def __call__(self, calling_aet: str, address: str) -> bool:
         self._refresh()
-        return self._table.empty or bool(self._table.hospital_of(calling_aet, address))
+        return self._table.admits(calling_aet, address)
 
     def _refresh(self) -> None:
         with self._lock:

@@ -38,7 +38,7 @@ from yingqiao.store.expectations import read_present, tell
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pacs import PacsNode, find_node
-from yingqiao.store.pulls import PulledExam, later_look, read_exam
+from yingqiao.store.pulls import PulledExam, claim, later_look, read_exam
 from yingqiao.store.work import ledger
 from yingqiao.store.work.task import Task
 from yingqiao.tasks.pacs_client import OurSide, our_side_of, parties, requestor, work_error
@@ -130,9 +130,17 @@ class Puller:
             here += outcome.present - study_plan.here
             outcomes.append(outcome)
         task.progress(here, total)
+        self._claim(node, found.studies, seen)
         self._conclude(task, node, outcomes)
         if seen is not None:
             self._require_listed(seen, found.studies)
+
+    def _claim(self, node: PacsNode, studies: Sequence[PacsStudy], seen: PulledExam | None) -> None:
+        """A PACS of several hospitals does not say whose its studies are: their patient does."""
+        mine = pull.owned(seen.exam, studies) if seen is not None else ()
+        if mine:
+            with self._database.write() as connection:
+                claim(connection, mine, node.hospital_code)
 
     def _require_listed(self, seen: PulledExam, studies: Sequence[PacsStudy]) -> None:
         """Raises WorkError when the exam lists more studies than are at the node and here (T49)."""

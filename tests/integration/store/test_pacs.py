@@ -107,6 +107,20 @@ def test_a_node_sends_for_its_hospital(database: Database, world: World):
         assert source_table(connection).hospital_of("PACS1", "10.1.2.3") == ""
 
 
+def test_a_node_of_two_hospitals_speaks_for_neither(database: Database, world: World):
+    """It may send; whose its studies are, the exams and the pulls say. A narrower source decides as before."""
+    add_node(database, node())
+    add_node(database, NewPacsNode(OTHER, "main", parse_address("PACS1@10.1.2.3:104")))
+    add_source(database, OTHER, "CT1", "10.1.0.0/16")
+    with database.read() as connection:
+        table = source_table(connection)
+    assert table.hospitals_of("PACS1", "10.1.2.3") == (HOSPITAL, OTHER)
+    assert table.hospital_of("PACS1", "10.1.2.3") == ""
+    assert table.admits("PACS1", "10.1.2.3")
+    assert not table.admits("PACS1", "10.1.2.4")
+    assert table.hospital_of("CT1", "10.1.2.3") == OTHER
+
+
 def test_a_node_by_name_sends_from_its_addresses(database: Database, world: World):
     add_node(database, node(at="PACS1@localhost:104"))
     with database.read() as connection:
