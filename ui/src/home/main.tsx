@@ -1,0 +1,4 @@
+import { show } from "@/common/page";
+import { Home } from "./Home";
+
+show(<Home />);
