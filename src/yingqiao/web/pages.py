@@ -42,7 +42,7 @@ class Page:
     camera: bool = False
 
 
-PAGES: Final = (Page("/", "home"),)
+PAGES: Final = (Page("/", "front"),)
 
 
 def page_routes(pages: Sequence[Page] = PAGES, static: Path = STATIC) -> list[BaseRoute]:

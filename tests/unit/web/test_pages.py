@@ -31,13 +31,13 @@ class Client:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
-    (tmp_path / "home").mkdir()
+    (tmp_path / "front").mkdir()
     (tmp_path / "assets").mkdir()
-    (tmp_path / "home" / "index.html").write_text("<!doctype html><title>影桥</title>")
-    (tmp_path / "assets" / "home-1a2b.js").write_text(SCRIPT)
+    (tmp_path / "front" / "index.html").write_text("<!doctype html><title>影桥</title>")
+    (tmp_path / "assets" / "front-1a2b.js").write_text(SCRIPT)
     (tmp_path / "assets" / "notes.txt").write_text("not of a kind that is served")
     (tmp_path / "secret.js").write_text("outside")
-    pages = (Page("/", "home"), Page("/phone/", "home", connects_to="'self' https:", camera=True))
+    pages = (Page("/", "front"), Page("/phone/", "front", connects_to="'self' https:", camera=True))
     return Client(Starlette(routes=page_routes(pages, tmp_path)))
 
 
@@ -61,8 +61,8 @@ def test_a_page_gets_more_only_where_it_needs_it(client: Client) -> None:
 
 
 def test_assets_are_kept_for_ever_and_compressed(client: Client) -> None:
-    packed = client.get("/ui/assets/home-1a2b.js", headers={"accept-encoding": "gzip"})
-    plain = client.get("/ui/assets/home-1a2b.js", headers={"accept-encoding": "identity"})
+    packed = client.get("/ui/assets/front-1a2b.js", headers={"accept-encoding": "gzip"})
+    plain = client.get("/ui/assets/front-1a2b.js", headers={"accept-encoding": "identity"})
     assert "immutable" in packed.headers["cache-control"]
     assert packed.headers["content-encoding"] == "gzip"
     assert int(packed.headers["content-length"]) == len(gzip.compress(SCRIPT.encode(), 9, mtime=0))
@@ -80,7 +80,7 @@ def test_assets_are_kept_for_ever_and_compressed(client: Client) -> None:
         "/ui/assets/%2e%2e/secret.js",
         "/ui/..%2f..%2fetc%2fpasswd",
         "/ui/assets//secret.js",
-        "/ui/home/index.html",
+        "/ui/front/index.html",
         "/ui/assets/%00.js",
     ],
 )

@@ -9,16 +9,12 @@ interface Place {
 }
 
 const PLACES: Place[] = [
-  { title: "签名与证书验证", words: "拖入文件，查看签名、时间戳或证书是否有效，以及原因", href: "/verify/" },
-  { title: "证书自助服务", words: "审核医师登录，获取证书激活二维码", href: "/web/Selfcertification/#/" },
-  { title: "手机签名", words: "在手机上打开并安装“协同签名”", href: "/phone/" },
-  { title: "证书与签名管理", words: "申请、审批、应用与信任的机构（管理员）", href: "/admin/" },
   { title: "接口描述", words: "OpenAPI 文档，供厂商对接", href: "/openapi.json" },
 ];
 
 type Health = "asking" | "ready" | "not-ready" | "silent";
 
-export function Home() {
+export function Front() {
   const health = useHealth();
   return (
     <Flex vertical gap="large" style={{ maxWidth: 960, margin: "48px auto", padding: "0 24px" }}>

@@ -1,4 +1,0 @@
-import { show } from "@/common/page";
-import { Home } from "./Home";
-
-show(<Home />);
