@@ -9,6 +9,6 @@ export FUZZ_SECONDS
 echo "1/3 终止 ${YINGQIAO_KILLS} 次：应答过的一条都不丢"
 .venv/bin/pytest -v tests/acceptance/test_no_acknowledged_loss.py tests/integration/dicom/test_durability.py
 echo "2/3 一百万件工作、下载中终止一百次"
-.venv/bin/pytest -v -m long tests/integration
+.venv/bin/pytest -v -m long tests/integration tests/acceptance
 echo "3/3 模糊测试，每项 ${FUZZ_SECONDS} 秒"
 scripts/fuzz.sh

@@ -146,7 +146,10 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, _help("多机时：一个进程多久没有心跳就由别的进程接手（秒，PostgreSQL）", ge=2)
     ] = 20.0
     stop_seconds: Annotated[float, _help("停止时等待进行中的工作停下的最长时间（秒）", gt=0)] = 15.0
-    keep_seconds: Annotated[float, _help("执行引擎保留已结束的尝试多久（秒）；账本本身不删", gt=0)] = 3600.0
+    keep_seconds: Annotated[float, _help("执行引擎保留已结束的尝试多久（秒）", gt=0)] = 3600.0
+    done_days: Annotated[
+        int, _help("账本保留已完成的工作多少天；0 = 一直保留；死信与已取消的从不删除", ge=0)
+    ] = 90
 
 
 class PullSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from tests.acceptance.senders import HOSPITAL, exam, report
 from tests.peers.gateway import GatewayMaker, RunningGateway
 from tests.peers.pacs import ROOT, Dcmqrscp, OrthancPacs, study
+from yingqiao.store.landing import LandingReader
 
 pytestmark = pytest.mark.peer
 SHORT = {
@@ -173,6 +175,38 @@ def test_the_gateway_is_killed_while_it_pulls(make_gateway: GatewayMaker, make_o
     (found,) = gateway.json("studies", "list")
     assert found["instanceCount"] == 240
     until(lambda: state(gateway, 1)["state"] == "complete")
+
+
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_a_study_of_many_images_comes_once_in_bounded_memory(
+    make_gateway: GatewayMaker, make_orthanc: MakeOrthanc, count: int
+) -> None:
+    """By C-MOVE: every instance lands once, and the gateway never takes 300 MB."""
+    gateway, pacs = make_gateway(**SHORT), make_orthanc()
+    pacs.knows("YINGQIAO", gateway.dicom_port)
+    pacs.keep(images(1, 4, count // 4, side=64))
+    add_node(gateway, pacs.address, "main", "--retrieve", "move")
+    audited(gateway, 1)
+    until(lambda: state(gateway, 1)["state"] == "complete", count / 20, lambda: gateway.log[-3000:], 1.0)
+    landed = [
+        record.arrival.sop_instance_uid
+        for reader in [LandingReader(gateway.data / "landing")]
+        for segment in reader.segments()
+        for record in reader.scan(segment)
+    ]
+    assert len(landed) == len(set(landed)) == count
+    shown = state(gateway, 1)
+    assert (shown["imageCount"], shown["imageExpected"]) == (count, count)
+    assert peak_mib(gateway) < 300
+
+
+def peak_mib(gateway: RunningGateway) -> float:
+    """The most resident memory the gateway's process ever had."""
+    assert gateway.process is not None
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+    print(f"peak memory {peak:.0f} MiB")
+    return peak
 
 
 def test_two_nodes_of_one_hospital(

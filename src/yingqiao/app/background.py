@@ -126,16 +126,16 @@ class Background:
         return {
             "disk_free_bytes": float(free_bytes(self._stores.folder.root)),
             "index_queue": float(self._indexer.backlog),
-            "linked_rows": float(self._linker.taken),
+            "linked_rows_total": float(self._linker.taken),
             "link_rows_set_aside": float(self._linker.set_aside),
             "dicom_associations": float(self._scp.associations) if self._scp else 0.0,
-            "dicom_instances_received": float(counted.instances),
-            "dicom_bytes_received": float(counted.bytes),
-            "dicom_instances_refused": float(counted.refused),
-            "dicom_associations_rejected": float(counted.rejected),
-            "fetched_files": float(self._fetching.counts.files),
-            "fetched_bytes": float(self._fetching.counts.bytes),
-            "fetch_failures": float(self._fetching.counts.failed),
+            "dicom_instances_received_total": float(counted.instances),
+            "dicom_bytes_received_total": float(counted.bytes),
+            "dicom_instances_refused_total": float(counted.refused),
+            "dicom_associations_rejected_total": float(counted.rejected),
+            "fetched_files_total": float(self._fetching.counts.files),
+            "fetched_bytes_total": float(self._fetching.counts.bytes),
+            "fetch_failures_total": float(self._fetching.counts.failed),
             **self._commitment_counts(),
         } | self._work.gauges()
 
@@ -152,7 +152,7 @@ class Background:
                 total, waiting = counts(connection)
         except StoreUnavailable:
             return {}
-        return {"commitment_requests": float(total), "commitments_not_told": float(waiting)}
+        return {"commitment_requests_total": float(total), "commitments_not_told": float(waiting)}
 
     def _make_scp(self) -> StorageScp:
         dicom = self._settings.dicom
@@ -220,7 +220,7 @@ class _Admission:
 
     def __call__(self, calling_aet: str, address: str) -> bool:
         self._refresh()
-        return self._table.empty or bool(self._table.hospital_of(calling_aet, address))
+        return self._table.admits(calling_aet, address)
 
     def _refresh(self) -> None:
         with self._lock:

@@ -16,16 +16,20 @@ DATA/
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from yingqiao.settings import Settings
 
 _DICOM = "dicom.address"
+_LOCK = "gateway.lock"
+_LOOKS, _LOOK_S = 3, 0.05
 
 
 class StartError(Exception):
@@ -95,9 +99,9 @@ def lock_folder(folder: DataFolder) -> int:
 
     Raises StartError when another gateway runs on it.
     """
-    descriptor = os.open(folder.root / "gateway.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    descriptor = os.open(folder.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock_patiently(descriptor)
     except OSError as error:
         owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
@@ -105,6 +109,30 @@ def lock_folder(folder: DataFolder) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
+
+
+def _lock_patiently(descriptor: int) -> None:
+    """A command that looks whether somebody has it (`has_gateway`) holds it for a moment. Raises OSError."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(_LOOK_S)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def has_gateway(folder: DataFolder) -> bool:
+    """Whether a gateway runs on the folder."""
+    try:
+        descriptor = os.open(folder.root / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def database_of(settings: Settings, folder: DataFolder) -> str:

@@ -33,6 +33,8 @@ from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import STATE_FILE, Pulse
 from yingqiao.app.stores import Stores, open_stores
 from yingqiao.app.supervisor import Supervisor
+from yingqiao.gm import sm2
+from yingqiao.gm.errors import GmError
 from yingqiao.settings import HttpSettings, Settings
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.server import AddressError, bind
@@ -46,6 +48,7 @@ Announce = Callable[[str, str], None]
 def run_gateway(settings: Settings, announce: Announce) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError (Chinese) when it cannot start."""
     logging.configure(settings.log.level)
+    check_cryptography(sm2.self_test)
     raise_limit(settings)
     folder = open_folder(settings, create=True)
     lock = lock_folder(folder)
@@ -57,6 +60,15 @@ def run_gateway(settings: Settings, announce: Announce) -> None:
             _run(settings, stores, listening, announce)
     finally:
         os.close(lock)
+
+
+def check_cryptography(self_test: Callable[[], str]) -> None:
+    """SM2 and SM3 give the standard's own results. Raises StartError: what they cannot do rightly is not begun."""
+    try:
+        version = self_test()
+    except GmError as error:
+        raise StartError(f"国密自检没有通过，网关不启动：{error.reason}") from error
+    _log.info("gateway.cryptography", libcrypto=version)
 
 
 def _run(settings: Settings, stores: Stores, listening: list[Listening], announce: Announce) -> None:

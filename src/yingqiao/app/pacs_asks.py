@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from yingqiao.app.folder import dicom_of
+from sqlalchemy import Connection
+
+from yingqiao.app.folder import StartError, dicom_of, has_gateway
 from yingqiao.app.stores import Stores
 from yingqiao.dicom.query_retrieve.errors import NodeError
 from yingqiao.dicom.query_retrieve.node import Limits
+from yingqiao.dicom.query_retrieve.studies import find_series, find_studies
 from yingqiao.exchange import pull
 from yingqiao.exchange.doctor import Diagnosis, Finding, Step
 from yingqiao.exchange.pull import PacsStudy, Query
@@ -19,13 +22,18 @@ from yingqiao.settings import Settings
 from yingqiao.store.expectations import read_present
 from yingqiao.store.landing import LandingReader
 from yingqiao.store.pacs import PacsNode, learn
-from yingqiao.store.pulls import WorkSeen, read_work
+from yingqiao.store.pulls import PULL, WorkSeen, read_work
+from yingqiao.store.work import executors, ledger
+from yingqiao.store.work.queries import show_work
 from yingqiao.tasks.arrival_watch import ArrivalWatch
-from yingqiao.tasks.pacs_client import find_series, find_studies, our_side_of, parties, requestor, work_error
+from yingqiao.tasks.pacs_client import our_side_of, parties, requestor, work_error
 from yingqiao.tasks.pacs_doctor import LIMITS, Doctor
 
 _FIND_LIMITS = Limits(connect=5.0, association=10.0, response=120.0, operation=600.0)
 _POLL_S = 0.5
+PATIENCE_S = 10.0
+"""A gateway that is being started again is waited for."""
+_ENDS = OVER_STATES | {WorkState.RETRYING, WorkState.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +122,70 @@ def _own_tls(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def wait_for(stores: Stores, keys: Sequence[str], tell: Callable[[WorkSeen], None]) -> list[WorkSeen]:
-    """Until every pull is over, or has failed once; `tell` hears each change."""
-    last: dict[str, WorkSeen] = {}
+def wait_for(
+    stores: Stores,
+    keys: Sequence[str],
+    tell: Callable[[WorkSeen, str], None],
+    patience_s: float = PATIENCE_S,
+) -> list[WorkSeen]:
+    """Until every pull is over, was paused by a person, or has failed once; `tell` hears each change, and what a
+    pull waits for that has not begun.
+
+    Raises StartError when no gateway has run for `patience_s`: the work stays asked for.
+    """
+    last: dict[str, tuple[WorkSeen, str]] = {}
+    somebody = _Somebody(stores, patience_s)
     while True:
         with stores.database.read() as connection:
             seen = read_work(connection, keys)
+            waits = {one.key: _waits_for(connection, one) for one in seen}
         for one in seen:
-            if last.get(one.key) != one:
-                tell(one)
-            last[one.key] = one
-        if all(one.state in OVER_STATES or one.state == WorkState.RETRYING for one in seen):
+            now = one, waits[one.key]
+            if last.get(one.key) != now:
+                tell(*now)
+            last[one.key] = now
+        if all(one.state in _ENDS for one in seen):
             return seen
+        somebody.require()
         time.sleep(_POLL_S)
+
+
+def _waits_for(connection: Connection, one: WorkSeen) -> str:
+    """Why it was not begun yet: a window, a breaker, somebody paused the destination."""
+    if one.state not in (WorkState.WAITING, WorkState.HELD):
+        return ""
+    number = ledger.find(connection, PULL, one.key)
+    found = show_work(connection, number, time.time_ns() // 10**6) if number is not None else None
+    return found.waits_for if found is not None else ""
+
+
+class _Somebody:
+    """Whether a gateway does the work: of this folder, or with PostgreSQL of another machine."""
+
+    def __init__(self, stores: Stores, patience_s: float) -> None:
+        self._stores = stores
+        self._patience_s = patience_s
+        self._seen_at = time.monotonic()
+        self._beats: dict[str, int] | None = None
+
+    def require(self) -> None:
+        """Raises StartError when none was seen for so long."""
+        if has_gateway(self._stores.folder) or self._hears_beats():
+            self._seen_at = time.monotonic()
+        elif time.monotonic() - self._seen_at > self._patience_s:
+            raise StartError(
+                f"没有网关在数据目录 {self._stores.folder.root} 上运行，不再等待。要求已记入账本，网关启动后自动调取："
+                "`yingqiao serve`；不要了则 `yingqiao work list --kind pull` 查编号，再 `yingqiao work cancel`",
+                unavailable=True,
+            )
+
+    def _hears_beats(self) -> bool:
+        if self._stores.database.is_sqlite:
+            return False
+        with self._stores.database.read() as connection:
+            now = executors.beats(connection)
+        before, self._beats = self._beats, now
+        return before is not None and any(before.get(name) != beat for name, beat in now.items())
 
 
 def plain_found(found: Found) -> dict[str, object]:

@@ -9,28 +9,37 @@ What is done every so often is put into `timers`: (seconds, name, function).
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import structlog
 
 from yingqiao.app.folder import StartError, database_of, read_or_make_secret
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
 from yingqiao.settings import Settings, WorkSettings
+from yingqiao.store.database import Database
+from yingqiao.store.image_lists import FETCH
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
 from yingqiao.store.work.gauges import WorkGauges
+from yingqiao.store.work.retention import forget_done
 from yingqiao.tasks import commitments
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
-from yingqiao.tasks.fetching import DOCUMENT, FETCH, Fetching
+from yingqiao.tasks.fetching import DOCUMENT, Fetching
 from yingqiao.tasks.pulling import puller
 from yingqiao.web.health import Part
 
 if TYPE_CHECKING:
     from yingqiao.store.work.engine import EngineRule
     from yingqiao.store.work.task import Handler
+
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class Surroundings:
     fetching: Fetching
 
 
+_RETENTION_S = 3600.0
 Timer = tuple[float, str, Callable[[], None]]
 
 
@@ -72,9 +82,18 @@ def _commitments(around: Surroundings) -> Handler:
     return lambda task: reporter.tell(int(task.key), task.check)
 
 
-def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it
+def timers(around: Surroundings) -> Sequence[Timer]:
     """(seconds, name, function) of what is done every so often."""
-    return ()
+    days = around.settings.work.done_days
+    if not days:
+        return ()
+    return ((_RETENTION_S, "retention", lambda: _forget(around.stores.database, days)),)
+
+
+def _forget(database: Database, days: int) -> None:
+    gone = forget_done(database, time.time_ns() // 10**6 - days * 86_400_000)
+    if gone:
+        _log.info("work.forgotten", rows=gone, days=days)
 
 
 class BackgroundWork:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from yingqiao.app.fetch_test import Tested, try_address
-from yingqiao.cli.options import data_options, shape_options, stores
+from yingqiao.cli.options import bandwidth_of, data_options, shape_options, stores
 from yingqiao.cli.output import Exit, camel_case, fail, shape_of, show_json, show_pairs, show_rows
 from yingqiao.exchange.fetch import (
     PORTS,
@@ -23,11 +23,10 @@ from yingqiao.exchange.fetch import (
     OptionsError,
     parse_address,
 )
+from yingqiao.exchange.work import LineLimits
 from yingqiao.settings import Settings
-from yingqiao.store.fetch_hosts import Pace
 
 PASSWORD_ENV = "YINGQIAO_HOST_PASSWORD"  # noqa: S105 the name of a variable
-_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _COLUMNS = {
     "id": "编号",
     "hospitalCode": "医疗机构",
@@ -99,9 +98,9 @@ def add(code: str, address: str, settings: Settings, private: bool, path_encodin
     """
     try:
         host = _host(address, private, path_encoding, given)
-        pace = Pace(given["parallel"], _size(given["bandwidth"]), ",".join(given["windows"]))
+        limits = LineLimits(given["parallel"], bandwidth_of(given["bandwidth"]), ",".join(given["windows"]))
         with stores(settings) as opened:
-            registered = opened.fetch_hosts.add(code, host, pace)
+            registered = opened.fetch_hosts.add(code, host, limits)
     except (OptionsError, FetchError, ValueError) as error:
         fail(str(error), Exit.USE)
     click.echo(f"已登记 #{registered.id}：{code} 的地址可以指向 {host.display}")
@@ -223,10 +222,3 @@ def _password(given: dict[str, Any]) -> str:
 def _line_of(path: Path) -> str:
     text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     return text.strip("\r\n")
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,12})([kmg]?)", text.strip().lower())
-    if match is None:
-        raise ValueError(f"限速 {text!r} 应写作字节数，可带 k、m、g，如 20m")
-    return int(match[1]) * _SIZES[match[2]]

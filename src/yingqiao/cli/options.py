@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ _DATA = (
         help="配置文件（TOML）",
     ),
 )
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def data_options(function: _F) -> _F:
@@ -51,6 +53,14 @@ def shape_options(function: _F) -> _F:
     """Adds --json and --csv as `as_json` and `as_csv`."""
     function = click.option("--csv", "as_csv", is_flag=True, help="以 CSV 输出")(function)
     return click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")(function)
+
+
+def bandwidth_of(text: str) -> int:
+    """Bytes a second of `512k`, `20M`, `0` (no limit), or a Chinese error and exit code 2."""
+    found = re.fullmatch(r"(\d{1,12})([KMG]?)", text.strip().upper())
+    if found is None:
+        fail(f"带宽 {text!r} 应为每秒字节数，可加 K、M、G，如 10M", Exit.USE)
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:

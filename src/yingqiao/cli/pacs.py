@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from yingqiao.cli.options import data_options, shape_options, stores
+from yingqiao.cli.options import bandwidth_of, data_options, shape_options, stores
 from yingqiao.cli.output import (
     Exit,
     Shape,
@@ -25,11 +24,11 @@ from yingqiao.exchange.pacs import (
     CHARSETS,
     NewPacsNode,
     PacsError,
-    PacsLimits,
     PacsOptions,
     RetrieveBy,
     parse_address,
 )
+from yingqiao.exchange.work import LineLimits
 from yingqiao.settings import Settings
 from yingqiao.store.pacs import (
     PacsNode,
@@ -41,7 +40,6 @@ from yingqiao.store.pacs import (
     set_disabled,
 )
 
-_BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _WAYS = {
     RetrieveBy.AUTO: "自动（先 C-MOVE，不行改用 C-GET）",
     RetrieveBy.MOVE: "C-MOVE",
@@ -105,7 +103,7 @@ def add(
             RetrieveBy(retrieve),
             charset or "",
             _options(**tls),
-            PacsLimits(parallel, _bytes(bandwidth), windows),
+            LineLimits(parallel, bandwidth_of(bandwidth), windows),
         )
     except PacsError as error:
         fail(str(error), Exit.USE)
@@ -124,13 +122,6 @@ def _options(
         if not Path(file).is_file():
             fail(f"没有文件 {file}", Exit.USE)
     return PacsOptions(tls=tls or bool(files) or tls_any_name, tls_any_name=tls_any_name, **files)
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
-    if found is None:
-        fail(f"带宽 {text!r} 应为每秒字节数，可加 K、M、G，如 10M", Exit.USE)
-    return int(found[1]) * _BYTES[found[2]]
 
 
 @command.command("list")

@@ -76,7 +76,7 @@ def find_command(hospital: str, node: str, as_json: bool, settings: Settings, **
 @click.option("--date", "day", default="", metavar="DAY", help="检查日期，如 2026-03-01")
 @click.option("--series", multiple=True, metavar="UID", help="只要这些序列")
 @click.option("--node", default="", metavar="NAME", help="只从这个节点；不写 = 全部启用的节点")
-@click.option("--wait", is_flag=True, help="等到完成，或一次尝试失败")
+@click.option("--wait", is_flag=True, help="等到完成，或一次尝试失败；没有网关在运行则报错")
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")
 @data_options
 def pull_command(
@@ -98,7 +98,7 @@ def pull_command(
         if not wait:
             _asked(keys, as_json=as_json)
             return
-        seen = wait_for(opened, keys, (lambda _: None) if as_json else _tell_work)
+        seen = wait_for(opened, keys, (lambda *_: None) if as_json else _tell_work)
     if as_json:
         show_json([camel_case(asdict(one)) for one in seen])
     failed = [one for one in seen if one.state != WorkState.DONE]
@@ -114,9 +114,10 @@ def _asked(keys: list[str], *, as_json: bool) -> None:
         click.echo(f"已要求调取：{key}")
 
 
-def _tell_work(one: WorkSeen) -> None:
+def _tell_work(one: WorkSeen, waits_for: str) -> None:
     counts = f"{one.done}/{one.total}" if one.total else ""
     said = f"{one.key}  {STATE_NAMES[WorkState(one.state)]} {counts}".rstrip()
+    said += f"  在等：{waits_for}" if waits_for else ""
     click.echo(said + (f"  {one.reason}" if one.reason and one.state != WorkState.DONE else ""))
 
 

@@ -46,14 +46,14 @@ FINDING_NAMES = {
     "modality-differs": "影像的检查类别与登记的检查类别不一致",
     "date-differs": "影像日期与检查时间相差过大",
     "hospital-differs": "影像由另一医疗机构的设备发来",
-    "sender-unknown": "影像发送方未登记到任何医疗机构",
+    "sender-unknown": "影像发送方没有登记到一家医疗机构，或为多家共用",
     "several-candidates": "同一检查号对应多个检查，已全部关联",
     "study-uid-differs": "按检查号关联，但登记的 studyUid 与影像不同",
 }
 """Findings on a link between exam and study, in words."""
 
 HELD_NAMES = {
-    "several-hospitals": "发送方未登记，且多家医疗机构有相同的检查号，需登记影像来源后才能关联",
+    "several-hospitals": "发送方未登记或为多家共用，多家医疗机构有相同的检查号，患者也不能区分",
     "patient-and-date-differ": "检查号相同，但患者与日期均不一致，未关联",
 }
 """Why a study that matches an exam by a number was not joined to it, in words."""
@@ -235,13 +235,26 @@ def link_study(
 def _by_number(study: StudyFacts, claimants: list[ExamFacts], rule: Rule) -> Decision:
     if study.hospital_code:
         claimants = [e for e in claimants if e.hospital_code == study.hospital_code]
-    elif len({e.hospital_code for e in claimants}) > 1:
+    else:
+        claimants = _told_apart(study, claimants)
+    if len({e.hospital_code for e in claimants}) > 1:
         return Decision(held=tuple(Held(e.id, study.id, "several-hospitals") for e in claimants))
     held = tuple(Held(e.id, study.id, "patient-and-date-differ") for e in claimants if _contradicts(e, study))
     claimants = [e for e in claimants if not _contradicts(e, study)]
     agreeing = [e for e in claimants if patient_agrees(e, study)] or claimants
     several = ("several-candidates",) if len(agreeing) > 1 else ()
     return Decision(tuple(_link(study, e, rule, several) for e in agreeing), held)
+
+
+def _told_apart(study: StudyFacts, claimants: list[ExamFacts]) -> list[ExamFacts]:
+    """Of several hospitals' exams with one number those of the hospital whose patient it is, when the patient of
+    every other is somebody else."""
+    agrees = {e.id: patient_agrees(e, study) for e in claimants}
+    hospitals = {e.hospital_code for e in claimants if agrees[e.id]}
+    rest = [e for e in claimants if e.hospital_code not in hospitals]
+    if len(hospitals) != 1 or any(agrees[e.id] is not False for e in rest):
+        return claimants
+    return [e for e in claimants if e.hospital_code in hospitals]
 
 
 def _contradicts(exam: ExamFacts, study: StudyFacts) -> bool:

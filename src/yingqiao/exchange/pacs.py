@@ -7,6 +7,8 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 
+from yingqiao.exchange.work import LineLimits
+
 
 class PacsError(Exception):
     """A node's value is wrong; the message is Chinese, for whoever registers it."""
@@ -63,18 +65,6 @@ class PacsAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class PacsLimits:
-    """What holds for all work with a node."""
-
-    parallel: int = 2
-    """Associations at a time."""
-    bytes_per_second: int = 0
-    """0 = no limit."""
-    windows: str = ""
-    """'22:00-06:00,…' Beijing time; '' = always."""
-
-
-@dataclass(frozen=True, slots=True)
 class NewPacsNode:
     """A node to be registered, checked by `checked`."""
 
@@ -86,7 +76,7 @@ class NewPacsNode:
     retrieve_by: RetrieveBy = RetrieveBy.AUTO
     charset: str = ""
     options: PacsOptions = field(default_factory=PacsOptions)
-    limits: PacsLimits = field(default_factory=PacsLimits)
+    limits: LineLimits = field(default_factory=LineLimits)
 
 
 def destination_of(hospital_code: str, name: str) -> str:

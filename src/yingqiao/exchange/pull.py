@@ -221,6 +221,13 @@ def study_facts(exam: ExamFacts, study: PacsStudy, query: Query) -> StudyFacts:
     )
 
 
+def owned(exam: ExamFacts, studies: Sequence[PacsStudy]) -> tuple[str, ...]:
+    """UIDs of the exam's studies whose patient is the exam's beyond doubt: they are its hospital's, whoever else
+    has its images in the same PACS."""
+    query = Query(QueryKind.ACCESSION, "")
+    return tuple(s.study_uid for s in studies if link.patient_agrees(exam, study_facts(exam, s, query)))
+
+
 def suggestions(exam: ExamFacts, query: Query, offered: Sequence[PacsStudy]) -> tuple[PacsStudy, ...]:
     """Of the studies found by patient and day those that `exchange.link.suggest` would show people."""
     facts = [replace(study_facts(exam, study, query), id=place) for place, study in enumerate(offered)]

@@ -97,6 +97,18 @@ class WorkError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class LineLimits:
+    """How much may go on at one destination at a time: a PACS node, a host of URLs."""
+
+    parallel: int = 2
+    """Pieces of work at a time: associations with a PACS; lists from a host, each over up to eight connections."""
+    bytes_per_second: int = 0
+    """0 = no limit."""
+    windows: str = ""
+    """`22:00-06:00,…`, Beijing time; '' = always."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewWork:
     """Work asked for. The same (kind, key) asked for again while open changes nothing but its priority, if
     higher, and its payload, and its destination; asked for while it is being done, it is done once more

@@ -91,7 +91,9 @@ class Database:
             connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             try:
                 _configure_sqlite(connection)
-            except BaseException:
+            except (
+                BaseException
+            ):  # whatever ends it, an open connection must not be left to the garbage collector
                 connection.close()
                 raise
         return connection

@@ -27,6 +27,7 @@ from yingqiao.exchange.fetch import (
     parse_address,
 )
 from yingqiao.exchange.images_list import Reach, nothing_registered
+from yingqiao.exchange.work import LineLimits
 from yingqiao.gm.keystore import KeystoreError, MasterKey
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
@@ -38,18 +39,6 @@ from yingqiao.store.work import destinations
 _log = structlog.get_logger(__name__)
 _CONTEXT = "fetch-host:"
 _STEP = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a host is treated: what its destination is made with."""
-
-    max_parallel: int = 2
-    """Lists fetched at once; each over up to eight connections."""
-    bytes_per_second: int = 0
-    """0 = no limit."""
-    windows: str = ""
-    """`22:00-06:00,…`, Beijing time; '' = always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +77,8 @@ class FetchHosts:
         self._database = database
         self._master_key = master_key
 
-    def add(self, hospital_code: str, host: AllowedHost, pace: Pace | None = None) -> Registered:
+    def add(self, hospital_code: str, host: AllowedHost, limits: LineLimits | None = None) -> Registered:
         """Let addresses of the hospital lead to `host`. Raises HospitalError."""
-        pace = pace or Pace()
         now = time.time_ns() // 10**6
         name = destination_of(hospital_code, host.scheme, host.host, host.port)
         row = {
@@ -108,7 +96,7 @@ class FetchHosts:
         }
         try:
             with self._database.write() as connection:
-                _ensure(connection, name, hospital_code, pace)
+                destinations.ensure(connection, name, hospital_code, limits or LineLimits())
                 statement = insert(fetch_hosts).values(row).returning(fetch_hosts.c.id)
                 number: int = connection.execute(statement).scalar_one()
         except IntegrityError as error:
@@ -139,7 +127,7 @@ class FetchHosts:
             return tuple(self._opened(row) for row in connection.execute(wanted.order_by(fetch_hosts.c.id)))
 
     def ensure_line(self, connection: Connection, line: str, hospital_code: str, host: AllowedHost) -> None:
-        """The destination `line` is there; a new one (a host of a registered network) with the pace of `host`."""
+        """The destination `line` is there; a new one (a host of a registered network) with the limits of `host`."""
         d = work_destinations.c
         if connection.scalar(select(d.name).where(d.name == line)) is not None:
             return
@@ -148,7 +136,8 @@ class FetchHosts:
             .join(fetch_hosts, fetch_hosts.c.destination == d.name)
             .where(fetch_hosts.c.id == host.id)
         ).first()
-        _ensure(connection, line, hospital_code, Pace(*found) if found else Pace())
+        limits = LineLimits(*found) if found else LineLimits()
+        destinations.ensure(connection, line, hospital_code, limits)
 
     def keep_host_key(self, host_id: int, fingerprint: str) -> None:
         """Trust from now on the SSH key that was seen first (trust on first use)."""
@@ -234,17 +223,6 @@ def destination_of(hospital_code: str, scheme: str, host: str, port: int) -> str
     """The name of a destination of work: one line of fairness, with its limits, windows and breaker."""
     shown = f"[{host}]" if ":" in host and "/" not in host else host
     return f"{hospital_code}/{scheme}://{shown}:{port or PORTS.get(scheme, 0)}"
-
-
-def _ensure(connection: Connection, name: str, hospital_code: str, pace: Pace) -> None:
-    destinations.ensure(
-        connection,
-        name,
-        hospital_code,
-        max_parallel=pace.max_parallel,
-        bytes_per_second=pace.bytes_per_second,
-        windows=pace.windows,
-    )
 
 
 def _shown(row: Row[Any]) -> HostShown:

@@ -18,6 +18,8 @@ from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.schema import exam_keys, exams, image_files, image_lists
 from yingqiao.store.text import comma_list, storable
 
+FETCH = "fetch"
+"""The kind of work that brings a list's files."""
 _OVER = (str(FileState.DONE), str(FileState.REFUSED))
 MAX_SOP_UIDS = 200
 """SOP instance UIDs kept of one file; a zip may hold thousands, which the index knows."""
@@ -52,6 +54,11 @@ class Arrived:
     byte_count: int
     digest: bytes
     """SHA-256 of the file as fetched."""
+
+
+def work_key(list_id: int, line: str) -> str:
+    """The key of the work that brings a list's files from one destination."""
+    return f"list:{list_id}:{line.partition('/')[2]}"
 
 
 def mark_due(list_ids: Collection[int]) -> Update:

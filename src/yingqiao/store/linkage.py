@@ -42,6 +42,7 @@ from yingqiao.store.schema import (
     submissions,
 )
 from yingqiao.store.set_aside import Choice, DueRow, SetAside, every, only
+from yingqiao.store.urgency import hurry
 
 BATCH = 200
 """Due rows of each kind in one pass while it is quiet."""
@@ -211,6 +212,7 @@ def _write(connection: Connection, seen: Situation, changes: Changes) -> None:
     _clear(connection, reports, "submission_id", seen.due_reports)
     _clear(connection, studies, "instance_count", seen.due_studies)
     _ask_for_pulls(connection, seen, changes)
+    hurry(connection, [seen.exams[exam_id] for exam_id in sorted(seen.due_exams)])
     _look_again(connection, seen)
 
 

@@ -32,7 +32,7 @@ class FairLock:
             return
         try:
             await turn
-        except BaseException:
+        except BaseException:  # a cancelled task too must not be handed a lock it will never release
             self._give_up(wake)
             raise
 
@@ -56,7 +56,7 @@ class FairLock:
             return
         try:
             turn.wait()
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave the lock with one who is gone
             self._give_up(turn.set)
             raise
 

@@ -14,7 +14,6 @@ from yingqiao.exchange.pacs import (
     NewPacsNode,
     PacsAddress,
     PacsError,
-    PacsLimits,
     PacsOptions,
     RetrieveBy,
     checked,
@@ -22,6 +21,7 @@ from yingqiao.exchange.pacs import (
 )
 from yingqiao.exchange.timeline import ExamState
 from yingqiao.exchange.windows import WindowError
+from yingqiao.exchange.work import LineLimits
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
 from yingqiao.store.schema import exams, hospitals, pacs_nodes, work_destinations
@@ -42,7 +42,7 @@ class PacsNode:
     retrieve_by: RetrieveBy
     charset: str
     options: PacsOptions
-    limits: PacsLimits
+    limits: LineLimits
     disabled: bool
     destination: str
     created_at: int
@@ -69,16 +69,8 @@ def _ensure_line(connection: Connection, node: NewPacsNode, destination: str) ->
     known = connection.scalar(select(hospitals.c.code).where(hospitals.c.code == node.hospital_code))
     if known is None:
         raise HospitalError(f"没有医疗机构 {node.hospital_code}")
-    limits = node.limits
     try:
-        ensure(
-            connection,
-            destination,
-            node.hospital_code,
-            max_parallel=limits.parallel,
-            bytes_per_second=limits.bytes_per_second,
-            windows=limits.windows,
-        )
+        ensure(connection, destination, node.hospital_code, node.limits)
     except WindowError as error:
         raise HospitalError(str(error)) from error
     resume(connection, destination)
@@ -212,7 +204,7 @@ def _node(row: Row[Any]) -> PacsNode:
         retrieve_by=RetrieveBy(row.retrieve_by),
         charset=row.charset,
         options=PacsOptions.from_json(row.options),
-        limits=PacsLimits(row.max_parallel, row.bytes_per_second, row.windows),
+        limits=LineLimits(row.max_parallel, row.bytes_per_second, row.windows),
         disabled=row.disabled,
         destination=row.destination,
         created_at=row.created_at,

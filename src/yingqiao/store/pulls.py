@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from yingqiao.exchange.link import ExamFacts, ReportFacts
 from yingqiao.exchange.pull import mark_of, wants_pull
@@ -61,7 +61,7 @@ def ask_for_pulls(
         for pair in pairs
         if _is_due(pair[0].id, pair[2].name, marks[pair[0].id], known, again=pair[0].id in short)
     ]
-    urgent = _emergencies(connection, {exam.id for exam, _, _ in due})
+    urgent = emergencies(connection, {exam.id for exam, _, _ in due})
     now = time.time_ns() // 10**6 if now_ms is None else now_ms
     asked = [
         _work(exam, node, marks[exam.id], _priority(exam.id in urgent, reports, now))
@@ -114,7 +114,8 @@ def _known(
     return found
 
 
-def _emergencies(connection: Connection, ids: Collection[int]) -> set[int]:
+def emergencies(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Of the exams with these ids those that are 急诊."""
     found: set[int] = set()
     ordered = sorted(ids)
     for start in range(0, len(ordered), 800):
@@ -174,6 +175,18 @@ def read_exam(connection: Connection, exam_id: int) -> PulledExam | None:
     )
     own = tuple(report_facts(found) for found in connection.execute(joined.where(named)))
     return PulledExam(exam, own, str(Need.IMAGES) in row.waiting_for.split(","))
+
+
+def claim(connection: Connection, study_uids: Collection[str], hospital_code: str) -> int:
+    """Studies that no sender tells the hospital of become this one's, and are linked anew; how many."""
+    c = studies.c
+    values = {"hospital_code": hospital_code, "link_due": True, "updated_at": c.updated_at + 1}
+    return sum(
+        connection.execute(
+            update(studies).where(c.study_uid.in_(part), c.hospital_code == "").values(values)
+        ).rowcount
+        for part in chunks(study_uids)
+    )
 
 
 def bytes_of(connection: Connection, study_uid: str) -> int:

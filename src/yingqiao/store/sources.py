@@ -1,6 +1,7 @@
 """Which DICOM sender speaks for which hospital: by calling AE title and address.
 
-A hospital's Q/R nodes (`pacs_nodes`) are senders of it too: what they are asked for, they send (T92).
+A hospital's Q/R nodes (`pacs_nodes`) are senders of it too: what they are asked for, they send (T92). A node of
+several hospitals speaks for none of them by itself: whose a study is, the exams and the pulls say.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class DicomSource:
 
 
 class SourceTable:
-    """The sources as one look at the table; the most specific match decides."""
+    """The sources as one look at the table; the most specific matches decide."""
 
     def __init__(self, sources: Sequence[DicomSource], nodes: Sequence[DicomSource] = ()) -> None:
         """`nodes`: Q/R nodes as senders; they close no list that is empty."""
@@ -42,7 +43,7 @@ class SourceTable:
         self._sources = [
             (s, None if s.network == ANY else ipaddress.ip_network(s.network)) for s in (*sources, *nodes)
         ]
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
     @property
     def empty(self) -> bool:
@@ -50,25 +51,36 @@ class SourceTable:
         return self._empty
 
     def hospital_of(self, calling_aet: str, peer: str) -> str:
-        """The hospital's code; '' when the sender is in no list. `peer` is an address, with or without
-        port."""
+        """The code of the one hospital the sender speaks for; '' when there is none, or there are several."""
+        found = self.hospitals_of(calling_aet, peer)
+        return found[0] if len(found) == 1 else ""
+
+    def admits(self, calling_aet: str, peer: str) -> bool:
+        """Whether the sender is listed, for whomever; everybody is when there is no list."""
+        return self._empty or bool(self.hospitals_of(calling_aet, peer))
+
+    def hospitals_of(self, calling_aet: str, peer: str) -> tuple[str, ...]:
+        """The codes of those the sender speaks for. `peer` is an address, with or without port."""
         if known := hospital_in(peer):  # fetched for it
-            return known
+            return (known,)
         key = (calling_aet.strip(), peer)
         if key not in self._known:
             self._known[key] = self._decide(*key)
         return self._known[key]
 
-    def _decide(self, calling_aet: str, peer: str) -> str:
+    def _decide(self, calling_aet: str, peer: str) -> tuple[str, ...]:
         address = _address(peer)
-        best, best_rank = "", (-1, -2)
+        best: set[str] = set()
+        best_rank = (-1, -2)
         for source, network in self._sources:
             if source.ae_title not in (ANY, calling_aet) or not _contains(network, address):
                 continue
             rank = (int(source.ae_title != ANY), -1 if network is None else network.prefixlen)
             if rank > best_rank:
-                best, best_rank = source.hospital_code, rank
-        return best
+                best, best_rank = set(), rank
+            if rank == best_rank:
+                best.add(source.hospital_code)
+        return tuple(sorted(best))
 
 
 def add_source(database: Database, hospital_code: str, ae_title: str, network: str) -> DicomSource:

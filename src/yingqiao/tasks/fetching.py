@@ -42,7 +42,7 @@ from yingqiao.store.report_documents import keep_document, read_document, refuse
 from yingqiao.store.work.task import Task
 from yingqiao.tasks.keeping import Came, Keeper, trouble_of
 
-FETCH, DOCUMENT = "fetch", "document"
+DOCUMENT = "document"
 CHUNK = 1000
 """Files of a list looked at in one go."""
 _log = structlog.get_logger(__name__)

@@ -1,13 +1,12 @@
-"""A registered node as the requestor speaks to it: queries as studies and series, failures as troubles in words."""
+"""A registered node as the requestor speaks to it; its failures as troubles in words."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import (
     Aborted,
@@ -20,33 +19,13 @@ from yingqiao.dicom.query_retrieve.errors import (
     TooManyMatches,
     Unreachable,
 )
-from yingqiao.dicom.query_retrieve.identifier import Answer
 from yingqiao.dicom.query_retrieve.node import Limits, Node
 from yingqiao.exchange import doctor
 from yingqiao.exchange.doctor import Finding, Ours, Parties, Step, Trouble, status_words
-from yingqiao.exchange.pull import PacsSeries, PacsStudy, Query
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.store.pacs import PacsNode
 
 DEFAULT_AET = "YINGQIAO"
-_STUDY_KEYS = (
-    "StudyInstanceUID",
-    "PatientID",
-    "PatientName",
-    "AccessionNumber",
-    "StudyDate",
-    "ModalitiesInStudy",
-    "StudyDescription",
-    "NumberOfStudyRelatedSeries",
-    "NumberOfStudyRelatedInstances",
-)
-_SERIES_KEYS = (
-    "SeriesInstanceUID",
-    "Modality",
-    "SeriesNumber",
-    "SeriesDescription",
-    "NumberOfSeriesRelatedInstances",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,72 +90,6 @@ def local_address(host: str, port: int) -> str:
             return str(probe.getsockname()[0])
     except OSError:
         return ""
-
-
-def find_studies(pacs: Requestor, query: Query) -> list[PacsStudy]:
-    """The studies the node offers for a query. Raises NodeError."""
-    return [study_of(answer) for answer in study_query(pacs, query)]
-
-
-def study_query(pacs: Requestor, query: Query) -> Iterator[Answer]:
-    """The answers as they come. Raises BadQuery at once, NodeError while iterating."""
-    return pacs.find(Level.STUDY, dict.fromkeys(_STUDY_KEYS, "") | query.keys())
-
-
-def find_series(pacs: Requestor, study_uid: str) -> list[PacsSeries]:
-    """The series of a study, each with its number of instances: as told, else counted one by one. Raises
-    NodeError."""
-    keys = dict.fromkeys(_SERIES_KEYS, "") | {"StudyInstanceUID": study_uid}
-    found = [_series(answer) for answer in pacs.find(Level.SERIES, keys)]
-    told = {series.series_uid: series for series in found if series.series_uid}
-    return [_counted(pacs, study_uid, series) for series in told.values()]
-
-
-def find_instances(pacs: Requestor, study_uid: str, series_uid: str) -> Iterator[tuple[str, str]]:
-    """(SOP class UID, SOP instance UID) of a series' instances. Raises NodeError."""
-    keys = {
-        "StudyInstanceUID": study_uid,
-        "SeriesInstanceUID": series_uid,
-        "SOPInstanceUID": "",
-        "SOPClassUID": "",
-    }
-    for answer in pacs.find(Level.IMAGE, keys, limit=1_000_000):
-        yield answer.get("SOPClassUID"), answer.get("SOPInstanceUID")
-
-
-def _counted(pacs: Requestor, study_uid: str, series: PacsSeries) -> PacsSeries:
-    if series.instance_count is not None:
-        return series
-    try:
-        count = len({uid for _, uid in find_instances(pacs, study_uid, series.series_uid) if uid})
-    except FailedStatus:
-        return series  # no queries at image level: it does not count at all
-    return PacsSeries(series.series_uid, series.modality, series.number, series.description, count or None)
-
-
-def study_of(answer: Answer) -> PacsStudy:
-    """An answer at study level."""
-    return PacsStudy(
-        study_uid=answer.get("StudyInstanceUID"),
-        patient_id=answer.get("PatientID"),
-        patient_name=answer.get("PatientName"),
-        accession_number=answer.get("AccessionNumber"),
-        study_date=answer.get("StudyDate"),
-        modalities=",".join(answer.values("ModalitiesInStudy")),
-        description=answer.get("StudyDescription"),
-        series_count=answer.number("NumberOfStudyRelatedSeries"),
-        instance_count=answer.number("NumberOfStudyRelatedInstances"),
-    )
-
-
-def _series(answer: Answer) -> PacsSeries:
-    return PacsSeries(
-        series_uid=answer.get("SeriesInstanceUID"),
-        modality=answer.get("Modality"),
-        number=answer.get("SeriesNumber"),
-        description=answer.get("SeriesDescription"),
-        instance_count=answer.number("NumberOfSeriesRelatedInstances"),
-    )
 
 
 def finding_of(step: Step, error: NodeError, both: Parties, seconds: float = 0.0) -> Finding:

@@ -23,6 +23,7 @@ from yingqiao.dicom.query_retrieve.errors import FailedStatus, NodeError, Reject
 from yingqiao.dicom.query_retrieve.identifier import Answer, Keys
 from yingqiao.dicom.query_retrieve.node import Limits, Node
 from yingqiao.dicom.query_retrieve.progress import Progress
+from yingqiao.dicom.query_retrieve.studies import find_instances, find_series, offered, study_of
 from yingqiao.exchange import doctor, pull
 from yingqiao.exchange.clock import BEIJING
 from yingqiao.exchange.doctor import Diagnosis, Finding, Mark, Moved, Parties, Step, Trouble
@@ -31,16 +32,7 @@ from yingqiao.exchange.work import WorkError
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pacs import PacsNode
 from yingqiao.tasks.arrival_watch import ArrivalWatch
-from yingqiao.tasks.pacs_client import (
-    OurSide,
-    find_instances,
-    find_series,
-    finding_of,
-    parties,
-    requestor,
-    study_of,
-    study_query,
-)
+from yingqiao.tasks.pacs_client import OurSide, finding_of, parties, requestor
 
 LIMITS = Limits(connect=5.0, association=10.0, response=60.0, operation=300.0)
 LOOK_BACK_DAYS = 30
@@ -235,9 +227,9 @@ class Doctor:
                 chosen += [study_of(answer) for answer in answers]
                 put.append(self._found_words(course, answers))
             else:
-                answers = list(study_query(pacs, asked))
-                offered = [study_of(answer) for answer in answers]
-                chosen += [study for study in offered if pull.meets(asked, study)]
+                answers = list(offered(pacs, asked))
+                studies = [study_of(answer) for answer in answers]
+                chosen += [study for study in studies if pull.meets(asked, study)]
                 put.append(self._asked_words(course, asked, answers, len(chosen)))
         return _smallest(chosen)
 
@@ -283,11 +275,8 @@ class Doctor:
             course.add(course.failed(Step.MOVE, Trouble.NOT_OFFERED))
         elif not course.both.ours.port:
             course.add(doctor.skipped(Step.MOVE, "本机没有开启 DICOM 接收"))
-        elif probe is None:
-            course.add(course.failed(Step.MOVE, Trouble.NOTHING_TO_PROBE))
         else:
-            with course.trying(Step.MOVE) as put:
-                put.append(self._move(course, pacs, probe))
+            self._probe(course, Step.MOVE, self._move, pacs, probe)
 
     def _move(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
         self._watch.start()
@@ -311,13 +300,24 @@ class Doctor:
     def _gets(self, course: _Course, pacs: Requestor, peer: Peer, probe: Probe | None) -> None:
         if not peer.offers(Model.STUDY_ROOT.get):
             course.add(doctor.skipped(Step.GET, "PACS 不提供 C-GET（有 C-MOVE 即可）"))
-        elif probe is None:
-            course.add(course.failed(Step.GET, Trouble.NOTHING_TO_PROBE))
         else:
-            with course.trying(Step.GET) as put:
-                put.append(self._get_one(course, pacs, probe))
+            self._probe(course, Step.GET, self._get, pacs, probe)
 
-    def _get_one(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
+    @staticmethod
+    def _probe(
+        course: _Course,
+        step: Step,
+        bring: Callable[[_Course, Requestor, Probe], Finding],
+        pacs: Requestor,
+        probe: Probe | None,
+    ) -> None:
+        if probe is None:
+            course.add(course.failed(step, Trouble.NOTHING_TO_PROBE))
+            return
+        with course.trying(step) as put:
+            put.append(bring(course, pacs, probe))
+
+    def _get(self, course: _Course, pacs: Requestor, probe: Probe) -> Finding:
         with _nowhere() as store:
             last = list(pacs.get(probe.level, probe.keys, store, sop_classes=probe.sop_classes))[-1]
         if (last.completed or 0) + (last.warning or 0):
@@ -327,7 +327,7 @@ class Doctor:
 
 def _by_uid(instances: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """SOP instance UID, SOP class UID."""
-    return ((uid, sop_class) for sop_class, uid in instances if uid)
+    return ((uid, sop_class) for sop_class, uid in instances)
 
 
 @contextmanager
@@ -342,12 +342,12 @@ def _nowhere() -> Iterator[Store]:
 
 
 def _offer(peer: Peer) -> str:
-    offered = (
+    services = (
         ("C-FIND", Model.STUDY_ROOT.find),
         ("C-MOVE", Model.STUDY_ROOT.move),
         ("C-GET", Model.STUDY_ROOT.get),
     )
-    names = "、".join(name for name, uid in offered if peer.offers(uid)) or "（无查询调取服务）"
+    names = "、".join(name for name, uid in services if peer.offers(uid)) or "（无查询调取服务）"
     return f"PACS 提供 {names}；程序 {peer.implementation_version or '未说明'}"
 
 
@@ -357,7 +357,7 @@ def _recent(pacs: Requestor) -> list[Answer]:
     for first, last in ((0, 0), (1, 7), (8, LOOK_BACK_DAYS)):
         days = f"{today - timedelta(days=last):%Y%m%d}-{today - timedelta(days=first):%Y%m%d}"
         found = []
-        for answer in study_query(pacs, Query(QueryKind.PATIENT_DAY, "", days)):
+        for answer in offered(pacs, Query(QueryKind.PATIENT_DAY, "", days)):
             found.append(answer)
             if len(found) == _ENOUGH:
                 break

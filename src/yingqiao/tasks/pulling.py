@@ -16,6 +16,7 @@ from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import BadQuery, NodeError
 from yingqiao.dicom.query_retrieve.node import Limits
+from yingqiao.dicom.query_retrieve.studies import find_series, find_studies
 from yingqiao.exchange import pull
 from yingqiao.exchange.completeness import Expectation, Source
 from yingqiao.exchange.doctor import Step
@@ -37,18 +38,10 @@ from yingqiao.store.expectations import read_present, tell
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pacs import PacsNode, find_node
-from yingqiao.store.pulls import PulledExam, later_look, read_exam
+from yingqiao.store.pulls import PulledExam, claim, later_look, read_exam
 from yingqiao.store.work import ledger
 from yingqiao.store.work.task import Task
-from yingqiao.tasks.pacs_client import (
-    OurSide,
-    find_series,
-    find_studies,
-    our_side_of,
-    parties,
-    requestor,
-    work_error,
-)
+from yingqiao.tasks.pacs_client import OurSide, our_side_of, parties, requestor, work_error
 from yingqiao.tasks.retrieving import Retriever
 
 _log = structlog.get_logger(__name__)
@@ -137,9 +130,17 @@ class Puller:
             here += outcome.present - study_plan.here
             outcomes.append(outcome)
         task.progress(here, total)
+        self._claim(node, found.studies, seen)
         self._conclude(task, node, outcomes)
         if seen is not None:
             self._require_listed(seen, found.studies)
+
+    def _claim(self, node: PacsNode, studies: Sequence[PacsStudy], seen: PulledExam | None) -> None:
+        """A PACS of several hospitals does not say whose its studies are: their patient does."""
+        mine = pull.owned(seen.exam, studies) if seen is not None else ()
+        if mine:
+            with self._database.write() as connection:
+                claim(connection, mine, node.hospital_code)
 
     def _require_listed(self, seen: PulledExam, studies: Sequence[PacsStudy]) -> None:
         """Raises WorkError when the exam lists more studies than are at the node and here (T49)."""
@@ -240,7 +241,7 @@ def _ask(pacs: Requestor, seen: PulledExam, queries: Sequence[Query], before: _F
 def _offered(pacs: Requestor, query: Query) -> list[PacsStudy]:
     """A number that cannot be asked for (too long, a wildcard in it) is one no PACS has."""
     try:
-        return [study for study in find_studies(pacs, query) if study.study_uid]
+        return find_studies(pacs, query)
     except BadQuery:
         return []
 

@@ -28,7 +28,7 @@ from yingqiao.store.report_documents import (
 )
 from yingqiao.store.work import ledger
 from yingqiao.store.work.actions import Action, Order, act
-from yingqiao.tasks.fetching import CHUNK, DOCUMENT, FETCH, line_of, payload, tell_expected
+from yingqiao.tasks.fetching import CHUNK, DOCUMENT, line_of, payload, tell_expected
 
 POLL_S = 0.1
 RETRY_S = 2.0
@@ -95,8 +95,8 @@ class Relay:
                 connection,
                 [
                     NewWork(
-                        kind=FETCH,
-                        key=f"list:{due.id}:{line.partition('/')[2]}",
+                        kind=image_lists.FETCH,
+                        key=image_lists.work_key(due.id, line),
                         hospital_code=due.hospital_code,
                         destination=line,
                         priority=Priority.EMERGENCY if urgent else Priority.NORMAL,

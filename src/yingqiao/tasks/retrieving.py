@@ -14,7 +14,7 @@ from yingqiao.dicom.query_retrieve.client import Model, Requestor
 from yingqiao.dicom.query_retrieve.errors import Aborted, ContextRefused, FailedStatus, NodeError
 from yingqiao.dicom.query_retrieve.identifier import Keys
 from yingqiao.dicom.query_retrieve.progress import Progress
-from yingqiao.dicom.query_retrieve.studies import sop_classes
+from yingqiao.dicom.query_retrieve.studies import find_instances, sop_classes
 from yingqiao.exchange import pull
 from yingqiao.exchange.doctor import Parties, Step
 from yingqiao.exchange.pacs import RetrieveBy
@@ -25,7 +25,7 @@ from yingqiao.store.expectations import read_present
 from yingqiao.store.pacs import PacsNode, learn
 from yingqiao.store.pulls import bytes_of, present_uids
 from yingqiao.store.work.task import Task
-from yingqiao.tasks.pacs_client import OurSide, find_instances, finding_of, parties, work_error
+from yingqiao.tasks.pacs_client import OurSide, finding_of, parties, work_error
 
 GET = "get"
 UIDS_AT_ONCE = 100
@@ -156,7 +156,7 @@ class Retriever:
         if not series.present or series.missing > SINGLY_AT_MOST:
             return ()
         try:
-            there = {uid for _, uid in find_instances(self._pacs, study_uid, series.series_uid) if uid}
+            there = {uid for _, uid in find_instances(self._pacs, study_uid, series.series_uid)}
         except FailedStatus:
             return ()
         with self._database.read() as connection:

@@ -79,6 +79,8 @@ class Metrics:
         self._size = _Tally(size, _SIZES)
         self._gauges: dict[str, Gauge] = {}
         self._families: dict[str, Gauge] = {}
+        self._totals: dict[str, tuple[Counter, float]] = {}
+        """By name, with what was last said of it."""
         self._counts: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._lock = threading.Lock()
         """Around what is not yet in the registry."""
@@ -102,16 +104,29 @@ class Metrics:
                 tally.pour()
 
     def stand(self, values: Mapping[str, float]) -> None:
-        """Set how things stand now: gauge name (without prefix) -> value. Called about once a second.
+        """Set how things stand now: name (without prefix) -> value. Called about once a second.
 
-        A name may carry labels: `work_rows{kind=fetch,state=waiting}`.
+        A name that ends in `_total` only ever grows: a counter. Others are gauges, and may carry labels:
+        `work_rows{kind=fetch,state=waiting}`.
         """
         self._pour()
         for name, value in values.items():
+            if name.endswith("_total"):
+                self._count(name, value)
+                continue
             gauge = self._gauges.get(name)
             if gauge is None:
                 gauge = self._gauges[name] = self._gauge(name)
             gauge.set(value)
+
+    def _count(self, name: str, value: float) -> None:
+        """The counter grows to `value`; one that fell (rows were deleted) stays where it is."""
+        counter, before = self._totals.get(name) or (self._counter(name), 0.0)
+        counter.inc(max(0.0, value - before))
+        self._totals[name] = counter, max(value, before)
+
+    def _counter(self, name: str) -> Counter:
+        return Counter(f"yingqiao_{name}", _HELP.get(name, name), registry=self.registry)
 
     def _gauge(self, name: str) -> Gauge:
         family, _, labels = name.rstrip("}").partition("{")
@@ -120,7 +135,7 @@ class Metrics:
         if made is None:
             made = self._families[family] = Gauge(
                 f"yingqiao_{family}",
-                _GAUGE_HELP.get(family, family),
+                _HELP.get(family, family),
                 tuple(pairs),
                 registry=self.registry,
                 multiprocess_mode="livesum" if family.startswith("http_") else "livemostrecent",
@@ -137,7 +152,7 @@ class Metrics:
         return generate_latest(together)
 
 
-_GAUGE_HELP = {
+_HELP = {
     "disk_free_bytes": "数据目录所在磁盘的剩余空间（字节）",
     "index_queue": "已落地、待建索引的影像实例数",
     "link_queue": "待关联的检查、报告与影像数",
@@ -147,13 +162,17 @@ _GAUGE_HELP = {
     "work_oldest_waiting_seconds": "可以开始而等得最久的后台工作等了多久（秒）",
     "work_destinations_held": "被暂停的目的地数",
     "work_breakers_open": "熔断中的目的地数",
-    "fetched_files": "启动以来从地址取回并落地的文件数",
-    "fetched_bytes": "启动以来从地址取回的字节数",
-    "fetch_failures": "启动以来没有取到的文件次数，原因见 yingqiao lists show",
+    "fetched_files_total": "启动以来从地址取回并落地的文件数",
+    "fetched_bytes_total": "启动以来从地址取回的字节数",
+    "fetch_failures_total": "启动以来没有取到的文件次数，原因见 yingqiao lists show",
     "dicom_associations": "当前 DICOM 关联数",
-    "commitment_requests": "存储承诺请求数",
+    "commitment_requests_total": "存储承诺请求数",
     "commitments_not_told": "结果尚未送达请求方的存储承诺请求数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",
-    "dicom_instances_received": "启动以来确认接收的影像实例数",
+    "dicom_instances_received_total": "启动以来答 0000 的影像实例数",
+    "dicom_bytes_received_total": "启动以来答 0000 的数据集字节数",
+    "dicom_instances_refused_total": "启动以来没有答 0000 的操作数",
+    "dicom_associations_rejected_total": "启动以来拒绝的关联数",
+    "linked_rows_total": "启动以来处理过的关联行数",
 }

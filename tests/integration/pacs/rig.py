@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from tests.integration.store.link_world import HOSPITAL, World
+from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.dicom.index import read_facts, read_head
 from yingqiao.dicom.keeper import Store
 from yingqiao.dicom.query_retrieve.node import Limits
@@ -52,6 +51,7 @@ class Rig:
         self.database.migrate()
         registry = HospitalRegistry(self.database, MasterKey(bytes(range(32))))
         registry.add(HOSPITAL, "某某医院", "0123456789ABCDEFFEDCBA9876543210")
+        registry.add(OTHER, "别的医院", "FEDCBA98765432100123456789ABCDEF")
         self.world = World(self.database)
         index = ImageIndex(self.database)
         self.landing = LandingArea(folder / "landing", reserve_bytes=0)
@@ -84,29 +84,30 @@ class Rig:
 
     def _admits(self, calling_aet: str, address: str) -> bool:
         with self.database.read() as connection:
-            return bool(source_table(connection).hospital_of(calling_aet, address))
+            return bool(source_table(connection).hospitals_of(calling_aet, address))
 
-    def node(self, address: str, name: str = "main", **given: Any) -> PacsNode:
-        return add_node(self.database, NewPacsNode(HOSPITAL, name, parse_address(address), **given))
+    def node(self, address: str, name: str = "main", hospital: str = HOSPITAL, **given: Any) -> PacsNode:
+        return add_node(self.database, NewPacsNode(hospital, name, parse_address(address), **given))
 
     def audited(self, number: int = 1, **given: Any) -> int:
         """An exam with an audited report, linked; the exam's id."""
         ris = f"RIS{number}"
         values = {"ris_study_id": ris, "accession_numbers": (f"A{number}",), "study_uids": ()} | given
         exam_id = self.world.exam(**values)
-        self.world.report(record_num=f"R{number}", ris_study_ids=(ris,), access_no=f"R{number}")
+        hospital = {"hospital_code": values["hospital_code"]} if "hospital_code" in values else {}
+        self.world.report(record_num=f"R{number}", ris_study_ids=(ris,), access_no=f"R{number}", **hospital)
         link_all(self.database)
         return exam_id
 
-    def pull(self, node: str = "main", check: threading.Event | None = None, **payload: Any) -> Task:
+    def pull(self, node: str = "main", hospital: str = HOSPITAL, **payload: Any) -> Task:
         """One try of a pull, as the engine would make it. Raises what the handler raises."""
         with self.database.read() as connection:
-            found = get_node(connection, HOSPITAL, node)
+            found = get_node(connection, hospital, node)
         task = Task(
             id=1,
             kind="pull",
             key="test",
-            hospital_code=HOSPITAL,
+            hospital_code=hospital,
             destination=found.destination,
             payload={"node": node} | payload,
             run=1,
@@ -129,6 +130,12 @@ class Rig:
             statement = statement.where(studies.c.study_uid == study_uid)
         with self.database.read() as connection:
             return int(connection.scalar(statement) or 0)
+
+    def owners(self) -> dict[str, str]:
+        """Study UID -> hospital's code."""
+        with self.database.read() as connection:
+            found = connection.execute(select(studies.c.study_uid, studies.c.hospital_code))
+            return {row.study_uid: row.hospital_code for row in found}
 
     def rows(self) -> int:
         """Rows of the index: an instance kept twice would be two."""

@@ -9,10 +9,11 @@ import pytest
 
 from tests.integration.pacs.rig import AET, Rig
 from tests.integration.pacs.scripted import ScriptedPacs
+from tests.integration.store.link_world import HOSPITAL, OTHER
 from tests.peers.pacs import ROOT, Dcmqrscp, OrthancPacs, instance, study
 from yingqiao.dicom.query_retrieve.node import Limits
-from yingqiao.exchange.pacs import PacsLimits, RetrieveBy
-from yingqiao.exchange.work import ErrorClass, WorkError
+from yingqiao.exchange.pacs import RetrieveBy
+from yingqiao.exchange.work import ErrorClass, LineLimits, WorkError
 from yingqiao.store.expectations import read
 from yingqiao.store.pacs import get_node
 
@@ -182,6 +183,23 @@ def test_two_nodes_each_bring_what_they_have(
     assert (rig.count(UID), rig.count(f"{ROOT}.5")) == (2, 3)
 
 
+def test_two_hospitals_share_a_pacs(rig: Rig, make_orthanc: MakeOrthanc):
+    """Both have an exam of the same number: each hospital's pull brings its own patient's, and no other's."""
+    theirs = {"PatientID": "P9", "PatientName": "王五"}
+    both = [*study(UID, 1, 2), *study(f"{ROOT}.6", 1, 3, **theirs)]
+    pacs = known_orthanc(make_orthanc, rig, both)
+    rig.node(pacs.address, hospital=OTHER)
+    first = rig.audited()
+    facts = {"patient_id": "P9", "his_patient_id": "H9", "patient_name": "王五"}
+    second = rig.audited(2, hospital_code=OTHER, accession_numbers=("A1",), **facts)
+    rig.pull(exam=first)
+    rig.pull(hospital=OTHER, exam=second)
+    assert rig.owners() == {UID: HOSPITAL, f"{ROOT}.6": OTHER}
+    assert [rig.exam_state(exam) for exam in (first, second)] == ["complete", "complete"]
+    assert rig.count(UID) == 2
+    assert rig.landed() == 5
+
+
 def test_a_node_that_has_nothing_is_content_when_another_had_it(
     rig: Rig, make_orthanc: MakeOrthanc, make_dcmqrscp: MakeDcmqrscp
 ):
@@ -225,7 +243,7 @@ def test_bandwidth_is_kept(rig: Rig, make_orthanc: MakeOrthanc):
     pacs = make_orthanc()
     pacs.keep(study(UID, 2, 4, side=64))
     pacs.knows(AET, rig.port)
-    rig.node(pacs.address, limits=PacsLimits(bytes_per_second=50_000))
+    rig.node(pacs.address, limits=LineLimits(bytes_per_second=50_000))
     exam = rig.audited()
     rig.pull(exam=exam)
     assert rig.count(UID) == 8

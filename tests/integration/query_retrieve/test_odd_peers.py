@@ -13,6 +13,7 @@ from pydicom import Dataset
 from pynetdicom import evt
 
 from tests.helpers.odd_pacs import pynetdicom_pacs, scripted
+from tests.unit.exchange import link_facts
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor
 from yingqiao.dicom.query_retrieve.errors import (
@@ -30,8 +31,9 @@ from yingqiao.dicom.query_retrieve.errors import (
 from yingqiao.dicom.query_retrieve.identifier import EXPLICIT_LE, encode_query
 from yingqiao.dicom.query_retrieve.node import Limits, Node
 from yingqiao.dicom.query_retrieve.progress import Progress
-from yingqiao.dicom.query_retrieve.studies import counts, find_studies
+from yingqiao.dicom.query_retrieve.studies import find_instances, find_series, find_studies, sop_classes
 from yingqiao.dicom.upper_layer import items, pdu
+from yingqiao.exchange.pull import Query, QueryKind, judge
 from yingqiao.exchange.work import ErrorClass
 
 STUDY = {"StudyInstanceUID": "1.2.3"}
@@ -225,7 +227,8 @@ def answers(*values):
 
 
 def test_a_pacs_that_ignores_the_key_is_seen_through():
-    """It answers with other people's studies: they are counted, not taken."""
+    """It answers with other people's studies: they are seen, not taken."""
+    asked = Query(QueryKind.ACCESSION, "A1")
     found = answers(
         {"StudyInstanceUID": "1.2.1", "AccessionNumber": "A1"},
         {"StudyInstanceUID": "1.2.2", "AccessionNumber": "B2"},
@@ -233,15 +236,53 @@ def test_a_pacs_that_ignores_the_key_is_seen_through():
         {"AccessionNumber": "A1"},
     )
     with pynetdicom_pacs(found) as port, requestor(port) as pacs:
-        answer = find_studies(pacs, accession="A1")
-    assert [s.study_uid for s in answer.studies] == ["1.2.1"]
-    assert answer.ignored == 3
+        found = find_studies(pacs, asked)
+    assert [s.study_uid for s in found] == ["1.2.1", "1.2.2", "1.2.3"], "without a UID it is no study"
+    judged = judge(link_facts.exam(), [], asked, found)
+    assert [s.study_uid for s in judged.accepted] == ["1.2.1"]
+    assert len(judged.refused) == 2
 
 
-@pytest.mark.parametrize("asked", [{}, {"accession": " "}, {"accession": "*"}, {"date": "20260101"}])
+def test_series_and_instances_of_other_studies_are_left_out():
+    """PS3.4 C.4.1.1.3.1: a PACS that ignores StudyInstanceUID offers every series and every class it has."""
+
+    def handle(event):
+        level = event.identifier.QueryRetrieveLevel
+        for study, series, number in (("1.2.3", 1, 1), ("1.2.4", 2, 2), ("", 3, 3), ("1.2.3", 1, 4)):
+            dataset = Dataset()
+            dataset.StudyInstanceUID = study
+            if level != "STUDY":
+                dataset.SeriesInstanceUID = f"1.3.{series}"
+            if level == "IMAGE":
+                dataset.SOPInstanceUID = f"1.9.{number}"
+                dataset.SOPClassUID = f"1.2.840.10008.5.1.4.1.1.{number}"
+            yield 0xFF00, dataset
+
+    with pynetdicom_pacs([(evt.EVT_C_FIND, handle)]) as port, requestor(port) as pacs:
+        series = find_series(pacs, "1.2.3")
+        classes = sop_classes(pacs, "1.2.3")
+    assert [(s.series_uid, s.instance_count) for s in series] == [("1.3.1", 2), ("1.3.3", 1)]
+    assert sorted(classes) == [f"1.2.840.10008.5.1.4.1.1.{number}" for number in (1, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Query(QueryKind.STUDY_UID, ""),
+        Query(QueryKind.ACCESSION, " "),
+        Query(QueryKind.ACCESSION, "*"),
+        Query(QueryKind.PATIENT_DAY, "", "20260101"),
+    ],
+)
 def test_a_question_for_everything_is_never_sent(asked):
     with requestor(9) as pacs, pytest.raises(BadQuery):
-        find_studies(pacs, **asked)
+        find_studies(pacs, asked)
+
+
+@pytest.mark.parametrize("ask", [find_series, sop_classes])
+def test_a_question_for_no_study_is_never_sent(ask):
+    with requestor(9) as pacs, pytest.raises(BadQuery):
+        ask(pacs, "")
 
 
 def test_a_pacs_that_answers_for_ever_is_stopped():
@@ -550,9 +591,32 @@ def test_counts_of_a_pacs_that_does_not_count():
             yield 0xFF00, dataset
 
     with pynetdicom_pacs([(evt.EVT_C_FIND, handle)]) as port, requestor(port) as pacs:
-        first, second = counts(pacs, "1.2.3")
-    assert (first.instances, first.listed, first.sop_classes) == (3, True, ("1.2.840.10008.5.1.4.1.1.2",))
-    assert (second.instances, second.listed) == (7, False)
+        first, second = find_series(pacs, "1.2.3")
+        assert [uid for _, uid in find_instances(pacs, "1.2.3", first.series_uid)] == [
+            "1.9.1",
+            "1.9.2",
+            "1.9.2",
+            "1.9.3",
+        ]
+        assert sop_classes(pacs, "1.2.3") == ("1.2.840.10008.5.1.4.1.1.2",)
+    assert (first.instance_count, second.instance_count) == (3, 7)
+
+
+def test_counts_of_a_pacs_without_queries_at_image_level():
+    """What is neither told nor listed is not known; it is not nothing."""
+
+    def handle(event):
+        if event.identifier.QueryRetrieveLevel == "IMAGE":
+            yield 0xA900, None
+            return
+        dataset = Dataset()
+        dataset.StudyInstanceUID = "1.2.3"
+        dataset.SeriesInstanceUID = "1.2.3.1"
+        yield 0xFF00, dataset
+
+    with pynetdicom_pacs([(evt.EVT_C_FIND, handle)]) as port, requestor(port) as pacs:
+        (series,) = find_series(pacs, "1.2.3")
+    assert series.instance_count is None
 
 
 # TLS

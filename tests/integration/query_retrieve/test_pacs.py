@@ -21,7 +21,8 @@ from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor
 from yingqiao.dicom.query_retrieve.errors import Aborted, FailedStatus
 from yingqiao.dicom.query_retrieve.node import Limits, Node
-from yingqiao.dicom.query_retrieve.studies import counts, find_studies, sop_classes
+from yingqiao.dicom.query_retrieve.studies import find_instances, find_series, find_studies, sop_classes
+from yingqiao.exchange.pull import Query, QueryKind
 from yingqiao.store.landing import LandingFull
 from yingqiao.store.schema import instances
 
@@ -80,6 +81,10 @@ def digest_of(path: Path) -> str:
 
 def digests(gateway: Receiver) -> dict[str, str]:
     return {uid: hashlib.sha256(raw).hexdigest() for uid, raw in gateway.datasets().items()}
+
+
+def number(accession: str) -> Query:
+    return Query(QueryKind.ACCESSION, accession)
 
 
 def store_of(gateway: Receiver) -> Store:
@@ -143,24 +148,23 @@ def test_orthanc_finds_a_chinese_patient(pacs, charset):
     node = Node(pacs.node.host, pacs.node.port, "ORTHANC", "YINGQIAO", charset)
     with Requestor(node, limits()) as asking:
         for asked in (
-            {"accession": "ACC1"},
-            {"study_uid": STUDY},
-            {"accession": "ACC1", "date": "20040101-"},
+            number("ACC1"),
+            Query(QueryKind.STUDY_UID, STUDY),
+            Query(QueryKind.PATIENT_DAY, "P昞1", "20040101-"),
         ):
-            (found,) = find_studies(asking, **asked).studies
+            (found,) = find_studies(asking, asked)
             assert (found.study_uid, found.patient_name, found.patient_id) == (STUDY, NAME, "P昞1")
-        assert found.instances == 5
-        assert found.series == 2
-        assert found.modalities == ("CT",)
-    assert find_studies(pacs, accession="ACC2").studies == ()
+            assert found.accession_number == "ACC1"
+        assert found.instance_count == 5
+        assert found.series_count == 2
+        assert found.modalities == "CT"
+    assert find_studies(pacs, number("ACC2")) == []
 
 
 def test_orthanc_counts_its_series(pacs):
-    told = counts(pacs, STUDY)
-    listed = counts(pacs, STUDY, listed=True)
-    assert {s.series_uid: s.instances for s in told} == {f"{STUDY}.0": 3, f"{STUDY}.1": 2}
-    assert [s.instances for s in listed] == [s.instances for s in told]
-    assert [s.listed for s in told + listed] == [False, False, True, True]
+    told = {s.series_uid: s.instance_count for s in find_series(pacs, STUDY)}
+    listed = {uid: len({sop_uid for _, sop_uid in find_instances(pacs, STUDY, uid)}) for uid in told}
+    assert told == listed == {f"{STUDY}.0": 3, f"{STUDY}.1": 2}
     assert sop_classes(pacs, STUDY) == ("1.2.840.10008.5.1.4.1.1.2",)
 
 
@@ -228,7 +232,7 @@ def test_a_requester_orthanc_does_not_know(orthanc):
     """Orthanc takes the association and aborts the query."""
     node = Node("127.0.0.1", orthanc.dicom_port, "ORTHANC", "STRANGER")
     with Requestor(node, limits()) as asking, pytest.raises(Aborted, match="没有登记我方"):
-        find_studies(asking, study_uid=STUDY)
+        find_studies(asking, Query(QueryKind.STUDY_UID, STUDY))
 
 
 def test_our_full_disk_is_told_and_nothing_is_claimed(pacs, gateway, monkeypatch):
@@ -297,9 +301,9 @@ def test_dcmqrscp_finds_a_chinese_patient(tmp_path, charset):
     term = ["", charset] if "58" in charset else charset
     file = made(tmp_path / "1.dcm", charset=term, PatientName="王^小明", PatientID="P1")
     with dcmqrscp(tmp_path / "pacs", [file], {}) as port, asking(port) as pacs:
-        (found,) = find_studies(pacs, accession="ACC1").studies
+        (found,) = find_studies(pacs, number("ACC1"))
         assert found.patient_name == "王^小明"
-        assert find_studies(pacs, accession="ACC9").studies == ()
+        assert find_studies(pacs, number("ACC9")) == []
 
 
 @pytest.mark.parametrize("by", ["move", "get"])

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.exchange.completeness import Expectation, Source
-from yingqiao.exchange.pacs import NewPacsNode, PacsLimits, PacsOptions, RetrieveBy, parse_address
-from yingqiao.exchange.work import Priority, WorkState
+from yingqiao.exchange.pacs import NewPacsNode, PacsOptions, RetrieveBy, parse_address
+from yingqiao.exchange.work import LineLimits, Priority, WorkState
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
@@ -50,7 +50,7 @@ def finish(database: Database, state: WorkState = WorkState.DONE) -> None:
 
 def test_a_node_is_kept_as_registered(database: Database, world: World):
     options = PacsOptions(tls=True, tls_any_name=True)
-    limits = PacsLimits(3, 2_000_000, "22:00-06:00")
+    limits = LineLimits(3, 2_000_000, "22:00-06:00")
     wanted = node(
         calling_aet="YQ2", retrieve_by=RetrieveBy.GET, charset="GBK", options=options, limits=limits
     )
@@ -71,8 +71,8 @@ def test_a_node_is_kept_as_registered(database: Database, world: World):
         (node("a/b"), "节点名称"),
         (node(charset="KLINGON"), "字符集"),
         (node(calling_aet="X" * 17), "AE 标题"),
-        (node(limits=PacsLimits(99)), "并行"),
-        (node(limits=PacsLimits(windows="25:00-99:00")), "时"),
+        (node(limits=LineLimits(99)), "并行"),
+        (node(limits=LineLimits(windows="25:00-99:00")), "时"),
         (NewPacsNode("nobody", "main", parse_address("P@10.1.1.1:104")), "没有医疗机构"),
     ],
 )
@@ -105,6 +105,20 @@ def test_a_node_sends_for_its_hospital(database: Database, world: World):
     set_disabled(database, HOSPITAL, "main", disabled=True)
     with database.read() as connection:
         assert source_table(connection).hospital_of("PACS1", "10.1.2.3") == ""
+
+
+def test_a_node_of_two_hospitals_speaks_for_neither(database: Database, world: World):
+    """It may send; whose its studies are, the exams and the pulls say. A narrower source decides as before."""
+    add_node(database, node())
+    add_node(database, NewPacsNode(OTHER, "main", parse_address("PACS1@10.1.2.3:104")))
+    add_source(database, OTHER, "CT1", "10.1.0.0/16")
+    with database.read() as connection:
+        table = source_table(connection)
+    assert table.hospitals_of("PACS1", "10.1.2.3") == (HOSPITAL, OTHER)
+    assert table.hospital_of("PACS1", "10.1.2.3") == ""
+    assert table.admits("PACS1", "10.1.2.3")
+    assert not table.admits("PACS1", "10.1.2.4")
+    assert table.hospital_of("CT1", "10.1.2.3") == OTHER
 
 
 def test_a_node_by_name_sends_from_its_addresses(database: Database, world: World):

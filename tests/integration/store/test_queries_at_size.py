@@ -109,4 +109,4 @@ def test_a_list_takes_a_bounded_number_of_statements(crowded: Database) -> None:
     with crowded.read() as connection:
         queries.list_exams(connection, limit=1000, with_total=True)
         queries.show_exam(connection, HOSPITAL, "RIS1")
-    assert len([statement for statement in seen if statement.startswith("SELECT")]) <= 14
+    assert len([statement for statement in seen if statement.startswith("SELECT")]) <= 13

@@ -43,7 +43,8 @@ def order(database: Database, action: Action, *keys: str, **more: Any) -> list[i
 
 def limit(database: Database, name: str, hospital: str = "H1", **limits: Any) -> None:
     with database.write() as connection:
-        destinations.ensure(connection, name, hospital, **limits)
+        destinations.ensure(connection, name, hospital)
+        destinations.set_limits(connection, name, **limits)
 
 
 def endless(seen: list[str]) -> Callable[[Task], None]:

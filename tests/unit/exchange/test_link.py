@@ -115,6 +115,15 @@ def test_unknown_sender_links_when_one_hospital_has_the_number() -> None:
     )
 
 
+def test_a_shared_sender_s_study_goes_to_the_hospital_of_its_patient() -> None:
+    """Only where the patients of all other hospitals are somebody else."""
+    shared = study(hospital_code="")
+    other = {"id": 2, "hospital_code": "H2", "patient_id": "P9", "his_patient_id": "", "patient_name": "王五"}
+    assert made(link_study(shared, [exam(), exam(**other)], {})) == [(1, "accession")]
+    unclear = exam(**other | {"patient_id": "", "patient_name": ""})
+    assert [h.reason for h in link_study(shared, [exam(), unclear], {}).held] == ["several-hospitals"] * 2
+
+
 def test_study_uid_across_hospitals_is_linked_and_flagged() -> None:
     """A shared PACS sends for several hospitals; the UID is unique in the world. The sender's own exam
     goes first."""

@@ -8,12 +8,12 @@ from yingqiao.exchange.pacs import (
     NewPacsNode,
     PacsAddress,
     PacsError,
-    PacsLimits,
     PacsOptions,
     checked,
     destination_of,
     parse_address,
 )
+from yingqiao.exchange.work import LineLimits
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_options_survive_a_later_edition():
         {"name": "x" * 33},
         {"charset": "LATIN9"},
         {"calling_aet": "A" * 17},
-        {"limits": PacsLimits(parallel=0)},
+        {"limits": LineLimits(parallel=0)},
         {"options": PacsOptions(tls_certificate="c.pem")},
     ],
 )

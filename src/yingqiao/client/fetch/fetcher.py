@@ -203,7 +203,9 @@ class _Run:
         except (FetchError, OSError, pycurl.error) as error:
             self._fetcher.give_back(curl)
             self._finish(transfer, line, _as_fetch_error(error))
-        except BaseException:
+        except (
+            BaseException
+        ):  # a resolver of the caller's may raise anything: the handle and the buffer come back
             self._fetcher.give_back(curl)
             transfer.body.release()
             raise

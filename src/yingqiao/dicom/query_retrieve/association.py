@@ -293,7 +293,7 @@ class Association:
         except PeerGone as error:
             self.abort("gone")
             raise self._lost() from error
-        except BaseException:
+        except BaseException:  # what `check` raises is the caller's own and unknown here
             self.abort("given up")
             raise
 

@@ -305,7 +305,9 @@ class Requestor:
         association = Association(self.node, self.limits, self._tls, contexts, roles, window, self._check)
         try:
             yield association
-        except BaseException:
+        except (
+            BaseException
+        ):  # an interrupt or a consumer that left early too: nobody reads what the peer sends next
             association.abort("given up")
             raise
         association.release()

@@ -58,6 +58,7 @@ image_lists = Table(  # one series' list of addresses (/images/list); upsert by 
     UniqueConstraint("hospital_code", "series_uid"),
     Index("ix_image_lists_relay_due", "relay_due", "id"),
     Index("ix_image_lists_study", "study_uid"),
+    Index("ix_image_lists_accession", "hospital_code", "accession_number"),
 )
 
 image_files = Table(  # one address of a list, and what became of it

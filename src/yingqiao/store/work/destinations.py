@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from yingqiao.exchange.retry import Breaker
 from yingqiao.exchange.windows import Windows, parse_windows
-from yingqiao.exchange.work import IN_HAND, LOCAL, WorkState
+from yingqiao.exchange.work import IN_HAND, LOCAL, LineLimits, WorkState
 from yingqiao.store.schema import work, work_destinations
 
 EVERYTHING = "*"
@@ -68,22 +68,20 @@ def is_local(name: str) -> bool:
     return name.endswith(f"/{LOCAL}")
 
 
-def ensure(
-    connection: Connection,
-    name: str,
-    hospital_code: str,
-    *,
-    max_parallel: int | None = None,
-    bytes_per_second: int | None = None,
-    windows: str | None = None,
-) -> None:
-    """The destination is there afterwards; limits that are given are set, others left as they are.
+def ensure(connection: Connection, name: str, hospital_code: str, limits: LineLimits | None = None) -> None:
+    """The destination is there afterwards; with `limits` if they are given, else with those it has.
 
     Raises WindowError (Chinese) for windows that cannot be read.
     """
     ensure_lines(connection, {name: hospital_code}, _now())
-    limits = {"max_parallel": max_parallel, "bytes_per_second": bytes_per_second, "windows": windows}
-    set_limits(connection, name, **{key: value for key, value in limits.items() if value is not None})
+    if limits is not None:
+        set_limits(
+            connection,
+            name,
+            max_parallel=limits.parallel,
+            bytes_per_second=limits.bytes_per_second,
+            windows=limits.windows,
+        )
 
 
 def ensure_lines(connection: Connection, lines: Mapping[str, str], now_ms: int) -> None:

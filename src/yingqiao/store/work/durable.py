@@ -91,7 +91,7 @@ class Durable:
         DBOS(config=self._config(self._engine))
         try:
             DBOS.launch()
-        except BaseException:
+        except BaseException:  # whatever DBOS or a driver raises, half a launch would refuse the next one
             DBOS.destroy()
             raise
 

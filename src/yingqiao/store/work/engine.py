@@ -187,7 +187,9 @@ class WorkEngine:
                 continue
             try:
                 self._durable.start(what.id, what.run, what.attempt)
-            except BaseException:
+            except (
+                BaseException
+            ):  # whatever DBOS or a driver raises, a try that was not begun is not to be waited for
                 self._tries.unexpect(what)
                 raise
         return bool(tries) or promoted == hand_over.PROMOTED_AT_ONCE

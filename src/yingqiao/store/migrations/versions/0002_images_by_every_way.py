@@ -78,6 +78,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_image_lists_relay_due", "image_lists", ["relay_due", "id"], unique=False)
     op.create_index("ix_image_lists_study", "image_lists", ["study_uid"], unique=False)
+    op.create_index(
+        "ix_image_lists_accession", "image_lists", ["hospital_code", "accession_number"], unique=False
+    )
     op.create_table(
         "report_documents",
         sa.Column(
