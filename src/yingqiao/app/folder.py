@@ -56,6 +56,10 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def bell(self) -> Path:
+        return self.run / "bell"
+
+    @property
     def parts(self) -> Path:
         return self.root / "parts"
 

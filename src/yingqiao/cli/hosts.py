@@ -102,6 +102,7 @@ def add(code: str, address: str, settings: Settings, private: bool, path_encodin
         pace = Pace(given["parallel"], _size(given["bandwidth"]), ",".join(given["windows"]))
         with stores(settings) as opened:
             registered = opened.fetch_hosts.add(code, host, pace)
+            opened.bell.ring()
     except (OptionsError, FetchError, ValueError) as error:
         fail(str(error), Exit.USE)
     click.echo(f"已登记 #{registered.id}：{code} 的地址可以指向 {host.display}")

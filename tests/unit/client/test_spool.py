@@ -1,6 +1,5 @@
 """Parts of files survive restarts and are not trusted beyond what was flushed after a power cut."""
 
-import hashlib
 import os
 
 import pytest
@@ -18,7 +17,7 @@ def taken_up(folder) -> Part:
     return part
 
 
-def test_a_part_is_taken_up_with_its_digest(tmp_path):
+def test_a_part_is_taken_up(tmp_path):
     part = Part(tmp_path, "x")
     part.restart(KNOWN)
     part.write(b"abc")
@@ -27,7 +26,6 @@ def test_a_part_is_taken_up_with_its_digest(tmp_path):
     again = taken_up(tmp_path)
     assert (again.size, again.validators) == (6, KNOWN)
     again.write(b"g")
-    assert again.digest.digest() == hashlib.sha256(b"abcdefg").digest()
     assert again.path.read_bytes() == b"abcdefg"
     again.discard()
     again.discard()

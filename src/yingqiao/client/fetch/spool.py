@@ -19,7 +19,6 @@ from yingqiao.exchange.fetch import FetchError
 from yingqiao.exchange.work import ErrorClass
 
 FLUSH_BYTES = 32 << 20
-_READ = 1 << 20
 
 
 class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,7 +74,6 @@ class Part:
             os.close(self._fd)
             self._fd = -1
             raise FetchError(ErrorClass.PASSING, "同一文件正由另一项任务下载") from error
-        self.digest = hashlib.sha256()
         self.size = 0
         self._flushed = 0
         self.validators = Validators()
@@ -99,13 +97,10 @@ class Part:
         if size and size == note.validators.total:
             size -= 1  # whole, but not known to be still the same: the last byte is asked for again
         os.ftruncate(self._fd, size)
-        for at in range(0, size, _READ):
-            self.digest.update(os.pread(self._fd, min(_READ, size - at), at))
         self.size, self._flushed, self.validators = size, min(note.flushed, size), note.validators
 
     def restart(self, validators: Validators | None = None) -> None:
         """Empty, for a version known by `validators`. Raises OSError."""
-        self.digest = hashlib.sha256()
         self.size = self._flushed = 0
         self.validators = validators or Validators()
         os.ftruncate(self._fd, 0)
@@ -126,7 +121,6 @@ class Part:
         while left:
             done = os.pwrite(self._fd, left, at)
             left, at = left[done:], at + done
-        self.digest.update(data)
         self.size = at
         if self.size - self._flushed >= FLUSH_BYTES and self.validators:
             os.fdatasync(self._fd)
