@@ -87,6 +87,7 @@ class Background:
         if self._scp is not None:
             self._port = self._listen(self._scp)
         self._running.callback(self._fetching.close)
+        self._fetching.sweep()
         self._work.start()
         self._running.callback(self._work.stop)
         self._start_relay()

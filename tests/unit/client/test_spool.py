@@ -1,5 +1,6 @@
 """Parts of files survive restarts and are not trusted beyond what was flushed after a power cut."""
 
+import fcntl
 import os
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from yingqiao.client.fetch import spool
 from yingqiao.client.fetch.spool import Part, Validators, sweep
 from yingqiao.exchange.fetch import FetchError
+from yingqiao.exchange.work import ErrorClass
 
 KNOWN = Validators('"e"', "", 100_000_000)
 
@@ -95,7 +97,21 @@ def test_old_parts_are_swept_those_in_use_and_young_ones_stay(tmp_path):
     for path in tmp_path.iterdir():
         if not path.name.startswith("young"):
             os.utime(path, (1, 1))
-    assert sweep(tmp_path, 3600) == 2
+    assert sweep(tmp_path, 3600) == 1
     assert {path.stem for path in tmp_path.iterdir()} == {"young", "used"}
     used.discard()
     assert sweep(tmp_path / "none", 0) == 0
+
+
+def test_a_part_swept_between_opening_and_locking_is_not_written_to(tmp_path, monkeypatch):
+    lock = fcntl.flock
+
+    def late(fd: int, how: int) -> None:
+        (tmp_path / "x.part").unlink()
+        lock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(FetchError) as raised:
+        Part(tmp_path, "x")
+    assert raised.value.error_class is ErrorClass.PASSING
+    assert list(tmp_path.iterdir()) == []

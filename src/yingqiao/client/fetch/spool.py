@@ -19,6 +19,7 @@ from yingqiao.exchange.fetch import FetchError
 from yingqiao.exchange.work import ErrorClass
 
 FLUSH_BYTES = 32 << 20
+_SUFFIXES = (".part", ".json", ".new")
 
 
 class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,6 +75,10 @@ class Part:
             os.close(self._fd)
             self._fd = -1
             raise FetchError(ErrorClass.PASSING, "同一文件正由另一项任务下载") from error
+        if not os.fstat(self._fd).st_nlink:  # swept between opening and locking
+            os.close(self._fd)
+            self._fd = -1
+            raise FetchError(ErrorClass.PASSING, "未完成的旧文件刚被清除，重新下载")
         self.size = 0
         self._flushed = 0
         self.validators = Validators()
@@ -160,30 +165,32 @@ class Part:
 
 def sweep(folder: Path, older_than: float) -> int:
     """Remove parts nobody has touched for so many seconds: their files were given up, or kept just before a kill.
-    How many files went. Raises OSError.
+    How many went; those a fetcher holds stay. Raises OSError.
     """
-    removed = 0
     limit = time.time() - older_than
-    for path in sorted(folder.glob("*.*")):
-        if path.suffix in (".part", ".json", ".new") and path.stat().st_mtime <= limit and not _held(path):
-            path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+    found = (path for path in folder.glob("*.*") if path.suffix in _SUFFIXES)
+    return sum(_sweep_one(folder, name, limit) for name in sorted({path.stem for path in found}))
 
 
-def _held(path: Path) -> bool:
-    """Whether a fetcher is writing the part this file belongs to."""
+def _sweep_one(folder: Path, name: str, limit: float) -> bool:
+    paths = [folder / f"{name}{suffix}" for suffix in _SUFFIXES]
     try:
-        fd = os.open(path.with_suffix(".part"), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder / f"{name}.part", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return False
+        fd = -1
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fd >= 0:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if any(path.stat().st_mtime > limit for path in paths if path.exists()):
+            return False
+        for path in paths:
+            path.unlink(missing_ok=True)
     except BlockingIOError:
-        return True
+        return False
     finally:
-        os.close(fd)
-    return False
+        if fd >= 0:
+            os.close(fd)
+    return True
 
 
 def boot_id() -> str:
