@@ -257,6 +257,53 @@ def test_a_reports_pdf_is_brought_from_its_path(gateway: RunningGateway, tmp_pat
         assert {"document-fetched", "document-missing"} <= kinds
 
 
+def test_a_pdf_at_an_unregistered_host_is_told_and_comes_once_it_is_registered(
+    gateway: RunningGateway, tmp_path: Path
+):
+    """T24, T94: the hospital's answer, the report and the timeline say so, and with which command it is mended."""
+    web = tmp_path / "web"
+    web.mkdir()
+    (web / "1.pdf").write_bytes(b"%PDF-1.7\nx\n%%EOF\n")
+    with nginx(web, tmp_path / "nginx") as port:
+        place = f"http://127.0.0.1:{port}"
+        gateway.push("/exam-sync", exam("E1"))
+        sent = report("R1", "E1", pdf_path=f"{place}/1.pdf")
+        del sent["reportPdfBase64"]
+        answer = gateway.push("/report/sync", sent)
+        assert answer["code"] == 1
+        assert ("pdf_path", "url-host") in {(f["field"], f["rule"]) for f in answer["content"]["findings"]}
+
+        def paper() -> dict[str, str]:
+            found: list[dict[str, str]] = gateway.json("reports", "show", HOSPITAL, "R1")["documents"]
+            return found[0]
+
+        wait_until(lambda: paper()["state"] == "refused")
+        command = f"yingqiao hospitals hosts add {HOSPITAL} {place} --private"
+        assert command in paper()["mend"]
+        (event,) = (
+            e
+            for e in gateway.json("exams", "show", HOSPITAL, "E1")["timeline"]
+            if e["kind"] == "document-missing"
+        )
+        assert command in event["text"]
+        assert gateway.cli(*command.split()[1:]).returncode == 0
+        wait_until(lambda: paper()["state"] == "done", 10)
+        assert gateway.json("reports", "show", HOSPITAL, "R1")["report"]["pdfObject"]
+
+
+def test_parts_left_for_a_week_are_swept_at_start(gateway: RunningGateway):
+    """What nobody will go on with must not fill the disk; what is younger may still be continued."""
+    gateway.stop()
+    parts = gateway.data / "parts"
+    parts.mkdir(exist_ok=True)
+    for name, age in (("old", 8), ("young", 6)):
+        for path in (parts / f"{name}.part", parts / f"{name}.json"):
+            path.write_bytes(b"{}")
+            os.utime(path, (0, time.time() - age * 86400))
+    gateway.start()
+    assert {path.name for path in parts.iterdir()} == {"young.part", "young.json"}
+
+
 def test_a_full_disk_then_room_again(gateway: RunningGateway, tmp_path: Path):
     """No file may grow for a while, as on a full disk: what was fetched waits, nobody gives up, all come once."""
     names = write_series(tmp_path / "web", 300)

@@ -158,6 +158,7 @@ class Relay:
         except FetchError as error:
             with self._database.write() as connection:
                 refuse_document(connection, wanted.id, error)
+            self._hosts.reopen_documents(wanted.hospital_code)  # a host may have been registered meanwhile
             return
         line = line_of(wanted.hospital_code, address, host)
         with self._database.write() as connection:
