@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -157,6 +158,27 @@ def test_a_dead_host_does_not_keep_a_lists_other_host_waiting(gateway: RunningGa
         assert summary(gateway)["waiting"] == 5
 
 
+def test_a_host_that_accepts_and_never_answers_leaves_others_alone(gateway: RunningGateway, tmp_path: Path):
+    """Its list is asked for first and hangs; another list's files on a healthy host come at once, and so do those
+    of a list on both."""
+    names = write_series(tmp_path / "web", 300)
+    with socket.create_server(("127.0.0.1", 0)) as dead, nginx(tmp_path / "web", tmp_path / "nginx") as port:
+        silent = dead.getsockname()[1]
+        allow(gateway, f"http://127.0.0.1:{port}")
+        allow(gateway, f"http://127.0.0.1:{silent}")
+        for number in range(4):
+            gateway.push("/images/list", series_list(urls_of(silent, names), SERIESIUID=f"1.2.3.9.{number}"))
+        wait_until(lambda: the_list(gateway)["work"][0]["state"] == "running")
+        gateway.push("/images/list", series_list(urls_of(port, names[:200])))
+        both = urls_of(silent, names[:50]) + urls_of(port, names[200:])
+        gateway.push("/images/list", series_list(both, SERIESIUID="1.2.3.2"))
+        wait_done(gateway, 200, 5, seconds=15)
+        wait_done(gateway, 100, 6, seconds=15)
+        assert summary(gateway, 1)["done"] == 0
+        assert summary(gateway, 6)["waiting"] == 50
+        wait_indexed(gateway, 300)
+
+
 def test_gbk_paths_by_ftp(gateway: RunningGateway, tmp_path: Path):
     """T94: FTP with Chinese folders in GBK, user and password from the environment, never the command line."""
     folder = tmp_path / "ftp" / "影像" / "张三"
@@ -195,6 +217,9 @@ def test_ten_thousand_files_in_one_call(gateway: RunningGateway, tmp_path: Path)
         assert took < 10
         wait_done(gateway, count, seconds=180)
     wait_indexed(gateway, count, seconds=60)
+    assert gateway.process is not None
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    assert int(status.partition("VmHWM:")[2].split()[0]) < 300 * 1024
 
 
 def test_what_makes_no_list_is_refused_and_kept(gateway: RunningGateway):
