@@ -42,6 +42,7 @@ bench-http: setup ## HTTP 接收与不落盘、朴素实现同场比较（BENCH_
 bench-fetch: setup ## 按地址下载与 curl 同场比较（BENCH_ARGS=--quick）/ fetching beside curl
 	@scripts/peers.sh curl
 	@.venv/bin/python -m benchmarks.fetch $(BENCH_ARGS)
+	@.venv/bin/python -m benchmarks.fetch_program $(BENCH_ARGS)
 
 bench-gm: setup ## SM2 签名、验签、协同签名与 openssl speed 同场比较（BENCH_ARGS="--seconds 1"）/ SM2 beside openssl
 	@.venv/bin/python -m benchmarks.gm $(BENCH_ARGS)

@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -157,6 +158,27 @@ def test_a_dead_host_does_not_keep_a_lists_other_host_waiting(gateway: RunningGa
         assert summary(gateway)["waiting"] == 5
 
 
+def test_a_host_that_accepts_and_never_answers_leaves_others_alone(gateway: RunningGateway, tmp_path: Path):
+    """Its list is asked for first and hangs; another list's files on a healthy host come at once, and so do those
+    of a list on both."""
+    names = write_series(tmp_path / "web", 300)
+    with socket.create_server(("127.0.0.1", 0)) as dead, nginx(tmp_path / "web", tmp_path / "nginx") as port:
+        silent = dead.getsockname()[1]
+        allow(gateway, f"http://127.0.0.1:{port}")
+        allow(gateway, f"http://127.0.0.1:{silent}")
+        for number in range(4):
+            gateway.push("/images/list", series_list(urls_of(silent, names), SERIESIUID=f"1.2.3.9.{number}"))
+        wait_until(lambda: the_list(gateway)["work"][0]["state"] == "running")
+        gateway.push("/images/list", series_list(urls_of(port, names[:200])))
+        both = urls_of(silent, names[:50]) + urls_of(port, names[200:])
+        gateway.push("/images/list", series_list(both, SERIESIUID="1.2.3.2"))
+        wait_done(gateway, 200, 5, seconds=15)
+        wait_done(gateway, 100, 6, seconds=15)
+        assert summary(gateway, 1)["done"] == 0
+        assert summary(gateway, 6)["waiting"] == 50
+        wait_indexed(gateway, 300)
+
+
 def test_gbk_paths_by_ftp(gateway: RunningGateway, tmp_path: Path):
     """T94: FTP with Chinese folders in GBK, user and password from the environment, never the command line."""
     folder = tmp_path / "ftp" / "影像" / "张三"
@@ -195,6 +217,9 @@ def test_ten_thousand_files_in_one_call(gateway: RunningGateway, tmp_path: Path)
         assert took < 10
         wait_done(gateway, count, seconds=180)
     wait_indexed(gateway, count, seconds=60)
+    assert gateway.process is not None
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    assert int(status.partition("VmHWM:")[2].split()[0]) < 300 * 1024
 
 
 def test_what_makes_no_list_is_refused_and_kept(gateway: RunningGateway):
@@ -255,6 +280,53 @@ def test_a_reports_pdf_is_brought_from_its_path(gateway: RunningGateway, tmp_pat
         timeline = gateway.json("exams", "show", HOSPITAL, "E1")["timeline"]
         kinds = {event["kind"] for event in timeline}
         assert {"document-fetched", "document-missing"} <= kinds
+
+
+def test_a_pdf_at_an_unregistered_host_is_told_and_comes_once_it_is_registered(
+    gateway: RunningGateway, tmp_path: Path
+):
+    """T24, T94: the hospital's answer, the report and the timeline say so, and with which command it is mended."""
+    web = tmp_path / "web"
+    web.mkdir()
+    (web / "1.pdf").write_bytes(b"%PDF-1.7\nx\n%%EOF\n")
+    with nginx(web, tmp_path / "nginx") as port:
+        place = f"http://127.0.0.1:{port}"
+        gateway.push("/exam-sync", exam("E1"))
+        sent = report("R1", "E1", pdf_path=f"{place}/1.pdf")
+        del sent["reportPdfBase64"]
+        answer = gateway.push("/report/sync", sent)
+        assert answer["code"] == 1
+        assert ("pdf_path", "url-host") in {(f["field"], f["rule"]) for f in answer["content"]["findings"]}
+
+        def paper() -> dict[str, str]:
+            found: list[dict[str, str]] = gateway.json("reports", "show", HOSPITAL, "R1")["documents"]
+            return found[0]
+
+        wait_until(lambda: paper()["state"] == "refused")
+        command = f"yingqiao hospitals hosts add {HOSPITAL} {place} --private"
+        assert command in paper()["mend"]
+        (event,) = (
+            e
+            for e in gateway.json("exams", "show", HOSPITAL, "E1")["timeline"]
+            if e["kind"] == "document-missing"
+        )
+        assert command in event["text"]
+        assert gateway.cli(*command.split()[1:]).returncode == 0
+        wait_until(lambda: paper()["state"] == "done", 10)
+        assert gateway.json("reports", "show", HOSPITAL, "R1")["report"]["pdfObject"]
+
+
+def test_parts_left_for_a_week_are_swept_at_start(gateway: RunningGateway):
+    """What nobody will go on with must not fill the disk; what is younger may still be continued."""
+    gateway.stop()
+    parts = gateway.data / "parts"
+    parts.mkdir(exist_ok=True)
+    for name, age in (("old", 8), ("young", 6)):
+        for path in (parts / f"{name}.part", parts / f"{name}.json"):
+            path.write_bytes(b"{}")
+            os.utime(path, (0, time.time() - age * 86400))
+    gateway.start()
+    assert {path.name for path in parts.iterdir()} == {"young.part", "young.json"}
 
 
 def test_a_full_disk_then_room_again(gateway: RunningGateway, tmp_path: Path):

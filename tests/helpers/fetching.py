@@ -25,7 +25,7 @@ class Kept:
         with file.view() as view:
             self.bodies[request.id] = bytes(view)
         assert file.size == len(self.bodies[request.id])
-        assert len(file.digest) == 32
+        assert len(file.digest()) == 32
         self.files[request.id] = file
         file.discard()
 

@@ -60,7 +60,7 @@ class Background:
         self._fetching = self._make_fetching()
         around = Surroundings(settings, stores, self._landing, self._indexer, self._fetching)
         self._work = BackgroundWork(around)
-        self._relay = Relay(stores.database, stores.fetch_hosts, self._work.wake)
+        self._relay = Relay(stores.database, stores.fetch_hosts, stores.bell, self._work.wake)
         self._counts = DicomCounts()
         self._commitments = commitment_ledger(around, self._work.wake)
         self._scp = self._make_scp() if settings.dicom.listen else None
@@ -87,10 +87,10 @@ class Background:
         if self._scp is not None:
             self._port = self._listen(self._scp)
         self._running.callback(self._fetching.close)
+        self._fetching.sweep()
         self._work.start()
         self._running.callback(self._work.stop)
-        self._relay.start()
-        self._running.callback(self._relay.close)
+        self._start_relay()
 
     def stop(self) -> None:
         """No new work, no new images; those at work finish; what is landed is indexed as far as the database
@@ -107,6 +107,13 @@ class Background:
     def _stop_indexing(self) -> None:
         if not self._indexer.stop():
             _log.warning("index.left", instances=self._indexer.backlog, hint="重启后从落地区继续")
+
+    def _start_relay(self) -> None:
+        try:
+            self._relay.start()
+        except OSError as error:
+            raise StartError(f"不能建立 {self._stores.folder.bell}：{error.strerror}") from error
+        self._running.callback(self._relay.close)
 
     @property
     def dicom_port(self) -> int:
@@ -141,7 +148,10 @@ class Background:
 
     def _make_fetching(self) -> Fetching:
         stores = self._stores
-        arrivals = Arrivals(self._landing, self._indexer.submit, part10_head, lambda: self._indexer.is_behind)
+        indexer = self._indexer
+        arrivals = Arrivals(
+            self._landing, indexer.submit, part10_head, lambda: indexer.is_behind, indexer.hurry
+        )
         aet = self._settings.dicom.listen.partition("@")[0] or "YINGQIAO"
         parts = settings_of(stores.folder.parts)
         return Fetching(stores.database, stores.fetch_hosts, arrivals, stores.objects, parts, aet)

@@ -60,6 +60,10 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def bell(self) -> Path:
+        return self.run / "bell"
+
+    @property
     def parts(self) -> Path:
         return self.root / "parts"
 

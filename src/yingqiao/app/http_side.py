@@ -109,7 +109,7 @@ async def _serve(
         loop.call_soon_threadsafe(stopping.set)
 
     on_stop(stop)
-    ledger = Ledger(stores.database)
+    ledger = Ledger(stores.database, fetchable=stores.bell.ring)
     ledger.start()
     log = RequestLog()
     log.start()

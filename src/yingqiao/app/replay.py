@@ -32,7 +32,7 @@ def replay(settings: Settings, stores: Stores, ids: Iterable[int]) -> Iterator[R
     """
     edition = load_edition(settings.exchange.edition)
     receiver = Receiver(edition, stores.hospitals, Policy(keep_unknown=True))
-    ledger = Ledger(stores.database)
+    ledger = Ledger(stores.database, fetchable=stores.bell.ring)
     for number in ids:
         yield _replay(receiver, ledger, stores, number)
 

@@ -10,6 +10,7 @@ from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder
 from yingqiao.app.keys import master_key
 from yingqiao.settings import Settings
 from yingqiao.store.database import Database, open_database
+from yingqiao.store.doorbell import Doorbell
 from yingqiao.store.errors import StoreError
 from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
@@ -23,6 +24,8 @@ class Stores:
     hospitals: HospitalRegistry
     objects: LocalObjects
     fetch_hosts: FetchHosts
+    bell: Doorbell
+    """Rung when something is to be fetched at once."""
 
 
 @contextmanager
@@ -49,6 +52,7 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             HospitalRegistry(database, key),
             LocalObjects(folder.objects),
             FetchHosts(database, key),
+            Doorbell(folder.bell),
         )
     finally:
         database.close()

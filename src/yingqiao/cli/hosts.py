@@ -101,6 +101,7 @@ def add(code: str, address: str, settings: Settings, private: bool, path_encodin
         limits = LineLimits(given["parallel"], bandwidth_of(given["bandwidth"]), ",".join(given["windows"]))
         with stores(settings) as opened:
             registered = opened.fetch_hosts.add(code, host, limits)
+            opened.bell.ring()
     except (OptionsError, FetchError, ValueError) as error:
         fail(str(error), Exit.USE)
     click.echo(f"已登记 #{registered.id}：{code} 的地址可以指向 {host.display}")

@@ -94,6 +94,7 @@ def retry_(numbers: tuple[int, ...], hospital: str | None, settings: Settings) -
                 if show_image_list(connection, number, FileState.DONE) is None:
                     fail(f"没有编号为 {number} 的列表")
                 count += open_again(connection, number)
+        opened.bell.ring()
     click.echo(f"{len(chosen)} 个列表中的 {count} 个文件将重新下载")
 
 

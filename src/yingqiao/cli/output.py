@@ -53,13 +53,18 @@ def show_rows(
     if shape is Shape.JSON:
         show_json(listed)
     elif shape is Shape.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\r\n")
-        writer.writerow(columns.values())
-        writer.writerows([_cell(row.get(name)) for name in columns] for row in listed)
+        stream_csv(listed, columns)
     elif not listed:
         click.echo(empty)
     else:
         _print_table(listed, columns)
+
+
+def stream_csv(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """The same as CSV only, each row as it comes: any number of them."""
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(columns.values())
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
 
 
 def show_pairs(pairs: Mapping[str, Any], *, title: str = "") -> None:

@@ -24,6 +24,7 @@ _DOCUMENTS = {
     "byte_count": "字节",
     "updated_at": "时间",
     "reason": "原因",
+    "mend": "办法",
 }
 
 

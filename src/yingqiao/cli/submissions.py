@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import click
 import msgspec
+from msgspec import structs
 
 from yingqiao.app.replay import Replayed, replay
 from yingqiao.app.stores import Stores
@@ -24,6 +26,7 @@ from yingqiao.cli.output import (
     show_json,
     show_pairs,
     show_rows,
+    stream_csv,
     when,
 )
 from yingqiao.exchange.model import Outcome
@@ -36,6 +39,7 @@ from yingqiao.store.queries import (
     list_submissions,
     show_submission,
 )
+from yingqiao.store.queries.common import LIMIT_AT_MOST
 
 _COLUMNS = {
     "id": "编号",
@@ -49,6 +53,7 @@ _COLUMNS = {
     "message": "应答",
 }
 _OUTCOMES = {"accepted": "接受", "refused": "拒收"}
+_SHOWN, _STEP = 50, 1000
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
@@ -66,7 +71,11 @@ def command() -> None:
 @click.option("--replay-of", type=int, help="重放自哪次提交")
 @click.option("--since", help="自何时起：2h、3d 或 2026-11-20[ 08:00:00]（北京时间）")
 @click.option("--until", help="到何时止，写法同上")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="最多列出")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, LIMIT_AT_MOST),
+    help="最多列出多少条；不写：--csv 列出全部，否则 50",
+)
 @click.option("--offset", type=click.IntRange(0), default=0, help="跳过前面多少条")
 @shape_options
 @data_options
@@ -80,12 +89,12 @@ def list_(
     replay_of: int | None,
     since: str | None,
     until: str | None,
-    limit: int,
+    limit: int | None,
     offset: int,
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """列出提交，最新的在前"""
+    """列出提交，最新的在前；--csv 逐页写出全部，多少条都可以"""
     shape = shape_of(as_json, as_csv)
     wanted = SubmissionFilter(
         hospital_code=hospital,
@@ -96,9 +105,25 @@ def list_(
         replay_of=replay_of,
         received=_range(since, until),
     )
+    if shape is Shape.CSV and limit is None:
+        with stores(settings) as opened:
+            stream_csv((_row(item, shape) for item in _all(opened, wanted, offset)), _COLUMNS)
+        return
     with stores(settings) as opened, opened.database.read() as connection:
-        page = list_submissions(connection, wanted, limit, offset)
+        page = list_submissions(connection, wanted, limit or _SHOWN, offset)
     show_rows([_row(item, shape) for item in page.items], _COLUMNS, shape)
+
+
+def _all(opened: Stores, wanted: SubmissionFilter, offset: int) -> Iterator[SubmissionSummary]:
+    """Every one that fits, newest first, page by page: what arrives meanwhile moves none."""
+    before: int | None = None
+    while True:
+        with opened.database.read() as connection:
+            page = list_submissions(connection, structs.replace(wanted, before=before), _STEP, offset)
+        yield from page.items
+        if len(page.items) < _STEP:
+            return
+        before, offset = page.items[-1].id, 0
 
 
 @command.command("show")

@@ -66,13 +66,13 @@ def judge(
     reach: Reach = nothing_registered,
 ) -> Judged:
     """`value` (opened JSON) of `table` from the hospital. `load` is given on replay only,
-    to find taken documents; `reach` says which addresses of an images list will be fetched.
+    to find taken documents; `reach` says which addresses (of an images list, a report's PDF) will be fetched.
 
     Raises Refusal: not-object, single-record.
     """
     extra = Collector(table, profile)
     record = _one_record(value, extra)
-    judge_part = _Judge(edition, profile, hospital_code, load)
+    judge_part = _Judge(edition, profile, hospital_code, load, reach)
     if table == "merged_upload":
         parts, findings = _merged(judge_part, edition, record, extra)
     else:
@@ -151,11 +151,14 @@ def _dotted(prefix: str, findings: tuple[Finding, ...]) -> list[Finding]:
 class _Judge:
     """Judges records of one hospital."""
 
-    def __init__(self, edition: Edition, profile: Profile, hospital_code: str, load: Load | None) -> None:
+    def __init__(
+        self, edition: Edition, profile: Profile, hospital_code: str, load: Load | None, reach: Reach
+    ) -> None:
         self._edition = edition
         self._profile = profile
         self._code = hospital_code
         self._load = load
+        self._reach = reach
 
     def __call__(self, table: str, record: dict[str, Any]) -> Part:
         validator = compile_validator(self._edition, table, self._profile)
@@ -164,6 +167,8 @@ class _Judge:
         self._check_hospital(validator, members, found)
         papers, taken, members = self._documents(validator, members, found)
         validated = validator.run(members, unknown, renamed)
+        if not papers and not taken:
+            self._check_address(validator, validated.values, found)
         if found.found:
             validated = structs.replace(validated, findings=(*found.found, *validated.findings))
         pdf = next(iter(taken.values()), "").removeprefix(documents.REFERENCE)
@@ -180,6 +185,15 @@ class _Judge:
             found.add(
                 field, "hospital", problem, "请核对 hospitalCode；医院集团请联系平台登记成员代码", ("T17",)
             )
+
+    def _check_address(self, validator: Validator, values: Mapping[str, Any], found: Collector) -> None:
+        """A PDF that is to be brought from `pdf_path` and cannot be (T24, T94)."""
+        text = text_of(values.get("pdf_path"))
+        if not text or values.get("disableFlag") == 1 or not (refused := self._reach(text)):
+            return
+        mend = "请联系平台登记该主机，登记后会自动取回；或在 reportPdfBase64 中内嵌 PDF"
+        problem = f"PDF 不能从 {shorten(text, 200)} 取回：{refused}"
+        found.add(validator.table.field("pdf_path"), "url-host", problem, mend, ("T24", "T94"))
 
     def _documents(
         self, validator: Validator, members: dict[str, Any], found: Collector

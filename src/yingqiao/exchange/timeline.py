@@ -266,6 +266,8 @@ class DocumentFacts:
     done: bool
     reason: str
     """Why it did not come yet; '' while nothing was tried."""
+    mend: str = ""
+    """What the operator does about it; '' when there is nothing to do here."""
 
 
 def events(
@@ -307,6 +309,8 @@ def _brought(document: DocumentFacts) -> Event:
     text = f"已从 pdf_path 取回{name}" if document.done else f"{name}尚未取回"
     if document.reason and not document.done:
         text += f"：{document.reason}"
+    if document.mend and not document.done:
+        text += f"；{document.mend}"
     kind = "document-fetched" if document.done else "document-missing"
     return Event(document.at, kind, text, document.submission_id, "", document.record_num)
 

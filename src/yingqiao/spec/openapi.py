@@ -21,6 +21,55 @@ _TURNED_AWAY: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 """HTTP status -> response name, message, what to do: not judged, nothing of the request is kept (T11)."""
 
+LISTS: Final = "images-list"
+_QUESTION, _PROGRESS = "images_list_status.question", "images_list_status.content"
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_TEXT: Final = {"type": "string"}
+_STATUS_SCHEMAS: Final[dict[str, Schema]] = {
+    _QUESTION: {
+        "type": "object",
+        "title": "影像地址列表进度：data 解密后",
+        "properties": {
+            "SERIESIUID": {"type": "string", "description": "序列号"},
+            "STUDYIUID": {"type": "string", "description": "检查号：其全部序列的列表"},
+        },
+        "anyOf": [{"required": ["SERIESIUID"]}, {"required": ["STUDYIUID"]}],
+    },
+    _PROGRESS: {
+        "type": "object",
+        "title": "影像地址列表进度：应答的 content",
+        "properties": {"lists": {"type": "array", "items": {"$ref": f"{COMPONENTS}images_list_status.list"}}},
+        "required": ["lists"],
+    },
+    "images_list_status.list": {
+        "type": "object",
+        "title": "一个列表",
+        "properties": {
+            "SERIESIUID": _TEXT,
+            "STUDYIUID": _TEXT,
+            "complete": {"type": "boolean", "description": "全部取回"},
+            "state": {**_TEXT, "description": "进度，中文"},
+            "files": {**_COUNT, "description": "地址数"},
+            "done": {**_COUNT, "description": "已取回"},
+            "waiting": {**_COUNT, "description": "还会自动去取"},
+            "refused": {**_COUNT, "description": "主机没有登记"},
+            "failed": {**_COUNT, "description": "对方没有、拒绝，或内容无法使用"},
+            "instances": {**_COUNT, "description": "取回的影像数"},
+            "remaining": {
+                "type": "array",
+                "maxItems": 1000,
+                "description": "还没有取到的地址与原因",
+                "items": {
+                    "type": "object",
+                    "properties": {"url": _TEXT, "state": _TEXT, "reason": _TEXT},
+                    "required": ["url", "state", "reason"],
+                },
+            },
+        },
+    },
+}
+"""Of `/images/list/status`, as web/list_status answers it."""
+
 
 def openapi(edition: Edition) -> Schema:
     """Envelope, header, answers, examples; each operation points to its record by `x-yingqiao-record`."""
@@ -35,11 +84,15 @@ def openapi(edition: Edition) -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "前置机"}],
-        "tags": [{"name": "上传", "description": "医院推送检查、报告与影像地址"}],
-        "paths": {i.path: {i.method.lower(): _operation(edition, i)} for i in served},
+        "tags": [
+            {"name": "上传", "description": "医院推送检查、报告与影像地址"},
+            {"name": "查询", "description": "医院询问自己推送的内容"},
+        ],
+        "paths": {i.path: {i.method.lower(): _operation(edition, i)} for i in served}
+        | _asked(edition, served),
         "components": {
             "parameters": {"encryption-type": _header(edition)},
-            "schemas": _schemas(edition, served),
+            "schemas": _schemas(edition, served) | (_STATUS_SCHEMAS if _has_lists(served) else {}),
             "responses": {"Answer": _answer(edition), **_turned_away(edition)},
         },
     }
@@ -82,6 +135,32 @@ def _operation(edition: Edition, interface: Interface) -> Schema:
     if interface.aliases:
         operation["x-yingqiao-path-aliases"] = list(interface.aliases)
     return operation
+
+
+def _has_lists(served: list[Interface]) -> bool:
+    return any(i.id == LISTS for i in served)
+
+
+def _asked(edition: Edition, served: list[Interface]) -> dict[str, Schema]:
+    """Ours, not the standard's (T95): what became of the lists a hospital sent, asked in the same envelope."""
+    if not _has_lists(served):
+        return {}
+    lists = next(i for i in served if i.id == LISTS)
+    record = {"$ref": COMPONENTS + _QUESTION}
+    operation = _operation(edition, lists) | {
+        "operationId": f"{LISTS}-status",
+        "tags": ["查询"],
+        "summary": "影像地址列表的下载进度",
+        "description": "规范之外的接口：SERIESIUID 或 STUDYIUID 给出一个即可，信封与 /images/list 相同；问的内容不留存。"
+        "没有收到过这样的列表时 code 为 0。",
+        "x-yingqiao-record": record,
+        "x-yingqiao-content": {"$ref": COMPONENTS + _PROGRESS},
+    }
+    content = {"schema": {"$ref": operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]}}
+    operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    for name in ("x-yingqiao-clause", "x-yingqiao-path-aliases"):
+        operation.pop(name, None)
+    return {f"{lists.path}/status": {"post": operation}}
 
 
 def _envelope_of(interface: Interface) -> Schema:

@@ -75,12 +75,16 @@ class Arrivals:
         submit: Callable[[Landed], None],
         head_of: Callable[[Arrival], bytes],
         is_behind: Callable[[], bool] = lambda: False,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
-        """`head_of` makes the Part 10 head of an instance that came without; `is_behind`: of the index."""
+        """`head_of` makes the Part 10 head of an instance that came without; `is_behind`: of the index; `hurry` tells
+        it that nothing more comes for now.
+        """
         self._landing = landing
         self._submit = submit
         self._head_of = head_of
         self.is_behind = is_behind
+        self.hurry = hurry
         self._arenas = threading.Semaphore(ARENAS)
         self._idle: list[mmap.mmap] = []
 

@@ -158,6 +158,10 @@ class FetchHosts:
         files = _reopen_files(self._database, hospital_code, reach)
         return files + _reopen_documents(self._database, hospital_code, reach)
 
+    def reopen_documents(self, hospital_code: str) -> int:
+        """The same for PDFs of reports only."""
+        return _reopen_documents(self._database, hospital_code, self._reach(hospital_code))
+
     def reopen_list(self, hospital_code: str, list_id: int) -> int:
         """The same for one list: intake may have judged it by hosts registered up to a second before."""
         return _reopen_files(self._database, hospital_code, self._reach(hospital_code), list_id)

@@ -53,7 +53,7 @@ class Arrived:
     sop_uids: tuple[str, ...]
     byte_count: int
     digest: bytes
-    """SHA-256 of the file as fetched."""
+    """SHA-256 of the file as fetched; empty when the file is one instance, whose own is in the index."""
 
 
 def work_key(list_id: int, line: str) -> str:
@@ -141,7 +141,7 @@ def mark_done(connection: Connection, arrived: Sequence[Arrived]) -> None:
                 "b_uids": comma_list(map(storable, one.sop_uids[:MAX_SOP_UIDS])),
                 "b_count": len(one.sop_uids),
                 "b_bytes": one.byte_count,
-                "b_digest": one.digest,
+                "b_digest": one.digest or None,
                 "b_now": now,
             }
             for one in arrived

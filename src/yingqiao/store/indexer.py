@@ -126,6 +126,7 @@ class Indexer:
         self._queue: deque[Landed] = deque()
         self._waiting = threading.Condition()
         self._overflow = 0
+        self._hurry = False
         self._stopping = threading.Event()
         self._recovered = threading.Event()
         self._progress = Progress()
@@ -180,6 +181,12 @@ class Indexer:
                 if len(self._queue) in (1, self._batch_size):
                     self._waiting.notify()
 
+    def hurry(self) -> None:
+        """Nothing more is to come for now from who submitted last: what is queued is indexed at once."""
+        with self._waiting:
+            self._hurry = True
+            self._waiting.notify()
+
     def _run(self) -> None:
         if not self._recover():
             return
@@ -195,6 +202,7 @@ class Indexer:
             while not self._queue and not self._stopping.is_set():
                 self._waiting.wait()
             self._gather()
+            self._hurry = False
             batch = [self._queue.popleft() for _ in range(min(self._batch_size, len(self._queue)))]
             self._in_hand = len(batch)
         return [landed_instance(i.place, i.arrival, self._facts(i)) for i in batch]
@@ -203,7 +211,7 @@ class Indexer:
         """Wait while more come, but not for long."""
         until = time.monotonic() + self._batch_seconds
         before = 0
-        while before < len(self._queue) < self._batch_size and not self._stopping.is_set():
+        while before < len(self._queue) < self._batch_size and not (self._hurry or self._stopping.is_set()):
             left = until - time.monotonic()
             if left <= 0:
                 return

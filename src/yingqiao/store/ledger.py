@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -62,8 +62,17 @@ class Ledger:
     """One per process and database. `start` and `record` belong to one event loop; `record_now` to any
     thread."""
 
-    def __init__(self, database: Database, bounds: Bounds | None = None, postgres_lanes: int = 2) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bounds: Bounds | None = None,
+        postgres_lanes: int = 2,
+        *,
+        fetchable: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`fetchable` is called after a commit that named something to be fetched; it may neither wait nor fail."""
         self._database = database
+        self._fetchable = fetchable
         self._bounds = bounds or Bounds()
         self._lane_count = 1 if database.is_sqlite else postgres_lanes
         self._queue: deque[_Waiting] = deque()
@@ -139,12 +148,15 @@ class Ledger:
             try:
                 with self._database.write() as connection:
                     driver: Any = connection.connection.driver_connection
-                    return _insert(driver, [without_poison(entry) if poisoned else entry])[0]
+                    number = _insert(driver, [without_poison(entry) if poisoned else entry])[0]
             except StoreError:
                 raise
             except Exception as error:  # whatever a driver raises for values it cannot take
                 if poisoned:
                     raise RecordRejected(type(error).__name__) from error
+            else:
+                self._tell([entry])
+                return number
         raise AssertionError
 
     def _admit(self, size: int) -> None:
@@ -198,6 +210,11 @@ class Ledger:
             for waiting, number in zip(batch, ids, strict=True):
                 if not waiting.done.done():
                     waiting.done.set_result(number)
+            self._tell([waiting.entry for waiting in batch])
+
+    def _tell(self, entries: Sequence[Entry]) -> None:
+        if any(entry.images is not None or entry.document is not None for entry in entries):
+            self._fetchable()
 
     async def _write_mended(self, writer: Writer, waiting: _Waiting, error: Exception) -> None:
         mended = without_poison(waiting.entry)

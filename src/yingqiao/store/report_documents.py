@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from yingqiao.exchange.fetch import FileState, state_of
+from yingqiao.exchange.fetch import FileState, how_to_register, state_of
 from yingqiao.exchange.timeline import DocumentFacts
 from yingqiao.exchange.work import WorkError
 from yingqiao.store.ledger_rows import DOCUMENT_DUE
@@ -85,11 +85,24 @@ def documents_of(connection: Connection, hospital_code: str, record_num: str) ->
     return list(connection.execute(wanted.order_by(c.submission_id.desc())))
 
 
+def mend_of(row: Row[Any]) -> str:
+    """What the operator does about a document whose address may not be fetched; '' for others."""
+    if row.state != str(FileState.REFUSED):
+        return ""
+    command = how_to_register(row.hospital_code, row.url)
+    return f"用 {command} 登记后自动取回" if command else "请医疗机构改正 pdf_path"
+
+
 def document_facts(connection: Connection, hospital_code: str, record_num: str) -> list[DocumentFacts]:
     """The same for an exam's timeline."""
     return [
         DocumentFacts(
-            row.updated_at, record_num, row.submission_id, row.state == str(FileState.DONE), row.reason
+            row.updated_at,
+            record_num,
+            row.submission_id,
+            row.state == str(FileState.DONE),
+            row.reason,
+            mend_of(row),
         )
         for row in documents_of(connection, hospital_code, record_num)
     ]

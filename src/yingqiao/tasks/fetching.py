@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
+from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings, sweep
 from yingqiao.client.fetch.body import Memory
 from yingqiao.exchange.completeness import Expectation, Source
 from yingqiao.exchange.documents import NotPdfError, prove_pdf
@@ -43,6 +43,8 @@ from yingqiao.store.work.task import Task
 from yingqiao.tasks.keeping import Came, Keeper, trouble_of
 
 DOCUMENT = "document"
+LEFT_OVER_S = 7 * 86400.0
+SWEEP_EVERY_S = 6 * 3600.0
 CHUNK = 1000
 """Files of a list looked at in one go."""
 _log = structlog.get_logger(__name__)
@@ -98,10 +100,27 @@ class Fetching:
         self._free: list[Fetcher] = []
         self._memory = Memory(settings.memory_bytes)
         self._lock = threading.Lock()
+        self._sweep_at = 0.0
         self.counts = FetchCounts()
+
+    def sweep(self) -> None:
+        """Remove what is left of large files nobody has gone on with for a week; at most every few hours."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._sweep_at:
+                return
+            self._sweep_at = now + SWEEP_EVERY_S
+        try:
+            count = sweep(self._settings.folder, LEFT_OVER_S)
+        except OSError as error:
+            _log.warning("fetch.not_swept", error=type(error).__name__)
+        else:
+            if count:
+                _log.info("fetch.swept", parts=count)
 
     def fetch(self, task: Task) -> None:
         """Handler of 'fetch': the files of one list on one host. Raises WorkError, Interrupted."""
+        self.sweep()
         if self._arrivals.is_behind():
             raise WorkError(ErrorClass.OURS, "索引落后太多，稍后继续下载")
         with _our_trouble():

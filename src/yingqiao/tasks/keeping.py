@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yingqiao.client.fetch.contents import instances
+from yingqiao.client.fetch.contents import instances, is_instance
 from yingqiao.client.fetch.model import FetchedFile
 from yingqiao.exchange.fetch import FetchError, FileState
 from yingqiao.exchange.work import ErrorClass, WorkError
@@ -91,6 +91,7 @@ class Keeper:
             self._turn.notify_all()
         for thread in self._threads:
             thread.join()
+        self._arrivals.hurry()
         self._raise_broken()
 
     def _raise_broken(self) -> None:
@@ -129,25 +130,23 @@ class Keeper:
 
     def _keep(self, batch: Sequence[Came]) -> None:
         with self._arrivals.group() as group:
-            kept = [self._add(group, came) for came in batch]
+            kept = [(came.file_id, self._add(group, came)) for came in batch]
             group.settle()
         with self._turn:
-            for came, (uids, error) in zip(batch, kept, strict=True):
-                if error is not None:
-                    self._failed.append((came.file_id, error))
-                else:
-                    self._done.append(Arrived(came.file_id, uids, came.file.size, came.file.digest))
+            self._done += [one for _, one in kept if isinstance(one, Arrived)]
+            self._failed += [(number, one) for number, one in kept if isinstance(one, WorkError)]
         for came in batch:
             came.file.discard()
         self._note_when_due()
 
-    def _add(self, group: Group, came: Came) -> tuple[tuple[str, ...], WorkError | None]:
+    def _add(self, group: Group, came: Came) -> Arrived | WorkError:
         """What was in a file. An archive may have good and broken members: the good ones are kept, the file
         has failed.
         """
         uids: list[str] = []
         try:
             with came.file.view() as view:
+                plain = is_instance(view, came.file.content_type)
                 for one in instances(view, came.file.content_type, folder=self._folder):
                     found = Found(
                         one.prefix,
@@ -159,9 +158,10 @@ class Keeper:
                     group.add(came.origin, found)
                     uids.append(one.sop_instance_uid)
                     del one, found
+            digest = b"" if plain else came.file.digest()  # an instance's own is in the index: one is enough
         except FetchError as error:
-            return (), error
-        return tuple(uids), None
+            return error
+        return Arrived(came.file_id, tuple(uids), came.file.size, digest)
 
     def _note_when_due(self) -> None:
         waiting = len(self._done) + len(self._failed)

@@ -17,6 +17,7 @@ from yingqiao.exchange.fetch import AllowedHost, FetchError, choose, parse_addre
 from yingqiao.exchange.work import NewWork, Priority, WorkError
 from yingqiao.store import image_lists
 from yingqiao.store.database import Database
+from yingqiao.store.doorbell import Doorbell
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.image_lists import DueList
@@ -30,7 +31,8 @@ from yingqiao.store.work import ledger
 from yingqiao.store.work.actions import Action, Order, act
 from yingqiao.tasks.fetching import CHUNK, DOCUMENT, line_of, payload, tell_expected
 
-POLL_S = 0.1
+POLL_S = 1.0
+"""How often it looks when nobody rings: another machine may have written something."""
 RETRY_S = 2.0
 BATCH = 100
 _log = structlog.get_logger(__name__)
@@ -39,19 +41,26 @@ _log = structlog.get_logger(__name__)
 class Relay:
     """A thread of the main process. `wake` tells the engine that there is work."""
 
-    def __init__(self, database: Database, hosts: FetchHosts, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, hosts: FetchHosts, bell: Doorbell, wake: Callable[[], None]
+    ) -> None:
         self._database = database
         self._hosts = hosts
+        self._bell = bell
         self._wake = wake
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
     def start(self) -> None:
+        """Raises OSError when no bell can be made."""
+        self._bell.open()
         self._thread.start()
 
     def close(self) -> None:
         self._stop.set()
+        self._bell.ring()
         self._thread.join()
+        self._bell.close()
 
     def turn(self) -> int:
         """Make work of what is due now; how many lists and documents. Raises StoreUnavailable."""
@@ -67,8 +76,9 @@ class Relay:
         return len(lists) + len(documents)
 
     def _run(self) -> None:
-        pause = POLL_S
-        while not self._stop.wait(pause):
+        pause = 0.0
+        while not self._stop.is_set():
+            self._bell.wait(pause)
             try:
                 pause = 0.0 if self.turn() >= BATCH else POLL_S
             except StoreUnavailable as error:
@@ -148,6 +158,7 @@ class Relay:
         except FetchError as error:
             with self._database.write() as connection:
                 refuse_document(connection, wanted.id, error)
+            self._hosts.reopen_documents(wanted.hospital_code)  # a host may have been registered meanwhile
             return
         line = line_of(wanted.hospital_code, address, host)
         with self._database.write() as connection:

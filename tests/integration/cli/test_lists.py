@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from tests.integration.store.link_world import HOSPITAL, World
 from yingqiao.app.stores import open_stores
-from yingqiao.cli import exams, reports, studies
+from yingqiao.cli import exams, reports, studies, submissions
 from yingqiao.settings import Settings
 from yingqiao.store.linkage import link_all
 
@@ -102,3 +102,22 @@ def test_studies(data: str) -> None:
 
 def test_values_carry_the_names_of_the_standard(data: str) -> None:
     assert run(exams.command, data, "show", HOSPITAL, "RIS1", "--values").exit_code == 0
+
+
+def test_submissions_are_exported_whole_and_pages_do_not_move(data: str, monkeypatch: pytest.MonkeyPatch):
+    """CSV without a limit is everything, page by page, even beyond what a list shows at most."""
+    monkeypatch.setattr(submissions, "_STEP", 2)
+    with open_stores(Settings(data=data)) as opened:
+        world = World(opened.database)
+        for number in range(7):
+            world.exam(ris_study_id=f"X{number}")
+    rows = list(csv.reader(io.StringIO(run(submissions.command, data, "list", "--csv").output)))
+    numbers = [int(row[0]) for row in rows[1:]]
+    assert len(numbers) >= 7
+    assert numbers == sorted(set(numbers), reverse=True)
+    some = run(submissions.command, data, "list", "--csv", "--limit", "3", "--offset", "1").output
+    assert [int(row[0]) for row in list(csv.reader(io.StringIO(some)))[1:]] == numbers[1:4]
+    rest = run(submissions.command, data, "list", "--csv", "--offset", "2").output
+    assert [int(row[0]) for row in list(csv.reader(io.StringIO(rest)))[1:]] == numbers[2:]
+    assert run(submissions.command, data, "list", "--limit", "10000").exit_code == 0
+    assert run(submissions.command, data, "list", "--limit", "10001").exit_code == 2

@@ -26,8 +26,8 @@ _PROGRAM = """
     class Keep:
         def finished(self, request, file):
             with file.view() as view:
-                assert hashlib.sha256(view).digest() == file.digest
-            (folder / request.id).write_text(file.digest.hex() + (" resumed" if file.resumed else ""))
+                assert hashlib.sha256(view).digest() == file.digest()
+            (folder / request.id).write_text(file.digest().hex() + (" resumed" if file.resumed else ""))
             file.discard()
 
         def failed(self, request, error):

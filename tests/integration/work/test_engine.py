@@ -9,15 +9,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.integration.work.conftest import EngineMaker, ask, rows, states, wait_until
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass, Priority, WorkError
 from yingqiao.store.database import Database
-from yingqiao.store.work import destinations
+from yingqiao.store.schema import work
+from yingqiao.store.work import destinations, hand_over
 from yingqiao.store.work.actions import Action, Order, act
 from yingqiao.store.work.engine import EngineRule
-from yingqiao.store.work.task import Task
+from yingqiao.store.work.task import Pace, Task
 
 QUICK = RetryRule({each: Backoff(0.05, 0.2) for each in ErrorClass}, BreakerRule(3, Backoff(0.4, 1.0)))
 FAST = EngineRule(places=8, per_hospital=8, retry=QUICK, poll_s=0.2, stop_s=10.0)
@@ -387,6 +389,35 @@ def test_bandwidth_of_a_destination_is_shared(database: Database, make_engine: E
     make_engine({"test": handler}, FAST)
     wait_until(lambda: set(states(database).values()) == {"done"})
     assert 0.8 < time.monotonic() - started < 6
+
+
+def test_bandwidth_is_shared_with_other_processes(database: Database, make_engine: EngineMaker) -> None:
+    """On PostgreSQL: while another machine has work of the destination in hand, each takes half."""
+    limit(database, "H1/http://a:80", bytes_per_second=1_000_000)
+    ask(database, "a", "elsewhere")
+    with database.write() as connection:
+        mine = work.c.key == "elsewhere"
+        connection.execute(update(work).where(mine).values(state="running", executor="other", attempt=1))
+        assert hand_over.sharers(connection, {"H1/http://a:80", "none"}) == {"H1/http://a:80": 1}
+    expected = 1 if database.is_sqlite else 2
+    seen: list[int] = []
+
+    def handler(task: Task) -> None:
+        if task.key == "a":
+            wait_until(lambda: task.pace.processes == expected, 10)
+            seen.append(task.pace.processes)
+
+    make_engine({"test": handler}, EngineRule(poll_s=0.05))
+    wait_until(lambda: states(database)["a"] == "done")
+    assert seen == [expected]
+
+
+def test_two_processes_together_keep_within_a_limit() -> None:
+    alone, shared = Pace(lambda: 0.0), Pace(lambda: 0.0)
+    shared.processes = 2
+    for pace in (alone, shared):
+        assert pace.reserve(100, 100) == 0
+    assert (alone.reserve(1, 100), shared.reserve(1, 100)) == (1.0, 2.0)
 
 
 def test_timers_run_about_every_so_often(database: Database, make_engine: EngineMaker) -> None:

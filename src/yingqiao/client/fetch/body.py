@@ -97,14 +97,7 @@ class Body:
         self._handed_over = True
         if self._part is not None:
             part = self._part
-            return FetchedFile(
-                self.size,
-                address,
-                None,
-                part.path,
-                discarding=part.discard,
-                known_digest=part.digest.digest(),
-            )
+            return FetchedFile(self.size, address, None, part.path, discarding=part.discard)
         if self._small is None:
             return FetchedFile(0, address, memoryview(b""), None)
         content = self._small.content

@@ -21,6 +21,7 @@ _MAX_META_VALUE = 64 * 1024
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _PREAMBLE = bytes(128) + b"DICM"
 _ERROR_PAGES = (Kind.HTML, Kind.JSON)
+_INSTANCES = (Kind.DICOM, Kind.META, Kind.DATASET)
 _HOLDERS = (Kind.ZIP, Kind.GZIP, Kind.MULTIPART)
 
 
@@ -48,9 +49,14 @@ def instances(data: memoryview, content_type: str = "", *, folder: Path | None =
     yield from _held(data, content_type, Budget.of(len(data), folder), MAX_NESTED + 1)
 
 
+def is_instance(data: memoryview, content_type: str = "") -> bool:
+    """Whether a fetched file can be one instance and nothing else."""
+    return sniff(data[:512], content_type) in _INSTANCES
+
+
 def _held(data: memoryview, content_type: str, budget: Budget, depth: int) -> Iterator[Instance]:
     kind = sniff(data[:512], content_type)
-    if kind in (Kind.DICOM, Kind.META, Kind.DATASET):
+    if kind in _INSTANCES:
         yield _instance(data, kind)
     elif kind in _HOLDERS and depth > 0:
         yield from _members(_OPENERS[kind](data, content_type, budget), budget, depth)
@@ -73,7 +79,7 @@ def _members(members: Iterator[tuple[str, memoryview]], budget: Budget, depth: i
     good, broken = 0, list[FetchError]()
     for name, content in members:
         kind = sniff(content[:512])
-        if kind not in (Kind.DICOM, Kind.META, Kind.DATASET, *_HOLDERS):
+        if kind not in (*_INSTANCES, *_HOLDERS):
             continue
         try:
             for instance in _held(content, "", budget, depth - 1):

@@ -76,16 +76,11 @@ class FetchedFile:
     """Whether a part of it came in an earlier try."""
     requests: int = 1
     discarding: Callable[[], None] | None = field(default=None, repr=False)
-    known_digest: bytes = b""
 
-    @property
     def digest(self) -> bytes:
-        """SHA-256 of the file as fetched, 32 bytes. Made when first asked for, in the asker's thread; of a file
-        in memory to be asked before `discard`.
-        """
-        if not self.known_digest:
-            self.known_digest = hashlib.sha256(self.body or b"").digest()
-        return self.known_digest
+        """SHA-256 of the file as fetched, 32 bytes: made here, to be asked before `discard`. Raises OSError."""
+        with self.view() as view:
+            return hashlib.sha256(view).digest()
 
     @contextmanager
     def view(self) -> Iterator[memoryview]:

@@ -19,7 +19,7 @@ from yingqiao.exchange.fetch import FetchError
 from yingqiao.exchange.work import ErrorClass
 
 FLUSH_BYTES = 32 << 20
-_READ = 1 << 20
+_SUFFIXES = (".part", ".json", ".new")
 
 
 class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,7 +75,10 @@ class Part:
             os.close(self._fd)
             self._fd = -1
             raise FetchError(ErrorClass.PASSING, "同一文件正由另一项任务下载") from error
-        self.digest = hashlib.sha256()
+        if not os.fstat(self._fd).st_nlink:  # swept between opening and locking
+            os.close(self._fd)
+            self._fd = -1
+            raise FetchError(ErrorClass.PASSING, "未完成的旧文件刚被清除，重新下载")
         self.size = 0
         self._flushed = 0
         self.validators = Validators()
@@ -99,13 +102,10 @@ class Part:
         if size and size == note.validators.total:
             size -= 1  # whole, but not known to be still the same: the last byte is asked for again
         os.ftruncate(self._fd, size)
-        for at in range(0, size, _READ):
-            self.digest.update(os.pread(self._fd, min(_READ, size - at), at))
         self.size, self._flushed, self.validators = size, min(note.flushed, size), note.validators
 
     def restart(self, validators: Validators | None = None) -> None:
         """Empty, for a version known by `validators`. Raises OSError."""
-        self.digest = hashlib.sha256()
         self.size = self._flushed = 0
         self.validators = validators or Validators()
         os.ftruncate(self._fd, 0)
@@ -126,7 +126,6 @@ class Part:
         while left:
             done = os.pwrite(self._fd, left, at)
             left, at = left[done:], at + done
-        self.digest.update(data)
         self.size = at
         if self.size - self._flushed >= FLUSH_BYTES and self.validators:
             os.fdatasync(self._fd)
@@ -166,30 +165,32 @@ class Part:
 
 def sweep(folder: Path, older_than: float) -> int:
     """Remove parts nobody has touched for so many seconds: their files were given up, or kept just before a kill.
-    How many files went. Raises OSError.
+    How many went; those a fetcher holds stay. Raises OSError.
     """
-    removed = 0
     limit = time.time() - older_than
-    for path in sorted(folder.glob("*.*")):
-        if path.suffix in (".part", ".json", ".new") and path.stat().st_mtime <= limit and not _held(path):
-            path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+    found = (path for path in folder.glob("*.*") if path.suffix in _SUFFIXES)
+    return sum(_sweep_one(folder, name, limit) for name in sorted({path.stem for path in found}))
 
 
-def _held(path: Path) -> bool:
-    """Whether a fetcher is writing the part this file belongs to."""
+def _sweep_one(folder: Path, name: str, limit: float) -> bool:
+    paths = [folder / f"{name}{suffix}" for suffix in _SUFFIXES]
     try:
-        fd = os.open(path.with_suffix(".part"), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder / f"{name}.part", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return False
+        fd = -1
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fd >= 0:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if any(path.stat().st_mtime > limit for path in paths if path.exists()):
+            return False
+        for path in paths:
+            path.unlink(missing_ok=True)
     except BlockingIOError:
-        return True
+        return False
     finally:
-        os.close(fd)
-    return False
+        if fd >= 0:
+            os.close(fd)
+    return True
 
 
 def boot_id() -> str:

@@ -157,6 +157,22 @@ def choose(address: Address, hosts: Sequence[AllowedHost]) -> AllowedHost:
     return best
 
 
+def how_to_register(hospital_code: str, text: str) -> str:
+    """The command that lets an address as sent be fetched; '' for what no registration lets pass."""
+    try:
+        address = parse_address(text)
+    except FetchError:
+        return ""
+    if is_literal(address.host) and why_forbidden(address.host, private=True, registered=address.host):
+        return ""
+    if address.scheme == "file":
+        place = f"file://{address.host}/" if address.host else f"file:///{address.path.split('/')[1]}"
+    else:
+        place = address.origin
+    inside = is_literal(address.host) and why_forbidden(address.host, private=False)
+    return f"yingqiao hospitals hosts add {hospital_code} {place}{' --private' if inside else ''}"
+
+
 def local_path(address: Address, host: AllowedHost) -> tuple[bytes, ...]:
     """Of a file: the path's parts below the host's root folder. Raises FetchError."""
     parts = _segments(address.path_bytes(host.path_encoding))

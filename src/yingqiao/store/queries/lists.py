@@ -86,7 +86,9 @@ class FileShown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     instance_count: int
     byte_count: int
     digest: str
-    """SHA-256 of the file as fetched, hex; '' until then."""
+    """SHA-256 of the file as fetched, hex; '' until then, and of a file that is one instance: its own is in the
+    index, by `sop_uids`.
+    """
     sop_uids: tuple[str, ...]
     updated_at: int
 

@@ -22,7 +22,7 @@ from yingqiao.store.queries.common import (
     version_record,
     within,
 )
-from yingqiao.store.report_documents import documents_of
+from yingqiao.store.report_documents import documents_of, mend_of
 from yingqiao.store.schema import exam_reports, exams, reports
 
 
@@ -95,6 +95,8 @@ class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     object: str
     byte_count: int
     reason: str
+    mend: str
+    """What the operator does about an address that may not be fetched; '' otherwise."""
     updated_at: int
 
 
@@ -169,4 +171,4 @@ def show_report(connection: Connection, hospital_code: str, record_num: str) -> 
 def _document(row: Row[Any]) -> ReportDocument:
     known = row.state in tuple(FileState)
     name = FILE_STATE_NAMES[FileState(row.state)] if known else FILE_STATE_NAMES[FileState.PENDING]
-    return as_struct(ReportDocument, row, state_name=name)
+    return as_struct(ReportDocument, row, state_name=name, mend=mend_of(row))

@@ -35,6 +35,8 @@ class SubmissionFilter(msgspec.Struct, frozen=True, kw_only=True):
     replay_of: int | None = None
     received: Range | None = None
     """Unix ms."""
+    before: int | None = None
+    """Ids below this one: where the next page begins, whatever has come meanwhile."""
 
 
 class SubmissionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -81,6 +83,8 @@ def list_submissions(
     conditions = equal(submissions, {name: getattr(wanted, name) for name in names.split()})
     if wanted.outcome is not None:
         conditions.append(submissions.c.outcome == str(wanted.outcome))
+    if wanted.before is not None:
+        conditions.append(submissions.c.id < wanted.before)
     conditions += received_within(connection, submissions, "received_at", wanted.received)
     statement = select(*_LISTED).where(*conditions).order_by(submissions.c.id.desc())
     return page_of(connection, statement, _summary, limit, offset, with_total)

@@ -75,7 +75,7 @@ image_files = Table(  # one address of a list, and what became of it
     Column("sop_uids", Text, nullable=False),  # comma list of what was in it
     Column("instance_count", Integer, nullable=False),
     Column("byte_count", BigInteger, nullable=False),
-    Column("digest", LargeBinary),  # SHA-256 of the file as fetched
+    Column("digest", LargeBinary),  # SHA-256 of the file as fetched; none when it is one instance
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("list_id", "url_digest"),
     Index("ix_image_files_state", "list_id", "state", "id"),

@@ -8,7 +8,7 @@ while an earlier try of it still runs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +173,15 @@ def closed_lines(connection: Connection, names: set[str]) -> Callable[[str, str,
         return window is not None and priority > Priority.MANUAL and not window.is_open(now)
 
     return closed
+
+
+def sharers(connection: Connection, destinations: Collection[str]) -> dict[str, int]:
+    """Destination -> how many processes have work of it in hand."""
+    c = work.c
+    counted = select(c.destination, func.count(c.executor.distinct())).where(
+        _IN_HAND, c.executor != "", c.destination.in_(destinations)
+    )
+    return {row[0]: row[1] for row in connection.execute(counted.group_by(c.destination))}
 
 
 def _slots(

@@ -30,19 +30,21 @@ class Stopping(Interrupted):
 
 
 class Pace:
-    """A destination's bandwidth, shared by all who use it in this process."""
+    """A destination's bandwidth, shared by all who use it in this process, and evenly with other processes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._free_at = 0.0
+        self.processes = 1
+        """How many processes use it now, this one among them; kept true by whoever watches."""
 
     def reserve(self, n_bytes: int, bytes_per_second: int) -> float:
-        """Seconds to wait before `n_bytes` more may pass."""
+        """Seconds to wait before `n_bytes` more may pass; the limit is that of all processes together."""
         with self._lock:
             now = self._clock()
             start = max(now, self._free_at)
-            self._free_at = start + n_bytes / bytes_per_second
+            self._free_at = start + n_bytes * self.processes / bytes_per_second
             return start - now
 
 

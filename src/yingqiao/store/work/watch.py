@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import structlog
@@ -18,7 +18,7 @@ from yingqiao.store.schema import work_executors
 from yingqiao.store.work import hand_over
 from yingqiao.store.work.durable import Durable, Known
 from yingqiao.store.work.hand_over import Try
-from yingqiao.store.work.task import Cancelled, Held, Interrupted, Stopping
+from yingqiao.store.work.task import Cancelled, Held, Interrupted, Stopping, Task
 from yingqiao.store.work.tries import Tries
 
 _EVERY_S = 1.0
@@ -124,6 +124,7 @@ class Watch:
         with self._database.read() as connection:
             rows = hand_over.standing(connection, sorted(running))
             closed = hand_over.closed_lines(connection, {task.destination for task in running.values()})
+            self._share(connection, [task for task in running.values() if task.bytes_per_second])
         now = self._clock()
         for number, task in running.items():
             if closed(task.hospital_code, task.destination, task.priority, now):
@@ -135,6 +136,14 @@ class Watch:
                 task.interrupt(_reason(row.state))
             elif row.executor != self._executor:
                 task.interrupt(Stopping())
+
+    def _share(self, connection: Connection, limited: Collection[Task]) -> None:
+        """A source's bandwidth is that of all machines together: each takes its part."""
+        if not limited or self._database.is_sqlite:
+            return
+        counts = hand_over.sharers(connection, {task.destination for task in limited})
+        for task in limited:
+            task.pace.processes = max(1, counts.get(task.destination, 1))
 
     def _dead(self) -> list[str]:
         """Processes that do not beat. Judged by this process's own clock, and only while it could look."""
