@@ -32,17 +32,21 @@ class ReceiverServer:
         self.submissions: list = []
         self.fixed: tuple[int, dict[str, str], bytes] | None = None
         self.script: list[tuple[int, dict[str, str], bytes]] = []
-        self.requests = 0
+        self.bodies: list[tuple[str, bytes]] = []
         self.url = ""
 
     def get(self, code: str) -> HospitalEntry | None:
         return self.entry if code == self.entry.code else None
 
+    @property
+    def requests(self) -> int:
+        return len(self.bodies)
+
     def profile(self, profile: Profile) -> None:
         self.entry = replace(self.entry, profile=profile)
 
     def answer(self, path: str, body: bytes, kind: str | None) -> tuple[int, dict[str, str], bytes]:
-        self.requests += 1
+        self.bodies.append((path, body))
         if self.script:
             return self.script.pop(0)
         if self.fixed:

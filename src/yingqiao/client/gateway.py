@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from yingqiao.client import protocol, reconciliation
 from yingqiao.client.answer import Answer, ListStatus, ListTaken, Reconciled
@@ -32,6 +32,7 @@ class _Calls:
     times: the standard's uploads insert or replace by key, a second copy of the same record changes nothing.
     """
 
+    _peer: ClassVar[str] = "网关"
     hospital_code: str
     _key: bytes
     _clock: Callable[[], float]

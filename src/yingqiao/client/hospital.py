@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import orjson
 
@@ -78,6 +78,8 @@ class Listing(Iterator[Row]):
 
 class HospitalSystem(BlockingTransport):
     """The query interfaces of one hospital; a context manager, for many questions, from many threads."""
+
+    _peer: ClassVar[str] = "院方系统"
 
     def __init__(
         self,

@@ -110,9 +110,9 @@ def read_rows(response: Response, key: bytes | None, now_s: float) -> list[dict[
 
 
 def _rows(content: object, key: bytes | None, response: Response) -> list[dict[str, Any]]:
-    if isinstance(content, str) and content.strip():
-        content = _read(content, key, response)
-    if content is None or content == "":
+    if isinstance(content, str):
+        content = _read(content, key, response) if content.strip() else None
+    if content is None:
         return []
     rows = [content] if isinstance(content, dict) else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -38,6 +38,9 @@ class Limits:
 
 class _Wire:
     """What both colours share."""
+
+    _peer: ClassVar[str] = "对方"
+    """Who is called, in errors."""
 
     def __init__(
         self, base_url: str, limits: Limits, verify: bool | ssl.SSLContext, headers: Mapping[str, str]
@@ -113,7 +116,7 @@ class BlockingTransport(_Wire):
                     bag.put(chunk)
                 return bag.response()
         except httpx.TransportError as error:
-            raise _of(error) from error
+            raise _of(error, self._peer) from error
 
     def close(self) -> None:
         self._http.close()
@@ -160,7 +163,7 @@ class AsyncTransport(_Wire):
                         bag.put(chunk)
                     return bag.response()
         except httpx.TransportError as error:
-            raise _of(error) from error
+            raise _of(error, self._peer) from error
         except TimeoutError as error:
             raise _too_slow(self._limits) from error
 
@@ -182,13 +185,13 @@ _CUT = ("disconnected", "closed")
 
 
 def _too_slow(limits: Limits) -> Unreachable:
-    return Unreachable(f"对方应答过慢，已超过 {limits.whole:g} 秒", sent=True)
+    return Unreachable(f"应答过慢，已超过 {limits.whole:g} 秒", sent=True)
 
 
-def _of(error: httpx.TransportError) -> ClientError:
+def _of(error: httpx.TransportError, peer: str) -> ClientError:
     if isinstance(error, httpx.RemoteProtocolError) and not any(word in str(error) for word in _CUT):
-        return Misunderstood("对方的应答不是 HTTP", status=0)
-    return Unreachable(f"无法与对方通信：{_reason(error)}", sent=not isinstance(error, _NOT_SENT))
+        return Misunderstood(f"{peer}的应答不是 HTTP", status=0)
+    return Unreachable(f"无法与{peer}通信：{_reason(error)}", sent=not isinstance(error, _NOT_SENT))
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -74,7 +74,7 @@ def test_the_merged_upload_carries_both_members(peer):
 
 def test_the_async_face_says_the_same(peer):
     async def push():
-        async with AsyncGateway(peer.url, CODE, KEY) as gateway:
+        async with AsyncGateway(peer.url, CODE, KEY, limits=ONCE) as gateway:
             accepted = await gateway.push_exam(records.exam())
             with pytest.raises(Refused):
                 await gateway.push_exam({"risStudyId": "1"})
@@ -150,9 +150,11 @@ def test_answers_are_bounded(peer):
 
 
 def test_nobody_there():
-    with Gateway("http://127.0.0.1:9", CODE, KEY, limits=ONCE) as gateway:
-        with pytest.raises(Unreachable) as caught:
-            gateway.push_exam({})
+    with (
+        Gateway("http://127.0.0.1:9", CODE, KEY, limits=ONCE) as gateway,
+        pytest.raises(Unreachable) as caught,
+    ):
+        gateway.push_exam({})
     assert (caught.value.status, caught.value.sent) == (None, False)
 
 
