@@ -14,6 +14,7 @@ command -v openssl >/dev/null || need+=(openssl)
 command -v java >/dev/null || need+=(default-jdk-headless)
 { command -v mcs && command -v mono; } >/dev/null || need+=(mono-mcs mono-runtime)
 [ -e /usr/share/java/bcpkix.jar ] || need+=(libbcpkix-java)
+command -v chromium >/dev/null || need+=(chromium fonts-noto-cjk)
 for program in "$@"; do
   command -v "$program" >/dev/null || need+=("$program")
 done
