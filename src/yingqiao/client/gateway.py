@@ -88,6 +88,11 @@ class _Calls:
         )
 
     @spoken
+    def push(self, interface: protocol.Interface, payload: Record) -> Talk[Answer]:
+        """Whichever of the four (`protocol.EXAM`, `REPORT`, `MERGED`, `IMAGES`); of a merged upload both members."""
+        return self._push(interface, payload)
+
+    @spoken
     def send(self, path: str, body: bytes) -> Talk[Answer]:
         """A body that is sealed already, once: what it says of time and key stays as it is."""
         response: Response = yield Request(path, body)
