@@ -13,6 +13,7 @@ from yingqiao.client.errors import (
     BadKey,
     BadSignature,
     ClientError,
+    Invalid,
     Misunderstood,
     NotAdmitted,
     Refused,
@@ -69,8 +70,18 @@ def parse_key(key: str | bytes) -> bytes:
 
 
 def request_body(record: Mapping[str, Any], hospital_code: str, key: bytes, now_s: int) -> bytes:
-    """The sealed body for one record; `key` has 16 bytes, `now_s` is Unix seconds (T03)."""
-    return orjson.dumps(seal(record, hospital_code, key, now_s))
+    """The sealed body for one record; `key` has 16 bytes, `now_s` is Unix seconds (T03). Raises Invalid."""
+    return orjson.dumps(seal(to_json(record), hospital_code, key, now_s))
+
+
+def to_json(payload: Any) -> bytes:
+    """A record as it will be sent; times become text. Raises Invalid for what JSON cannot say: broken text, Decimal."""
+    try:
+        return orjson.dumps(payload)
+    except TypeError as error:
+        message = f"记录无法写成 JSON：{error}"
+        finding = Finding("", "", "not-json", Level.REFUSE, message, "请改为文本、数字、数组或对象")
+        raise Invalid(Answer(0, message, None, (finding,), 0)) from error
 
 
 def read_answer(response: Response, now_s: float) -> Answer:

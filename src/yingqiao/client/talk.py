@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -53,22 +54,18 @@ class spoken(Generic[P, T]):  # noqa: N801 -- a decorator
     """A method written as a talk: on a blocking face it returns the result, on an async one a coroutine of it."""
 
     def __init__(self, make: Callable[Concatenate[Any, P], Talk[T]]) -> None:
-        self._make = make
+        @wraps(make)
+        def call(face: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            return face.speak(make(face, *args, **kwargs))
+
+        self._call = call
         self.__doc__ = make.__doc__
-        self.__wrapped__ = make
 
     @overload
-    def __get__(self, face: None, owner: type) -> Self: ...
+    def __get__(self, face: None, owner: type) -> Callable[..., Any]: ...
     @overload
     def __get__(self, face: BlockingFace, owner: type) -> Callable[P, T]: ...
     @overload
     def __get__(self, face: AsyncFace, owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, face: Any, owner: type) -> Any:
-        if face is None:
-            return self
-
-        @wraps(self._make)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return face.speak(self._make(face, *args, **kwargs))
-
-        return call
+        return self._call if face is None else MethodType(self._call, face)

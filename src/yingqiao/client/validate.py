@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from yingqiao.client.answer import Answer
-from yingqiao.client.protocol import EXAM, IMAGES, MERGED, REPORT
+from yingqiao.client.errors import Invalid
+from yingqiao.client.protocol import EXAM, IMAGES, MERGED, REPORT, to_json
 from yingqiao.exchange import bounded_json
 from yingqiao.exchange.errors import Refusal
 from yingqiao.exchange.judge import judge
@@ -51,13 +50,15 @@ class Checker:
 
     def check(self, interface: str, payload: Any) -> Answer:
         """What the gateway would say to `payload` at `interface` (an id of the edition): code, message and
-        findings. The HTTP status is 0. Raises TypeError for what is no JSON at all.
+        findings. The HTTP status is 0. Never raises on any value.
         """
         try:
             # As it will be when the gateway has opened it: tuples are arrays, times are text.
-            value = bounded_json.load(orjson.dumps(payload))
+            value = bounded_json.load(to_json(payload))
             table = self._edition.interfaces[interface].request
             findings = judge(self._edition, self._profile, self._code, table, value, None, _anywhere).findings
+        except Invalid as invalid:
+            return invalid.answer
         except bounded_json.JsonError as error:
             return self._refused(Refusal("inner-not-json", detail=str(error)))
         except Refusal as refusal:

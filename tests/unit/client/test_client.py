@@ -1,7 +1,9 @@
 """The caller's side of the main interfaces against the real receiver, over a socket (三(一), 四(二)1)."""
 
 import asyncio
+import inspect
 import time
+from decimal import Decimal
 from email.utils import formatdate
 
 import pytest
@@ -204,6 +206,15 @@ def test_what_the_local_check_refuses_is_not_sent(peer):
         assert gateway.push_merged(records.exam(), None).accepted
 
 
+@pytest.mark.parametrize("value", [Decimal("1.5"), object(), "\ud800", 2**70, {1: 2}])
+def test_what_is_no_json_is_not_sent(peer, value):
+    """What a database may hand over; the error is about the record, as any other."""
+    with Gateway(peer.url, CODE, KEY) as gateway, pytest.raises(Invalid, match="无法写成 JSON"):
+        gateway.push_exam({"patAge": value})
+    assert not Checker(CODE).exam({"patAge": value}).accepted
+    assert peer.requests == 0
+
+
 @pytest.mark.parametrize("key", ["00", "zz" * 16, b"0"])
 def test_a_key_that_is_none(key):
     with pytest.raises(ValueError, match="16"):
@@ -218,3 +229,12 @@ def test_an_address_that_is_none(url):
 
 def test_findings_of_anything():
     assert findings_of(None) == findings_of("x") == findings_of({"findings": 1}) == ()
+
+
+def test_methods_can_be_looked_up():
+    """help() and editors show a call's own parameters and words."""
+    with Gateway("http://127.0.0.1:9", CODE, KEY) as gateway:
+        assert list(inspect.signature(gateway.push_merged).parameters) == ["exam", "report"]
+    for name in ("push_exam", "push_report", "push_merged", "push_images_list", "list_status", "reconcile"):
+        assert inspect.isroutine(getattr(Gateway, name))
+        assert "POST /" in inspect.getdoc(getattr(AsyncGateway, name))

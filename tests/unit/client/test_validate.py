@@ -1,5 +1,6 @@
 """The local check says what the real receiver says, finding by finding (三(六)6, 五)."""
 
+from copy import deepcopy
 from typing import Any
 
 import orjson
@@ -81,7 +82,7 @@ def mutated(draw):
         target = draw(st.sampled_from(parts))
         name = draw(st.sampled_from([*sorted(target), "unknown", "PATNAME"]))
         if draw(st.booleans()):
-            target[name] = draw(VALUES)
+            target[name] = deepcopy(draw(VALUES))  # parts of it may be changed next
         else:
             target.pop(name, None)
     return interface, payload
