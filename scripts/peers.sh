@@ -12,6 +12,7 @@ command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || need+=(vsftpd)
 { command -v cc && printf '#include <stdio.h>\n' | cc -E -; } >/dev/null 2>&1 || need+=(gcc libc6-dev)
 command -v openssl >/dev/null || need+=(openssl)
 command -v java >/dev/null || need+=(default-jdk-headless)
+{ command -v mcs && command -v mono; } >/dev/null || need+=(mono-mcs mono-runtime)
 [ -e /usr/share/java/bcpkix.jar ] || need+=(libbcpkix-java)
 command -v chromium >/dev/null || need+=(chromium fonts-noto-cjk)
 for program in "$@"; do

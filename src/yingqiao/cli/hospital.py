@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from yingqiao.cli import hospital_push
 from yingqiao.cli import hospital_tables as tables
 from yingqiao.client import ClientError
 from yingqiao.hospital import demo as stage
@@ -48,7 +49,10 @@ class _Node(click.ParamType["DicomNode"]):
 
 @click.group()
 def command() -> None:
-    """医院侧：模拟医院"""
+    """医院侧：推送记录、模拟医院"""
+
+
+command.add_command(hospital_push.command, "push")
 
 
 @command.command()
