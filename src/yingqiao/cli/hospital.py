@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from yingqiao.cli import hospital_tables as tables
+from yingqiao.cli.hospital_map import command as map_command
 from yingqiao.client import ClientError
 from yingqiao.hospital import demo as stage
 from yingqiao.hospital.simulate.day import make_day
@@ -49,6 +50,9 @@ class _Node(click.ParamType["DicomNode"]):
 @click.group()
 def command() -> None:
     """医院侧：模拟医院"""
+
+
+command.add_command(map_command)
 
 
 @command.command()
