@@ -141,7 +141,7 @@ def test_too_large_and_too_slow_messages_end_the_connection(listener: Hl7Listene
 
 
 def test_no_mllp_at_all(listener: Hl7Listener):
-    assert "MLLP".encode() in exchange(listener, b"GET / HTTP/1.1\r\n" * 200)
+    assert b"MLLP" in exchange(listener, b"GET / HTTP/1.1\r\n" * 200)
 
 
 def test_a_cut_off_message_does_not_swallow_the_next():
