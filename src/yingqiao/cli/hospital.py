@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from yingqiao.cli import hospital_push
 from yingqiao.cli import hospital_tables as tables
+from yingqiao.cli.hospital_map import command as map_command
 from yingqiao.client import ClientError
 from yingqiao.hospital import demo as stage
 from yingqiao.hospital.simulate.day import make_day
@@ -53,6 +54,9 @@ def command() -> None:
 
 
 command.add_command(hospital_push.command, "push")
+
+
+command.add_command(map_command)
 
 
 @command.command()
