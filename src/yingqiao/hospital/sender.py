@@ -45,13 +45,14 @@ class Pace:
 
     parallel: int = 8
     backfill_parallel: int = 4
-    rest: Backoff = Backoff(10.0, 300.0)
-    again: Backoff = Backoff(2.0, 300.0)
+    rest_seconds: float = 10.0
+    rest_at_most: float = 300.0
 
     @property
     def rule(self) -> RetryRule:
-        backoffs = dict.fromkeys(ErrorClass, self.again)
-        return RetryRule(backoffs, BreakerRule(rest=self.rest))
+        again = Backoff(2.0, self.rest_at_most)
+        rest = BreakerRule(rest=Backoff(self.rest_seconds, self.rest_at_most))
+        return RetryRule(dict.fromkeys(ErrorClass, again), rest)
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ class Sender:
         self._stopping = False
         self._woken = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Event | None = None
+        self._wake = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="sender", daemon=True)
         self.health = Health()
 
@@ -112,19 +113,19 @@ class Sender:
     def wake(self) -> None:
         """Something new is in the spool. From any thread."""
         self._woken.set()
-        loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(wake.set)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake.set)
 
     async def _run(self) -> None:
-        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         hands = _Hands()
         async with self._connect() as gateway:
             while not self._stopping:
                 try:
                     await self._turn(hands, gateway)
                 except StoreError as error:
-                    log.error("sender.spool_unavailable", error=str(error))
+                    log.warning("sender.spool_unavailable", error=str(error))
                     await asyncio.sleep(1)
             if hands.tasks:
                 await asyncio.wait(hands.tasks, timeout=10)
@@ -160,7 +161,6 @@ class Sender:
         self.health.in_hand = len(hands.tasks)
 
     async def _rest(self, hands: _Hands) -> None:
-        assert self._wake is not None
         if hands.tasks:
             await asyncio.wait(hands.tasks, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return
@@ -201,8 +201,15 @@ class Sender:
             await self._heard(None)
             self.health.refused += 1
             log.warning("sender.record_refused", kind=due.kind, findings=failure.findings.count('"rule"'))
-            return Outcome(due, REFUSED, now_ms(), due.failures, "theirs", failure.reason, failure.findings)
-        assert failure.error is not None
+            return Outcome(
+                due,
+                REFUSED,
+                now_ms(),
+                due.failures,
+                str(failure.error.error_class),
+                failure.error.reason,
+                failure.findings,
+            )
         self.health.identity = failure.identity
         await self._heard(failure.error)
         return self._again(due, failure.error)
@@ -225,7 +232,7 @@ class Sender:
                 log.warning("sender.gateway_failing", reason=error.reason)
             self.health.reason = error.reason
             if error.retry_after:
-                until = now_ms() + int(1000 * min(error.retry_after, self._pace.rest.most))
+                until = now_ms() + int(1000 * min(error.retry_after, self._pace.rest_at_most))
                 self._breaker = Breaker(
                     max(self._breaker.failures, self._rule.breaker.failures),
                     max(until, self._breaker.open_until),
