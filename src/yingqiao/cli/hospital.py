@@ -1,5 +1,5 @@
-"""`yingqiao hospital`: the hospital's side. Today a simulated hospital, and the demonstration made with
-it."""
+"""`yingqiao hospital`: the hospital's side. The connector (its commands are in `connector`), a simulated hospital, and
+the demonstration made with it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from yingqiao.cli import connector
 from yingqiao.cli import hospital_tables as tables
 from yingqiao.client import ClientError
 from yingqiao.hospital import demo as stage
@@ -48,7 +49,11 @@ class _Node(click.ParamType["DicomNode"]):
 
 @click.group()
 def command() -> None:
-    """医院侧：模拟医院"""
+    """医院侧：连接器、模拟医院"""
+
+
+for _one in connector.COMMANDS:
+    command.add_command(_one)
 
 
 @command.command()

@@ -63,6 +63,9 @@ class Reading(_Section, frozen=True, kw_only=True):
 
     poll_seconds: Annotated[float, _help("没有新记录时隔多久再读（秒）", gt=0)] = 5.0
     batch: Annotated[int, _help("一次最多读多少条", ge=1, le=10_000)] = 500
+    first_days: Annotated[
+        int, _help("第一次从头读来源时，早于多少天的记录不发送（要发送时另行补传）", ge=1)
+    ] = 100
 
 
 class Backfill(_Section, frozen=True, kw_only=True):

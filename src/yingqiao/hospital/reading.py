@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import structlog
 
+from yingqiao.exchange.clock import clock
+from yingqiao.hospital.config import Reading
 from yingqiao.hospital.errors import SpoolFullError
 from yingqiao.hospital.source import (
     Keep,
@@ -23,6 +25,7 @@ from yingqiao.hospital.source import (
     Table,
     Trouble,
 )
+from yingqiao.hospital.spool.entries import Lane
 from yingqiao.hospital.spool.intake import Taken, keep, position
 from yingqiao.hospital.spool.store import Pressure, Spool, now_ms
 from yingqiao.store.errors import StoreError
@@ -30,6 +33,8 @@ from yingqiao.store.errors import StoreError
 Row = TypeVar("Row")
 log = structlog.get_logger(__name__)
 _PAUSE_AT_MOST = 300.0
+_DAY_MS = 86_400_000
+_NEW_MS = 2 * _DAY_MS
 
 
 @dataclass(slots=True)
@@ -55,13 +60,14 @@ class Poller:
         table: Table,
         taken: Callable[[], None],
         *,
-        poll_seconds: float,
-        batch: int,
+        settings: Reading,
     ) -> None:
         """`taken` is called after something new was kept."""
         self._spool, self._source, self._table = spool, source, table
         self._on_taken = taken
-        self._poll_seconds, self._batch = poll_seconds, batch
+        self._poll_seconds, self._batch = settings.poll_seconds, settings.batch
+        self._first_days = settings.first_days
+        self._caught_up = f"caught_up {source.name} {table.value}" in spool.heard()
         self._stopping = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"read-{source.name}-{table.value}", daemon=True
@@ -103,10 +109,26 @@ class Poller:
         rows = self._source.changes(self._table, before, self._batch)
         self.health.read_at = now_ms()
         if not rows:
+            self._reached_the_end()
             return False
-        taken = keep(self._spool, name, rows)
+        taken = keep(self._spool, name, rows, Lane.LIVE if self._caught_up else self._lane_at_first)
         self._count(taken)
         return bool(taken.new or taken.changed) or (len(rows) >= self._batch and rows[-1].position != before)
+
+    def _reached_the_end(self) -> None:
+        if not self._caught_up:
+            self._spool.say(f"caught_up {self._source.name} {self._table.value}", True)
+            self._caught_up = True
+            log.info("source.caught_up", source=self._source.name, table=self._table.value)
+
+    def _lane_at_first(self, at: str) -> Lane | None:
+        """The first time through, history comes before today: it must not hold up what is new, and what is older
+        than wanted is left to a backfill that asks for it.
+        """
+        now = now_ms()
+        if not at or at >= clock(now - _NEW_MS):
+            return Lane.LIVE
+        return Lane.BACKFILL if at >= clock(now - self._first_days * _DAY_MS) else None
 
     def _count(self, taken: Taken) -> None:
         self.health.taken += taken.new + taken.changed

@@ -10,16 +10,17 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import structlog
 
-from yingqiao.client import AsyncGateway
+from yingqiao.client import AsyncGateway, Limits
 from yingqiao.hospital.backfill import Backfiller
 from yingqiao.hospital.calls import Platform
 from yingqiao.hospital.config import Config, Loaded
 from yingqiao.hospital.errors import ConfigError, ConnectorError, SpoolError
 from yingqiao.hospital.images.side import ImageSide, open_images
+from yingqiao.hospital.mapping import ConfigError as MappingError
 from yingqiao.hospital.queries import Desk
 from yingqiao.hospital.reading import Poller, keeper
 from yingqiao.hospital.reconcile import Daily, Reconciler
@@ -62,6 +63,12 @@ class Parts:
         return Reconciler(self.spool, self.sources, platform, config.reconcile, counts_images=forwards)
 
 
+class _Part(Protocol):
+    def stop(self) -> None: ...
+
+    def join(self) -> None: ...
+
+
 def bounds_of(config: Config) -> Bounds:
     spool = config.spool
     return Bounds(spool.max_bytes, spool.warn_ratio, spool.reserve_bytes)
@@ -71,12 +78,15 @@ def open_parts(loaded: Loaded, open_source: OpenSource) -> Parts:
     """Raises ConfigError, SpoolError."""
     config = loaded.config
     key = sm4_key(config.gateway.key, loaded.folder)
-    opened = [open_source(table, loaded.folder) for table in config.source]
+    try:
+        opened = [open_source(table, loaded.folder) for table in config.source]
+    except MappingError as error:
+        raise ConfigError(str(error)) from error
     names = [one.name for one in opened]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"[[source]] 的 name 重复：{'、'.join(sorted(doubled))}")
     spool = open_spool(loaded.spool_folder, bounds_of(config))
-    asked = tuple(one for one in opened if hasattr(one, "ask"))
+    asked = tuple(cast("Source", one) for one in opened if hasattr(one, "ask"))
     told = tuple(one for one in opened if not hasattr(one, "ask"))
     return Parts(loaded, key, spool, asked, told)
 
@@ -96,8 +106,7 @@ class Connector:
                 source,
                 table,
                 self.sender.wake,
-                poll_seconds=config.reading.poll_seconds,
-                batch=config.reading.batch,
+                settings=config.reading,
             )
             for source in parts.sources
             for table in Table
@@ -131,7 +140,7 @@ class Connector:
     def stop(self) -> None:
         """Takes nothing more, commits what is under way, closes."""
         self._stopping.set()
-        parts = (*self._pollers, self._backfiller, *([self._daily] if self._daily else []))
+        parts: list[_Part] = [*self._pollers, self._backfiller, *([self._daily] if self._daily else [])]
         for part in parts:
             part.stop()
         for listener in self.parts.listeners:
@@ -169,9 +178,13 @@ class Connector:
 
     def _client(self) -> AsyncGateway:
         gateway = self.parts.config.gateway
-        return AsyncGateway(
-            gateway.url, self.parts.config.hospital.code, self.parts.key, timeout=gateway.timeout_seconds
+        limits = Limits(
+            silence=gateway.timeout_seconds,
+            whole=4 * gateway.timeout_seconds,
+            tries=1,
+            connections=gateway.parallel,
         )
+        return AsyncGateway(gateway.url, self.parts.config.hospital.code, self.parts.key, limits=limits)
 
     def _query_server(self) -> QueryServer:
         config, parts = self.parts.config, self.parts

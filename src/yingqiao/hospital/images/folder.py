@@ -153,9 +153,13 @@ def read_file(path: Path) -> InstanceFacts | None:
             for name in ("TransferSyntaxUID", "MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID")
         )
         start = _META_AT + int(meta.FileMetaInformationGroupLength)
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as whole, whole[start:] as dataset:
-                return read_facts(dataset, syntax, sop_class, sop_instance)
+        with (
+            path.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as whole,
+            whole[start:] as dataset,
+        ):
+            return read_facts(dataset, syntax, sop_class, sop_instance)
     except (InvalidDicomError, AttributeError, ValueError, EOFError, OSError):
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ from yingqiao.hospital.spool.store import Pressure, Spool, now_ms
 
 _MOST_KEYS = 400
 """In one query; SQLite takes 32,766 parameters."""
+_MOST_TROUBLES = 5_000
 Identity = tuple[str, str]
 """Kind, key."""
+LaneOf = Callable[[str], Lane | None]
+"""The lane of a record by its time (`entries.entry`'s `at`); None: it is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def keep(
     spool: Spool,
     source: str,
     rows: Sequence[SourceRecord | Trouble],
-    lane: Lane = Lane.LIVE,
+    lane: Lane | LaneOf = Lane.LIVE,
     *,
     asked_at: int | None = None,
 ) -> Taken:
@@ -73,7 +76,7 @@ def _entry_of(record: SourceRecord) -> Entry:
 
 
 def _keep_entries(
-    c: Connection, source: str, entries: dict[Identity, Entry], lane: Lane, asked_at: int | None
+    c: Connection, source: str, entries: dict[Identity, Entry], lane: Lane | LaneOf, asked_at: int | None
 ) -> Taken:
     known = _known(c, list(entries))
     now = now_ms()
@@ -85,9 +88,20 @@ def _keep_entries(
         and known[name].digest != e.digest
         and (asked_at is None or known[name].changed_at < asked_at)
     ]
-    if new or changed:
-        _write(c, source, [*new, *changed], lane, now)
+    for one_lane, chosen in _by_lane([*new, *changed], lane).items():
+        _write(c, source, chosen, one_lane, now)
     return Taken(len(new), len(changed), len(entries) - len(new) - len(changed))
+
+
+def _by_lane(entries: Sequence[Entry], lane: Lane | LaneOf) -> dict[Lane, list[Entry]]:
+    if isinstance(lane, Lane):
+        return {lane: list(entries)} if entries else {}
+    found: dict[Lane, list[Entry]] = {}
+    for one in entries:
+        chosen = lane(one.row["at"])
+        if chosen is not None:
+            found.setdefault(chosen, []).append(one)
+    return found
 
 
 def _known(c: Connection, names: Sequence[Identity]) -> dict[Identity, Any]:
@@ -202,13 +216,14 @@ def _keep_troubles(c: Connection, source: str, troubles: Iterable[Trouble]) -> N
 
 
 def _forget_troubles(c: Connection, source: str, entries: dict[Identity, Entry]) -> None:
-    """A row that has become a record is no trouble any more, where the source names it by its key."""
+    """A row that has become a record is no trouble any more, where the source names it by its key (`view.key=…`)."""
     t = s.troubles.c
-    if entries and c.execute(select(t.id).where(t.source == source).limit(1)).first():
-        gone = delete(s.troubles).where(
-            t.source == source, t.kind == bindparam("of_kind"), t.place == bindparam("of_key")
-        )
-        c.execute(gone, [{"of_kind": kind, "of_key": key} for kind, key in entries])
+    if not entries:
+        return
+    open_ = c.execute(select(t.id, t.kind, t.place).where(t.source == source).limit(_MOST_TROUBLES))
+    over = [{"of_id": row.id} for row in open_ if (row.kind, row.place.rpartition("=")[2]) in entries]
+    if over:
+        c.execute(delete(s.troubles).where(t.id == bindparam("of_id")), over)
 
 
 def _keep_positions(c: Connection, source: str, rows: Sequence[SourceRecord | Trouble]) -> None:
