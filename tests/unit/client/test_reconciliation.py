@@ -60,7 +60,10 @@ def test_the_body_is_the_content_alone(peer):
         "examInfo": [
             {"imgExamType": "CT", "pushExamNum": 2, "study_uids": ["E1", "E2"]},
             {
-                "imgExamType": "MR", "pushExamNum": 3, "pushImageNum": 40, "pushReportNum": 0,
+                "imgExamType": "MR",
+                "pushExamNum": 3,
+                "pushImageNum": 40,
+                "pushReportNum": 0,
                 "study_uids": ["M1"],
             },
         ],

@@ -14,9 +14,17 @@ from yingqiao.exchange.envelope import seal
 from yingqiao.exchange.receive import HospitalEntry, Receiver
 
 SERIES = {
-    "PATIENT_ID": "P1", "MODALITY": "CT", "PATIENTSEX": "M", "ACCESS_NO": "A", "PATIENTNAME": "张三",
-    "PATIENTAGE": "35", "STUDYIUID": "1.2", "STUDYDATE": "2026-01-05", "SERIESIUID": "1.2.3",
-    "SERIESNO": "1", "FILEPATH": ["http://10.0.0.1/a.dcm", "ftp://10.0.0.1/b.dcm"],
+    "PATIENT_ID": "P1",
+    "MODALITY": "CT",
+    "PATIENTSEX": "M",
+    "ACCESS_NO": "A",
+    "PATIENTNAME": "张三",
+    "PATIENTAGE": "35",
+    "STUDYIUID": "1.2",
+    "STUDYDATE": "2026-01-05",
+    "SERIESIUID": "1.2.3",
+    "SERIESNO": "1",
+    "FILEPATH": ["http://10.0.0.1/a.dcm", "ftp://10.0.0.1/b.dcm"],
 }
 WHOLE: dict[str, Any] = {
     "exam-sync": exam(),
