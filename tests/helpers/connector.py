@@ -16,6 +16,11 @@ from typing import Any
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, exam, report
 from tests.peers.gateway import YINGQIAO, RunningGateway
+from yingqiao.hospital.config import read_config
+from yingqiao.hospital.errors import SpoolError
+from yingqiao.hospital.service import bounds_of
+from yingqiao.hospital.spool.status import Status, status
+from yingqiao.hospital.spool.store import open_spool
 
 BEIJING = timezone(timedelta(hours=8))
 _FIELDS = {
@@ -153,11 +158,21 @@ class Hospital:
             env=os.environ,
         )
 
-    def status(self) -> dict[str, Any]:
-        done = self.cli("status", "--json")
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+    def status(self) -> Status | None:
+        """What `yingqiao hospital status` tells, without a process of its own; None before there is a spool."""
+        try:
+            spool = open_spool(self.spool, bounds_of(read_config(self.config).config), create=False)
+        except SpoolError:
+            return None
+        try:
+            return status(spool)
+        finally:
+            spool.close()
+
+    def alarms(self) -> str:
+        found = self.status()
+        said = found.said.get("service") if found else None
+        return " ".join(said[0]["alarms"]) if said else ""
 
 
 def until(true: Callable[[], Any], seconds: float = 30.0, every: float = 0.1) -> Any:

@@ -123,6 +123,9 @@ class Serve(_Section, frozen=True, kw_only=True):
     encryption: Annotated[
         str, _help("与网关约定的加密方式（T100）：sm4 | plain | either", pattern="^(sm4|plain|either)$")
     ] = "sm4"
+    seal_content: Annotated[bool, _help("应答的 content 也用 SM4 加密（规范的应答是明文，须与网关约定）")] = (
+        False
+    )
     page_size_at_most: Annotated[int, _help("pageSize 的上限", ge=1, le=10_000)] = 1_000
     window_seconds: Annotated[float, _help("时间戳可与本机时间相差多少（秒）", ge=1)] = 600.0
 

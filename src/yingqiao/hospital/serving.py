@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
+import pybase64
 import structlog
 import uvicorn
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from yingqiao.exchange import bounded_json
 from yingqiao.exchange.envelope import Window, open_envelope, parse
 from yingqiao.exchange.errors import Refusal
+from yingqiao.gm import sm4
 from yingqiao.hospital.config import Serve
 from yingqiao.hospital.errors import ConnectorError
 from yingqiao.hospital.queries import BadRequestError, Desk
@@ -114,7 +116,13 @@ class QueryServer:
             log.exception("queries.failed", path=path)
             return _answer(0, "内部错误", None, 500)
         log.info("queries.answered", path=path, records=len(found))
-        return _answer(1, "成功", found, 200)
+        return _answer(1, "成功", self._content(found), 200)
+
+    def _content(self, found: list[dict[str, Any]]) -> Any:
+        if not self._settings.seal_content:
+            return found
+        plain = orjson.dumps(found, default=str)
+        return pybase64.b64encode(sm4.encrypt_ecb(self._key, plain)).decode("ascii")
 
     def _open(self, body: bytes) -> Mapping[str, Any]:
         """The request's parameters. Raises Refusal, BadRequestError."""

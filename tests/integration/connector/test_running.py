@@ -10,6 +10,7 @@ from tests.acceptance.senders import exam, report
 from tests.helpers.connector import Hospital, accepted, beijing, held, submissions, until
 from tests.integration.connector.conftest import HospitalMaker
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
+from yingqiao.hospital.spool.store import Pressure
 
 
 def all_there(gateway: RunningGateway, count: int) -> bool:
@@ -30,7 +31,7 @@ def test_records_arrive_exam_before_its_report(make_gateway: GatewayMaker, make_
     assert until(lambda: all_there(gateway, 32), 15)
     assert accepted(gateway) == 64
     assert hospital.stop() == 0
-    status = hospital.status()
+    status = json.loads(hospital.cli("status", "--json").stdout)
     assert status["records"] == status["sent"] == {"exam": 32, "report": 32}
     assert status["waiting_live"] == status["waiting_backfill"] == 0
 
@@ -41,16 +42,16 @@ def test_a_gateway_down_for_long_loses_nothing(make_gateway: GatewayMaker, make_
     hospital = make_hospital(gateway)
     hospital.ris.add_exams(*range(10))
     hospital.start()
-    assert until(lambda: hospital.spool.exists() and hospital.status()["records"].get("report") == 10)
+    assert until(lambda: (s := hospital.status()) and s.records.get("report") == 10)
     hospital.ris.add_exams(3, reports=False, patName="李四改", at=beijing(minutes=5))
-    assert until(lambda: "网关" in " ".join(hospital.status()["said"]["service"][0]["alarms"]))
+    assert until(lambda: "网关" in hospital.alarms())
     time.sleep(1)
     gateway.start()
     assert until(lambda: all_there(gateway, 10), 30), hospital.log[-3000:]
     assert [key for _, key, of_report, _ in submissions(gateway) if key == "E00003" and not of_report] == [
         "E00003"
     ]
-    assert until(lambda: not hospital.status()["said"]["service"][0]["alarms"], 10)
+    assert until(lambda: not hospital.alarms(), 10)
 
 
 def test_killed_at_any_moment(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
@@ -64,7 +65,7 @@ def test_killed_at_any_moment(make_gateway: GatewayMaker, make_hospital: Hospita
         hospital.stop(signal.SIGKILL)
     hospital.start()
     assert until(lambda: all_there(gateway, 240), 40), hospital.log[-3000:]
-    assert until(lambda: hospital.status()["sent"] == {"exam": 240, "report": 240}, 10)
+    assert until(lambda: (s := hospital.status()) and s.sent == {"exam": 240, "report": 240}, 10)
 
 
 def test_refused_then_mended(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
@@ -73,7 +74,7 @@ def test_refused_then_mended(make_gateway: GatewayMaker, make_hospital: Hospital
     hospital = make_hospital(gateway)
     hospital.ris.put("exam", exam("E1", idCard="", patName="", lastChangeTime=beijing(hours=2)), exam("E2"))
     hospital.start()
-    assert until(lambda: hospital.spool.exists() and hospital.status()["refused"] == 1)
+    assert until(lambda: (s := hospital.status()) and s.refused == 1)
     listed = json.loads(hospital.cli("worklist", "list", "--json").stdout)
     assert [(row["kind"], row["key"]) for row in listed] == [("检查", "E1")]
     shown = json.loads(hospital.cli("worklist", "show", "exam", "E1", "--json").stdout)
@@ -83,7 +84,7 @@ def test_refused_then_mended(make_gateway: GatewayMaker, make_hospital: Hospital
     assert until(lambda: len(submissions(gateway, "", "refused")) == 2)
     hospital.ris.put("exam", exam("E1", lastChangeTime=beijing(minutes=1)))
     assert until(lambda: held(gateway)[0] == {"E1", "E2"}), hospital.log[-3000:]
-    assert until(lambda: hospital.status()["refused"] == 0)
+    assert until(lambda: (s := hospital.status()) and s.refused == 0)
 
 
 def test_our_key_not_known_blames_no_record(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
@@ -95,15 +96,16 @@ def test_our_key_not_known_blames_no_record(make_gateway: GatewayMaker, make_hos
     key.write_text(right[::-1])
     hospital.ris.add_exams(1, 2)
     hospital.start()
-    assert until(lambda: hospital.spool.exists() and hospital.status()["said"].get("service"))
-    assert until(lambda: "身份" in " ".join(hospital.status()["said"]["service"][0]["alarms"]))
-    assert hospital.status()["refused"] == 0
+    assert until(lambda: "身份" in hospital.alarms())
+    assert (s := hospital.status())
+    assert s.refused == 0
     checked = hospital.cli("check")
     assert checked.returncode == 1
     assert "密钥" in checked.stdout
     hospital.stop()
     key.write_text(right)
-    assert hospital.cli("check").returncode == 0, hospital.cli("check").stdout
+    good = hospital.cli("check")
+    assert good.returncode == 0, good.stdout
     hospital.start()
     assert until(lambda: all_there(gateway, 2)), hospital.log[-3000:]
 
@@ -115,7 +117,7 @@ def test_backfill_interrupted_again_and_again(make_gateway: GatewayMaker, make_h
     for day in range(3, 13):
         hospital.ris.add_exams(*range(day * 10, day * 10 + 10), at=beijing(days=day))
     hospital.start()
-    assert until(lambda: hospital.spool.exists() and hospital.status()["positions"])
+    assert until(lambda: (s := hospital.status()) and s.positions)
     first = beijing(days=13)[:10]
     assert hospital.cli("backfill", "--from", first).returncode == 0
     for kill in range(4):
@@ -124,7 +126,7 @@ def test_backfill_interrupted_again_and_again(make_gateway: GatewayMaker, make_h
         hospital.ris.add_exams(1 + kill)
         hospital.start()
     assert until(lambda: all_there(gateway, 104), 60), hospital.log[-3000:]
-    assert until(lambda: hospital.status()["backfill"]["done"] == hospital.status()["backfill"]["planned"])
+    assert until(lambda: (s := hospital.status()) and s.backfill and s.backfill.done == s.backfill.planned)
     assert accepted(gateway) < 2 * 104 + 60
 
 
@@ -134,11 +136,11 @@ def test_a_full_spool_stops_reading_and_goes_on(make_gateway: GatewayMaker, make
     hospital = make_hospital(gateway, spool=limit, reading={"poll_seconds": 0.2, "batch": 20})
     hospital.ris.add_exams(*range(600))
     hospital.start()
-    assert until(lambda: hospital.spool.exists() and hospital.status()["pressure"] == "full", 30)
+    assert until(lambda: (s := hospital.status()) and s.pressure is Pressure.FULL, 30)
     time.sleep(2)
-    read = sum(hospital.status()["records"].values())
-    assert read < 1200
-    assert "已满" in " ".join(hospital.status()["said"]["service"][0]["alarms"])
+    assert (s := hospital.status())
+    assert sum(s.records.values()) < 1200
+    assert "已满" in hospital.alarms()
     hospital.stop()
     hospital.write(spool=limit | {"max_bytes": 64 << 20})
     gateway.start()
