@@ -7,6 +7,7 @@ way. A kill between the gateway's answer and the commit sends a version twice, w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 from collections import deque
@@ -76,9 +77,14 @@ class _Hands:
     tasks: dict[asyncio.Task[Outcome], Due] = field(default_factory=dict)
     ready: dict[Lane, deque[Due]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
     unsettled: list[Outcome] = field(default_factory=list)
+    settling: tuple[asyncio.Task[None], list[Outcome]] | None = None
+    """The commit under way, and what it commits."""
 
     def names(self) -> set[Identity]:
-        return {due.name for due in self.tasks.values()} | {one.due.name for one in self.unsettled}
+        """What must not be claimed again yet."""
+        committing = self.settling[1] if self.settling else []
+        outcomes = (one.due.name for one in (*self.unsettled, *committing))
+        return {due.name for due in self.tasks.values()} | set(outcomes)
 
     def busy(self, lane: Lane) -> int:
         return sum(due.lane is lane for due in self.tasks.values())
@@ -130,7 +136,7 @@ class Sender:
             if hands.tasks:
                 await asyncio.wait(hands.tasks, timeout=10)
                 self._gather(hands)
-            await asyncio.to_thread(self._settle, hands)
+            await self._finish(hands)
 
     async def _turn(self, hands: _Hands, gateway: AsyncGateway) -> None:
         if self._woken.is_set():
@@ -138,8 +144,7 @@ class Sender:
             for queue in hands.ready.values():
                 queue.clear()  # what is new may be more urgent, or newer than what was claimed
         await self._fill(hands, gateway)
-        if hands.unsettled:
-            await asyncio.to_thread(self._settle, hands)
+        self._settle(hands)
         await self._rest(hands)
         self._gather(hands)
 
@@ -153,23 +158,27 @@ class Sender:
             queue = hands.ready[lane]
             if room > 0 and not queue:
                 queue.extend(await asyncio.to_thread(claim, self._spool, lane, _CLAIM, hands.names()))
+            taken = hands.names()
             while room > 0 and queue:
                 due = queue.popleft()
-                if due.name not in hands.names():
+                if due.name not in taken:
+                    taken.add(due.name)
                     hands.tasks[asyncio.create_task(self._send(gateway, due))] = due
                     room -= 1
         self.health.in_hand = len(hands.tasks)
 
     async def _rest(self, hands: _Hands) -> None:
-        if hands.tasks:
-            await asyncio.wait(hands.tasks, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        """Until something is done, or new."""
+        waiting: list[asyncio.Task[Outcome] | asyncio.Task[None]] = [*hands.tasks]
+        if hands.settling is not None:
+            waiting.append(hands.settling[0])
+        if waiting:
+            await asyncio.wait(waiting, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return
         self._wake.clear()
         if not self._woken.is_set() and not self._stopping:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
-            except TimeoutError:
-                return
 
     def _gather(self, hands: _Hands) -> None:
         for task in [task for task in hands.tasks if task.done()]:
@@ -177,10 +186,32 @@ class Sender:
             hands.unsettled.append(task.result())
 
     def _settle(self, hands: _Hands) -> None:
-        """Raises StoreError; then all is tried again."""
+        """One commit at a time, in a thread; meanwhile others are sent. Raises StoreError when the last one
+        failed: what it was to commit is tried again.
+        """
+        if hands.settling is not None:
+            task, outcomes = hands.settling
+            if not task.done():
+                return
+            hands.settling = None
+            if task.exception() is not None:
+                hands.unsettled = [*outcomes, *hands.unsettled]
+                task.result()
         if hands.unsettled:
-            settle(self._spool, hands.unsettled)
-            hands.unsettled.clear()
+            outcomes, hands.unsettled = hands.unsettled, []
+            task = asyncio.create_task(asyncio.to_thread(settle, self._spool, outcomes))
+            hands.settling = task, outcomes
+
+    async def _finish(self, hands: _Hands) -> None:
+        """All that is done is committed, before the end."""
+        while hands.settling is not None or hands.unsettled:
+            try:
+                self._settle(hands)
+                if hands.settling is not None:
+                    await asyncio.wait([hands.settling[0]])
+            except StoreError as error:  # sent again after the next start
+                log.warning("sender.spool_unavailable", error=str(error))
+                return
 
     async def _send(self, gateway: AsyncGateway, due: Due) -> Outcome:
         try:
