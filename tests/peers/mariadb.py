@@ -41,15 +41,14 @@ class MariadbServer:
                 stdin=subprocess.DEVNULL,
             )
         deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self.connect().close()
-            except pymysql.err.OperationalError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:]) from error
-                time.sleep(0.1)
-            else:
-                return
+        while not self._listens():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:])
+            time.sleep(0.1)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.folder / "s")) == 0
 
     def stop(self) -> None:
         """At once, as a crash."""

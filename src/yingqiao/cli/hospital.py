@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from yingqiao.cli import connector
 from yingqiao.cli import hospital_tables as tables
+from yingqiao.cli.hospital_map import command as map_command
 from yingqiao.client import ClientError
 from yingqiao.hospital import demo as stage
 from yingqiao.hospital.simulate.day import make_day
@@ -54,6 +55,9 @@ def command() -> None:
 
 for _one in connector.COMMANDS:
     command.add_command(_one)
+
+
+command.add_command(map_command)
 
 
 @command.command()

@@ -51,10 +51,8 @@ class Ris:
 @pytest.fixture(params=["sqlite", "postgresql", "mysql"])
 def ris(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ris]:
     fixtures = {"postgresql": "postgres_empty_url", "mysql": "mariadb_url"}
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ris.db'}"
-    else:
-        url = request.getfixturevalue(fixtures[request.param])
+    server = fixtures.get(request.param)
+    url = request.getfixturevalue(server) if server else f"sqlite:///{tmp_path / 'ris.db'}"
     driven = re.sub(r"^postgresql:", "postgresql+psycopg:", url)
     mode = {"init_command": "SET SESSION sql_mode='ANSI_QUOTES'"} if request.param == "mysql" else {}
     engine = create_engine(driven, connect_args=mode)

@@ -91,14 +91,9 @@ class DatabaseSource:
         if question.table not in self.views:
             return
         reader = self._readers[question.table]
-        with self.connected() as connection:
-            result = connection.execute(reader.asked(connection, question))
-            try:
-                for row in result:
-                    yield self._take(question.table, dict(row._mapping), "")  # noqa: SLF001 -- SQLAlchemy's public name
-            except GeneratorExit:
-                connection.invalidate()  # some drivers would read all that is left
-                raise
+        with self.connected() as connection, connection.execute(reader.asked(connection, question)) as result:
+            for row in result:
+                yield self._take(question.table, dict(row._mapping), "")  # noqa: SLF001 -- SQLAlchemy's public name
 
     def preview(self, table: Table, limit: int) -> Iterator[PreviewRow]:
         """The newest rows, every column of the view, for `map check`."""

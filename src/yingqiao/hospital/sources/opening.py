@@ -11,6 +11,12 @@ from yingqiao.hospital.mapping.load import CheckColumn
 from yingqiao.hospital.mapping.rules import TableMapping
 from yingqiao.hospital.source import Listener, Source, Table
 from yingqiao.hospital.sources.database import DatabaseSource, ViewConfig
+from yingqiao.hospital.sources.files import ENCODINGS
+from yingqiao.hospital.sources.folder import FolderConfig, FolderSource
+from yingqiao.hospital.sources.hl7 import Hl7Listener, MessageConfig
+from yingqiao.hospital.sources.hl7_message import path_of
+from yingqiao.hospital.sources.inbox import READY, Inbox
+from yingqiao.hospital.sources.mllp import Limits
 from yingqiao.hospital.sources.tables import Members, secret
 
 _ASKED = {
@@ -68,6 +74,93 @@ def _view(table: Table, members: Members, overlap: float, mapping: TableMapping)
     return config
 
 
+def _folder(name: str, members: Members, folder: Path) -> FolderSource:
+    root = folder / members.text("path")
+    ready = members.text("ready", "stable", choices=READY)
+    common: dict[str, Any] = {
+        "folder": root,
+        "done": root / members.text("done", "done"),
+        "failed": root / members.text("failed", "failed"),
+        "ready": ready,
+        "stable_seconds": members.number("stable_seconds", 5, 0, 3600),
+        "marker": members.text("marker", ".ok"),
+    }
+    configs = {
+        table: _files(table, Members(members.raw(table.value), table.value), common, mapping)
+        for table, mapping in _mappings(members).items()
+    }
+    return FolderSource(name, configs)
+
+
+def _files(table: Table, members: Members, common: Mapping[str, Any], mapping: TableMapping) -> FolderConfig:
+    members.raw("fields")
+    pattern = members.text("files")
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise members.error("files", "应为 path 之下的文件名样式，如 exam-*.csv")
+    delimiter = members.text("delimiter", ",")
+    if len(delimiter) != 1:
+        raise members.error("delimiter", "应为一个字符")
+    part = Path(table.value)
+    inbox = Inbox(
+        pattern=pattern, **{**common, "done": common["done"] / part, "failed": common["failed"] / part}
+    )
+    config = FolderConfig(
+        inbox=inbox,
+        form=members.text("format", "auto", choices=("auto", "json", "jsonl", "csv")),
+        encoding=members.text("encoding", "auto", choices=ENCODINGS),
+        delimiter=delimiter,
+        time=members.text("time", "lastChangeTime"),
+        asked={name: field for name, field in _ASKED[table].items() if field},
+        mapping=mapping,
+    )
+    members.done()
+    return config
+
+
+def _hl7(name: str, members: Members, _folder: Path) -> Hl7Listener:
+    default = Limits()
+    limits = Limits(
+        message_bytes=members.count("max_message_bytes", default.message_bytes, 1024, 256 << 20),
+        message_seconds=members.number("message_seconds", default.message_seconds, 0.1, 3600),
+        idle_seconds=members.number("idle_seconds", default.idle_seconds, 0.1, 86400),
+        connections=members.count("max_connections", default.connections, 1, 1000),
+    )
+    configs = {
+        table: _messages(table, Members(members.raw(table.value), table.value), mapping)
+        for table, mapping in _mappings(members, check_column=_check_path).items()
+    }
+    return Hl7Listener(
+        name=name,
+        host=members.text("host", "0.0.0.0"),  # noqa: S104 -- the RIS is another machine
+        port=members.count("port", 2575, 0, 65535),
+        charset=members.text("charset", "utf-8", choices=("utf-8", "gb18030", "gbk", "big5")).replace(
+            "gbk", "gb18030"
+        ),
+        limits=limits,
+        configs=configs,
+    )
+
+
+_MESSAGES = {Table.EXAM: ("ORM^O01", "order"), Table.REPORT: ("ORU^R01", "message")}
+
+
+def _messages(table: Table, members: Members, mapping: TableMapping) -> MessageConfig:
+    members.raw("fields")
+    kind, per = _MESSAGES[table]
+    kinds = members.raw("messages") or [kind]
+    if not isinstance(kinds, list) or not all(isinstance(one, str) and "^" in one for one in kinds):
+        raise members.error("messages", f'应为消息类型的数组，如 ["{kind}"]')
+    config = MessageConfig(
+        frozenset(kinds), members.text("per", per, choices=("order", "message")) == "order", mapping
+    )
+    members.done()
+    return config
+
+
+def _check_path(column: str) -> None:
+    path_of(column)
+
+
 def _mappings(
     members: Members, *, check_column: CheckColumn | None = None, **more: Any
 ) -> dict[Table, TableMapping]:
@@ -90,4 +183,8 @@ def _mappings(
     return found
 
 
-_KINDS: Mapping[str, Callable[[str, Members, Path], Source | Listener]] = {"database": _database}
+_KINDS: Mapping[str, Callable[[str, Members, Path], Source | Listener]] = {
+    "database": _database,
+    "folder": _folder,
+    "hl7": _hl7,
+}
