@@ -8,6 +8,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -64,6 +65,8 @@ class Parts:
 
 
 class _Part(Protocol):
+    def start(self) -> None: ...
+
     def stop(self) -> None: ...
 
     def join(self) -> None: ...
@@ -96,8 +99,11 @@ class Connector:
 
     def __init__(self, loaded: Loaded, open_source: OpenSource) -> None:
         """Raises ConfigError, SpoolError; SpoolError too when another process has the spool."""
-        self._lock = _lock(loaded.spool_folder)
+        self._running = ExitStack()
+        """Undoes what was opened and started, in reverse."""
+        self._running.callback(os.close, _lock(loaded.spool_folder))
         self.parts = parts = open_parts(loaded, open_source)
+        self._running.callback(parts.spool.close)
         config = parts.config
         self.sender = Sender(parts.spool, self._client, _pace(config))
         self._pollers = [
@@ -122,39 +128,32 @@ class Connector:
         self.query_port = 0
 
     def start(self) -> None:
-        """Raises ConnectorError when an address cannot be had."""
-        if self._server is not None:
-            self.query_port = self._server.start()
-        self._images.start()
+        """Raises ConnectorError when an address cannot be had, SourceUnavailableError; `stop` then undoes the rest."""
+        running = self._running
+        running.callback(self.sender.close)
         self.sender.start()
+        self._images.start()
+        running.callback(self._images.close)
         for listener in self.parts.listeners:
             listener.start(keeper(self.parts.spool, listener, self.sender.wake))
-        for poller in self._pollers:
-            poller.start()
-        self._backfiller.start()
-        if self._daily is not None:
-            self._daily.start()
+            running.callback(listener.close)
+        if self._server is not None:
+            self.query_port = self._server.start()
+            running.callback(self._server.close)
+        readers: list[_Part] = [*self._pollers, self._backfiller, *([self._daily] if self._daily else [])]
+        for part in readers:
+            part.start()
+            running.callback(part.join)
+        for part in readers:
+            running.callback(part.stop)  # all are told before the first is awaited
         self._watch.start()
+        running.callback(self._watch.join, 10)
+        running.callback(self._stopping.set)
         log.info("connector.started", sources=len(self.parts.sources), listeners=len(self.parts.listeners))
 
     def stop(self) -> None:
-        """Takes nothing more, commits what is under way, closes."""
-        self._stopping.set()
-        parts: list[_Part] = [*self._pollers, self._backfiller, *([self._daily] if self._daily else [])]
-        for part in parts:
-            part.stop()
-        for listener in self.parts.listeners:
-            listener.close()
-        if self._server is not None:
-            self._server.close()
-        self._images.close()
-        for part in parts:
-            part.join()
-        self.sender.close()
-        if self._watch.is_alive():
-            self._watch.join(10)
-        self.parts.spool.close()
-        os.close(self._lock)
+        """Takes nothing more, commits what is under way, closes. What was not started is left alone."""
+        self._running.close()
         log.info("connector.stopped")
 
     def alarms(self) -> list[str]:

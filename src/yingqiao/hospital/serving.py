@@ -62,7 +62,7 @@ class QueryServer:
                 timeout_graceful_shutdown=10,
             )
         )
-        self._thread = threading.Thread(target=self._server.run, name="query-server", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="query-server", daemon=True)
 
     def start(self) -> int:
         """Raises ConnectorError when the port cannot be had."""
@@ -71,10 +71,15 @@ class QueryServer:
         while not self._server.started and self._thread.is_alive() and time.monotonic() < until:
             time.sleep(0.01)
         if not self._server.started:
+            self._desk.close()
             raise ConnectorError(f"不能监听 {self._settings.host}:{self._settings.port}（[serve]）")
         port = int(self._server.servers[0].sockets[0].getsockname()[1])
         log.info("queries.listening", host=self._settings.host, port=port)
         return port
+
+    def _run(self) -> None:
+        with contextlib.suppress(SystemExit):  # how uvicorn says that the port is taken
+            self._server.run()
 
     def close(self) -> None:
         self._server.should_exit = True

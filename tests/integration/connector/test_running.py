@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
+
+import pytest
 
 from tests.acceptance.senders import exam, report
 from tests.helpers.connector import Hospital, accepted, beijing, held, submissions, until
@@ -54,6 +57,7 @@ def test_a_gateway_down_for_long_loses_nothing(make_gateway: GatewayMaker, make_
     assert until(lambda: not hospital.alarms(), 10)
 
 
+@pytest.mark.long
 def test_killed_at_any_moment(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
     """Nothing lost, nothing doubled in the gateway's tables, however often the connector is killed."""
     gateway = make_gateway()
@@ -130,6 +134,7 @@ def test_backfill_interrupted_again_and_again(make_gateway: GatewayMaker, make_h
     assert accepted(gateway) < 2 * 104 + 60
 
 
+@pytest.mark.long
 def test_a_full_spool_stops_reading_and_goes_on(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
     gateway = make_gateway(start=False)
     limit = {"folder": "spool", "max_bytes": 1 << 20, "reserve_bytes": 0}
@@ -172,6 +177,18 @@ def test_two_connectors_do_not_share_a_spool(make_gateway: GatewayMaker, make_ho
     done = hospital.cli("run")
     assert done.returncode == 3
     assert "另一个连接器" in done.stderr
+
+
+@pytest.mark.parametrize("section", ["serve", "images"])
+def test_a_port_that_is_taken_is_said(section: str, make_hospital: HospitalMaker):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = {"host": "127.0.0.1", "port": taken.getsockname()[1]}
+        mode = {"mode": "forward"} if section == "images" else {}
+        hospital = make_hospital("http://127.0.0.1:9", **{section: address | mode})
+        done = hospital.cli("run")
+    assert done.returncode == 3, done.stderr
+    assert f"不能监听 127.0.0.1:{address['port']}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_report_alone_is_sent(make_gateway: GatewayMaker, make_hospital: HospitalMaker):

@@ -77,6 +77,9 @@ class Forwarding:
         try:
             self.port = self._scp.start()
         except OSError as error:
+            self._indexer.stop()
+            self._forwarder.close()
+            self._landing.close()
             raise ConnectorError(
                 f"不能监听 {self._config.host}:{self._config.port}（[images]）：{error.strerror}"
             ) from error
