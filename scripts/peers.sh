@@ -14,6 +14,7 @@ command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || need+=(mariadb-se
 command -v openssl >/dev/null || need+=(openssl)
 command -v java >/dev/null || need+=(default-jdk-headless)
 [ -e /usr/share/java/bcpkix.jar ] || need+=(libbcpkix-java)
+command -v chromium >/dev/null || need+=(chromium fonts-noto-cjk)
 for program in "$@"; do
   command -v "$program" >/dev/null || need+=("$program")
 done
