@@ -6,4 +6,4 @@ python=.venv/bin/python
 . scripts/mirror.sh
 uv=$(command -v uv || echo .uv/bin/uv)
 "$uv" pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
-  --extra simulate --group dev --group bench pyproject.toml --output-file requirements.lock
+  --extra mssql --extra mysql --extra oracle --extra simulate --group dev --group bench pyproject.toml --output-file requirements.lock

@@ -43,7 +43,7 @@ def command() -> None:
 @click.option(
     "--config",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="hospital.toml",
 )
 @click.option(
@@ -54,7 +54,7 @@ def command() -> None:
 @click.option(
     "--sample",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="HL7 样例消息文件，可多个",
 )
 @click.option("--json", "as_json", is_flag=True)
@@ -116,6 +116,8 @@ Known = DatabaseSource | FolderSource | Hl7Listener
 def _sources(config: Path, only: str | None) -> Iterator[Known]:
     try:
         said: Mapping[str, Any] = tomllib.loads(config.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError("不能读取这个文件") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"不是合法的 TOML：{error}") from error
     tables = said.get("source", [])

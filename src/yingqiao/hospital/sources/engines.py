@@ -46,7 +46,7 @@ def open_engine(said: str, folder: Path, timeout: float, zone: tzinfo) -> Engine
         raise ConfigError(
             "不是 SQLAlchemy 的数据库地址，如 postgresql://用户:密码@主机:5432/库", "url"
         ) from error
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise ConfigError(_missing_driver(said, error), "url") from error
     event.listen(engine, "connect", lambda raw, _record: _prepare(engine.dialect.name, raw, timeout, zone))
     return engine
@@ -97,10 +97,10 @@ def _connect_args(url: URL, timeout: float) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name not in url.query}
 
 
-def _missing_driver(said: str, error: ModuleNotFoundError) -> str:
+def _missing_driver(said: str, error: ImportError) -> str:
     extra = _EXTRAS.get(said.partition(":")[0].partition("+")[0])
     how = f"请安装 yingqiao[{extra}]" if extra else "请安装该驱动"
-    return f"缺少数据库驱动 {error.name}，{how}"
+    return f"缺少数据库驱动 {error.name or ''}，{how}"
 
 
 def _prepare(dialect: str, raw: Any, timeout: float, zone: tzinfo) -> None:

@@ -86,7 +86,7 @@ class Hl7Listener:
         try:
             message = parse(raw, self.charset)
         except Hl7Error as error:
-            log.warning("hl7.not_understood", source=self.name, reason=str(error))
+            log.warning("mllp.not_understood", source=self.name, reason=str(error))
             return self._refuse(str(error))
         rows = [(table, row) for table in self.configs for row in self._rows(table, message)]
         if not rows:
@@ -100,7 +100,7 @@ class Hl7Listener:
             assert self._keep is not None  # noqa: S101 -- nothing arrives before start
             self._keep(told)
         except Exception:  # the sender must be told, whatever the spool met
-            log.exception("hl7.not_kept", source=self.name)
+            log.exception("mllp.not_kept", source=self.name)
             return acknowledge(message, "AE", "暂时不能保存，请稍后重发")
         return _verdict(message, told)
 

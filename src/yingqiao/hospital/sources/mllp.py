@@ -126,7 +126,7 @@ class MllpServer:
                 continue  # a peer that went away while waiting; too many files: the next one waits
             if self._closing or not self._places.acquire(blocking=False):
                 log.warning(
-                    "hl7.refused", peer=str(peer[0]), reason="closing" if self._closing else "connections"
+                    "mllp.refused", peer=str(peer[0]), reason="closing" if self._closing else "connections"
                 )
                 connection.close()
                 continue
@@ -141,9 +141,9 @@ class MllpServer:
             with connection:
                 self._talk(connection)
         except FramingError as error:
-            log.warning("hl7.framing", peer=peer, reason=str(error))
+            log.warning("mllp.framing", peer=peer, reason=str(error))
         except OSError as error:
-            log.info("hl7.connection_lost", peer=peer, reason=str(error))
+            log.info("mllp.connection_lost", peer=peer, reason=str(error))
         finally:
             with self._lock:
                 self._open.discard(connection)

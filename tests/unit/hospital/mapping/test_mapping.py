@@ -214,24 +214,6 @@ def test_what_cannot_be_is_refused_at_load(fields: Any, words: str):
         (
             {
                 "name": "a",
-                "type": "database",
-                "url": "mssql://x",
-                "exam": {"view": "v", "fields": {"risStudyId": "i"}, "key": "i", "cursor": "c"},
-            },
-            "yingqiao[mssql]",
-        ),
-        (
-            {
-                "name": "a",
-                "type": "database",
-                "url": "oracle://x",
-                "exam": {"view": "v", "fields": {"risStudyId": "i"}, "key": "i", "cursor": "c"},
-            },
-            "yingqiao[oracle]",
-        ),
-        (
-            {
-                "name": "a",
                 "type": "folder",
                 "path": "p",
                 "exam": {"files": "../*.csv", "fields": {"risStudyId": "i"}},
