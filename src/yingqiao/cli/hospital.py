@@ -1,5 +1,5 @@
-"""`yingqiao hospital`: the hospital's side. Today a simulated hospital, and the demonstration made with
-it."""
+"""`yingqiao hospital`: the hospital's side. The connector (its commands are in `connector`), a simulated hospital, and
+the demonstration made with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from yingqiao.cli import hospital_push
+from yingqiao.cli import connector, hospital_push
 from yingqiao.cli import hospital_tables as tables
 from yingqiao.cli.hospital_map import command as map_command
 from yingqiao.client import ClientError
@@ -50,10 +50,12 @@ class _Node(click.ParamType["DicomNode"]):
 
 @click.group()
 def command() -> None:
-    """医院侧：推送记录、模拟医院"""
+    """医院侧：连接器、推送记录、模拟医院"""
 
 
 command.add_command(hospital_push.command, "push")
+for _one in connector.COMMANDS:
+    command.add_command(_one)
 
 
 command.add_command(map_command)

@@ -164,6 +164,14 @@ class Association:
         self._began = self._since = time.monotonic()
         self.send(self._machine.message(context_id, command_set, dataset))
 
+    def stream(self, pieces: Iterable[bytes]) -> None:
+        """Send a request whose message is made piece by piece. Raises NodeError, and what making it raises."""
+        self._cancelled_at = None
+        self._began = self._since = time.monotonic()
+        for piece in pieces:
+            self.send(piece)
+        self._since = time.monotonic()
+
     def respond(self, context_id: int, command_set: bytes) -> bytes:
         """The P-DATA of a response of ours, to be sent with `send`."""
         return self._machine.message(context_id, command_set)

@@ -6,9 +6,8 @@ import random
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     UID,
@@ -20,6 +19,9 @@ from pydicom.uid import (
 )
 
 from yingqiao.hospital.simulate.records import Visit
+
+if TYPE_CHECKING:
+    import numpy as np  # comes with the extra `simulate`: the connector's commands do without
 
 SOP_CLASSES = {
     "CT": "1.2.840.10008.5.1.4.1.1.2",
@@ -158,6 +160,8 @@ def _frame(dataset: Dataset, pixels: np.ndarray[Any, Any]) -> None:
 
 def _pixels(spec: ImageSpec) -> np.ndarray[Any, Any]:
     """A body-like ellipse with a lesion that wanders from slice to slice; little-endian 12 bits in 16."""
+    import numpy as np
+
     size = SIZES[spec.visit.item.modality]
     image = _body(size).copy()
     at = (spec.instance_number * 7 + spec.series_number * 13 + spec.variant * 29) % (size // 4)
@@ -167,6 +171,8 @@ def _pixels(spec: ImageSpec) -> np.ndarray[Any, Any]:
 
 @cache
 def _body(size: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     inside = (x / 0.85) ** 2 + (y / 0.65) ** 2 < 1
     body: np.ndarray[Any, Any] = inside * (900 + 300 * np.cos(x * 9) * np.sin(y * 7))

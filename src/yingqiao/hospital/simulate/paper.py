@@ -6,8 +6,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from fpdf import FPDF
-
 from yingqiao.hospital.simulate.records import Visit, stamp
 
 _FONTS = (
@@ -29,6 +27,8 @@ def chinese_font() -> Path | None:
 def report_pdf(visit: Visit, *, chinese: bool) -> bytes:
     """One page. `chinese` asks for Chinese text (needs `chinese_font()`; subsetting it takes most of a
     second)."""
+    from fpdf import FPDF  # comes with the extra `simulate`: the connector's commands do without
+
     font = chinese_font() if chinese else None
     pdf = FPDF()
     pdf.set_creation_date(visit.audited)

@@ -1,0 +1,151 @@
+"""The daily reconciliation (四(二)5): yesterday's totals are counted, sent, and what the gateway lacks is sent again.
+
+Counting asks the sources anew, so that what the connector itself missed is found too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from yingqiao.client import ClientError
+from yingqiao.exchange.clock import BEIJING
+from yingqiao.hospital.backfill import day_bounds, today
+from yingqiao.hospital.config import Reconcile
+from yingqiao.hospital.errors import SpoolFullError
+from yingqiao.hospital.reading import batches
+from yingqiao.hospital.source import Question, Source, SourceUnavailableError, Table
+from yingqiao.hospital.spool import days
+from yingqiao.hospital.spool.catalogue import ModalityTotals, match, totals
+from yingqiao.hospital.spool.entries import Lane
+from yingqiao.hospital.spool.images import resend_studies
+from yingqiao.hospital.spool.intake import keep
+from yingqiao.hospital.spool.outbox import resend
+from yingqiao.hospital.spool.store import Spool, now_ms
+from yingqiao.store.errors import StoreError
+
+log = structlog.get_logger(__name__)
+_BATCH = 500
+_LOOK_SECONDS = 30.0
+_AGAIN_SECONDS = 600.0
+
+
+class Platform(Protocol):
+    """Whom totals are sent to."""
+
+    def reconcile(self, day: str, found: Sequence[ModalityTotals]) -> Sequence[str]:
+        """The ids it lacks. Raises ClientError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Does one day; used by the daily thread and by the command."""
+
+    spool: Spool
+    sources: Sequence[Source]
+    platform: Platform
+    settings: Reconcile
+    counts_images: bool = False
+
+    def reconcile(self, day: str) -> days.Reconciled:
+        """Counts, sends, queues again what is missing, keeps how it ended. Raises ClientError,
+        SourceUnavailableError, StoreError, SpoolFullError.
+        """
+        self._ask_again(day)
+        found = totals(self.spool, day, images=self.counts_images)
+        missing = list(self.platform.reconcile(day, found))
+        matched = match(self.spool, missing)
+        resent = resend(self.spool, matched.names)
+        resend_studies(self.spool, matched.studies)
+        told = [_told(one) for one in found]
+        done = days.Reconciled(day, "done", told, missing, resent, matched.unknown)
+        days.keep_reconciled(self.spool, done)
+        log.info(
+            "reconcile.done",
+            day=day,
+            exams=sum(len(one.exams) for one in found),
+            missing=len(missing),
+            resent=resent,
+            unknown=len(matched.unknown),
+        )
+        return done
+
+    def _ask_again(self, day: str) -> None:
+        """What the sources have of the day, into the spool: new is only what was missed."""
+        margin = timedelta(days=self.settings.margin_days)
+        start = day_bounds((date.fromisoformat(day) - margin).isoformat())[0]
+        end = day_bounds((date.fromisoformat(day) + margin).isoformat())[1]
+        for source in self.sources:
+            for table in Table:
+                asked_at = now_ms()
+                for rows in batches(source.ask(Question(table, start, end)), _BATCH):
+                    keep(self.spool, source.name, rows, Lane.LIVE, asked_at=asked_at)
+
+
+def _told(one: ModalityTotals) -> dict[str, Any]:
+    return {"modality": one.modality, "exams": len(one.exams), "reports": one.reports, "images": one.images}
+
+
+class Daily:
+    """A thread that does every day once it is over, and those missed while the machine was off."""
+
+    def __init__(self, reconciler: Reconciler, resent: Callable[[], None]) -> None:
+        """`resent` is called when something is queued again."""
+        self._reconciler = reconciler
+        self._on_resent = resent
+        self._stopping = threading.Event()
+        self._not_before = 0.0
+        self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
+        self.reason = ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def join(self, timeout: float = 10.0) -> None:
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            if time.monotonic() >= self._not_before:
+                self._turn()
+
+    def _turn(self) -> None:
+        try:
+            for day in due_days(self._reconciler.spool, self._reconciler.settings, datetime.now(BEIJING)):
+                self._reconciler.reconcile(day)
+                self._on_resent()
+            self.reason = ""
+        except (ClientError, SourceUnavailableError, StoreError, SpoolFullError) as error:
+            self.reason = str(error)
+            self._not_before = time.monotonic() + _AGAIN_SECONDS
+            log.warning("reconcile.failed", reason=str(error))
+        except Exception as error:  # tomorrow's has to be tried all the same
+            self.reason = f"本程序出错：{type(error).__name__}"
+            self._not_before = time.monotonic() + _AGAIN_SECONDS
+            log.exception("reconcile.broken")
+
+
+def due_days(spool: Spool, settings: Reconcile, now: datetime) -> list[str]:
+    """Days over and not reconciled yet, oldest first, from the first the connector was there for. `now` is
+    Beijing time.
+    """
+    last = now.date() - timedelta(days=1 if now.strftime("%H:%M") >= settings.at else 2)
+    wanted = [(last - timedelta(days=n)).isoformat() for n in range(settings.catch_up_days)]
+    done = [one.day for one in days.reconciled(spool, 2 * settings.catch_up_days + 31) if one.state == "done"]
+    if not done:
+        return wanted[:1]
+    return sorted(day for day in wanted if day not in done and day > min(done))
+
+
+def yesterday() -> str:
+    """In Beijing."""
+    return (today() - timedelta(days=1)).isoformat()

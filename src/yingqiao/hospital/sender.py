@@ -1,0 +1,271 @@
+"""Sends what is due: in order for each record, in parallel across records, live before backfill.
+
+A thread with an event loop. Results are committed in groups: while one commit runs the next requests are on their
+way. A kill between the gateway's answer and the commit sends a version twice, which an upsert makes harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from yingqiao.client import AsyncGateway, ClientError
+from yingqiao.exchange.retry import Backoff, Breaker, BreakerRule, RetryRule, verdict
+from yingqiao.exchange.work import ErrorClass, WorkError
+from yingqiao.hospital.calls import Failure, failure_of, push
+from yingqiao.hospital.spool.entries import Lane
+from yingqiao.hospital.spool.intake import Identity
+from yingqiao.hospital.spool.outbox import (
+    REFUSED,
+    WAITING,
+    Due,
+    Outcome,
+    claim,
+    due_now_after_outage,
+    settle,
+)
+from yingqiao.hospital.spool.store import Spool, now_ms
+from yingqiao.store.errors import StoreError
+
+log = structlog.get_logger(__name__)
+_CLAIM = 128
+_LOOK_SECONDS = 1.0
+"""What another process queued, and what became due, is found after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many at once; when a failing gateway is asked again."""
+
+    parallel: int = 8
+    backfill_parallel: int = 4
+    rest_seconds: float = 10.0
+    rest_at_most: float = 300.0
+
+    @property
+    def rule(self) -> RetryRule:
+        again = Backoff(2.0, self.rest_at_most)
+        rest = BreakerRule(rest=Backoff(self.rest_seconds, self.rest_at_most))
+        return RetryRule(dict.fromkeys(ErrorClass, again), rest)
+
+
+@dataclass(slots=True)
+class Health:
+    """How the gateway stands, for `status` and alarms."""
+
+    sent: int = 0
+    refused: int = 0
+    last_sent_at: int | None = None
+    reason: str = ""
+    """Why it rests or last failed; '' = fine."""
+    identity: bool = False
+    resting_until: int = 0
+    in_hand: int = 0
+
+
+@dataclass(slots=True)
+class _Hands:
+    """What is under way."""
+
+    tasks: dict[asyncio.Task[Outcome], Due] = field(default_factory=dict)
+    ready: dict[Lane, deque[Due]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
+    unsettled: list[Outcome] = field(default_factory=list)
+    settling: tuple[asyncio.Task[None], list[Outcome]] | None = None
+    """The commit under way, and what it commits."""
+
+    def names(self) -> set[Identity]:
+        """What must not be claimed again yet."""
+        committing = self.settling[1] if self.settling else []
+        outcomes = (one.due.name for one in (*self.unsettled, *committing))
+        return {due.name for due in self.tasks.values()} | set(outcomes)
+
+    def busy(self, lane: Lane) -> int:
+        return sum(due.lane is lane for due in self.tasks.values())
+
+
+class Sender:
+    """One for a spool and a gateway."""
+
+    def __init__(self, spool: Spool, connect: Callable[[], AsyncGateway], pace: Pace) -> None:
+        """`connect` makes the client; it is called in the sender's own thread."""
+        self._spool = spool
+        self._connect = connect
+        self._pace = pace
+        self._rule = pace.rule
+        self._breaker = Breaker()
+        self._stopping = False
+        self._woken = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="sender", daemon=True)
+        self.health = Health()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Ends what is under way and commits it."""
+        self._stopping = True
+        self.wake()
+        self._thread.join(timeout)
+
+    def wake(self) -> None:
+        """Something new is in the spool. From any thread."""
+        self._woken.set()
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake.set)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        hands = _Hands()
+        async with self._connect() as gateway:
+            while not self._stopping:
+                try:
+                    await self._turn(hands, gateway)
+                except StoreError as error:
+                    log.warning("sender.spool_unavailable", error=str(error))
+                    await asyncio.sleep(1)
+            if hands.tasks:
+                await asyncio.wait(hands.tasks, timeout=10)
+                self._gather(hands)
+            await self._finish(hands)
+
+    async def _turn(self, hands: _Hands, gateway: AsyncGateway) -> None:
+        if self._woken.is_set():
+            self._woken.clear()
+            for queue in hands.ready.values():
+                queue.clear()  # what is new may be more urgent, or newer than what was claimed
+        await self._fill(hands, gateway)
+        self._settle(hands)
+        await self._rest(hands)
+        self._gather(hands)
+
+    async def _fill(self, hands: _Hands, gateway: AsyncGateway) -> None:
+        """Starts as many as there is room for."""
+        slots = self._breaker.slots(self._pace.parallel, now_ms(), self._rule.breaker)
+        for lane in Lane:
+            room = slots - len(hands.tasks)
+            if lane is Lane.BACKFILL:
+                room = min(room, self._pace.backfill_parallel - hands.busy(lane))
+            queue = hands.ready[lane]
+            if room > 0 and not queue:
+                queue.extend(await asyncio.to_thread(claim, self._spool, lane, _CLAIM, hands.names()))
+            taken = hands.names()
+            while room > 0 and queue:
+                due = queue.popleft()
+                if due.name not in taken:
+                    taken.add(due.name)
+                    hands.tasks[asyncio.create_task(self._send(gateway, due))] = due
+                    room -= 1
+        self.health.in_hand = len(hands.tasks)
+
+    async def _rest(self, hands: _Hands) -> None:
+        """Until something is done, or new."""
+        waiting: list[asyncio.Task[Outcome] | asyncio.Task[None]] = [*hands.tasks]
+        if hands.settling is not None:
+            waiting.append(hands.settling[0])
+        if waiting:
+            await asyncio.wait(waiting, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return
+        self._wake.clear()
+        if not self._woken.is_set() and not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
+
+    def _gather(self, hands: _Hands) -> None:
+        for task in [task for task in hands.tasks if task.done()]:
+            del hands.tasks[task]
+            hands.unsettled.append(task.result())
+
+    def _settle(self, hands: _Hands) -> None:
+        """One commit at a time, in a thread; meanwhile others are sent. Raises StoreError when the last one
+        failed: what it was to commit is tried again.
+        """
+        if hands.settling is not None:
+            task, outcomes = hands.settling
+            if not task.done():
+                return
+            hands.settling = None
+            if task.exception() is not None:
+                hands.unsettled = [*outcomes, *hands.unsettled]
+                task.result()
+        if hands.unsettled:
+            outcomes, hands.unsettled = hands.unsettled, []
+            task = asyncio.create_task(asyncio.to_thread(settle, self._spool, outcomes))
+            hands.settling = task, outcomes
+
+    async def _finish(self, hands: _Hands) -> None:
+        """All that is done is committed, before the end."""
+        while hands.settling is not None or hands.unsettled:
+            try:
+                self._settle(hands)
+                if hands.settling is not None:
+                    await asyncio.wait([hands.settling[0]])
+            except StoreError as error:  # sent again after the next start
+                log.warning("sender.spool_unavailable", error=str(error))
+                return
+
+    async def _send(self, gateway: AsyncGateway, due: Due) -> Outcome:
+        try:
+            await push(gateway, due.kind, due.values)
+        except ClientError as error:
+            return await self._failed(due, failure_of(error))
+        except Exception as error:  # a defect of ours with one record must not stop the others
+            log.exception("sender.record_failed", kind=due.kind)
+            reason = f"本程序出错：{type(error).__name__}"
+            return self._again(due, WorkError(ErrorClass.OURS, reason))
+        self.health.sent += 1
+        self.health.last_sent_at = now_ms()
+        await self._heard(None)
+        return Outcome(due, "sent")
+
+    async def _failed(self, due: Due, failure: Failure) -> Outcome:
+        if failure.refused:
+            await self._heard(None)
+            self.health.refused += 1
+            log.warning("sender.record_refused", kind=due.kind, findings=failure.findings.count('"rule"'))
+            return Outcome(
+                due,
+                REFUSED,
+                now_ms(),
+                due.failures,
+                str(failure.error.error_class),
+                failure.error.reason,
+                failure.findings,
+            )
+        self.health.identity = failure.identity
+        await self._heard(failure.error)
+        return self._again(due, failure.error)
+
+    def _again(self, due: Due, error: WorkError) -> Outcome:
+        said = verdict(error, due.failures, False, now_ms(), self._rule, random.random)
+        return Outcome(due, WAITING, said.due_at, said.failures, said.error_class, said.reason)
+
+    async def _heard(self, error: WorkError | None) -> None:
+        """The breaker after a try; when the gateway is back, what waits for it is due."""
+        was_failing = self._breaker.failures > 0
+        error_class = None if error is None else error.error_class
+        self._breaker = self._breaker.after(error_class, now_ms(), self._rule.breaker, random.random)
+        if error is None and was_failing:
+            self.health.reason, self.health.identity = "", False
+            log.info("sender.gateway_back")
+            await asyncio.to_thread(due_now_after_outage, self._spool)
+        elif error is not None:
+            if not self.health.reason:
+                log.warning("sender.gateway_failing", reason=error.reason)
+            self.health.reason = error.reason
+            if error.retry_after:
+                until = now_ms() + int(1000 * min(error.retry_after, self._pace.rest_at_most))
+                self._breaker = Breaker(
+                    max(self._breaker.failures, self._rule.breaker.failures),
+                    max(until, self._breaker.open_until),
+                )
+        self.health.resting_until = self._breaker.open_until
