@@ -20,7 +20,7 @@ class JsonError(ValueError):
     """Not acceptable JSON; the text is Chinese and says why, without quoting content."""
 
 
-def load(raw: bytes) -> Any:
+def load(raw: bytes, max_nodes: int = MAX_NODES) -> Any:
     """The value of UTF-8 JSON, a byte order mark tolerated (T06), bounded in depth and size.
 
     Raises JsonError.
@@ -28,7 +28,7 @@ def load(raw: bytes) -> Any:
     value = load_outer(raw)
     # Looking for brackets is cheaper than walking a small document, walking cheaper in a large one.
     if len(raw) > _LARGE or _has_many(raw, b"[") or _has_many(raw, b"{"):
-        _measure(value)
+        _measure(value, max_nodes)
     return value
 
 
@@ -57,7 +57,7 @@ def _reason(raw: bytes, error: orjson.JSONDecodeError) -> str:
     return f"第 {error.lineno} 行第 {error.colno} 列附近有语法错误"
 
 
-def _measure(value: Any) -> None:
+def _measure(value: Any, max_nodes: int) -> None:
     level: list[Any] = [value]
     nodes = 0
     for _ in range(MAX_DEPTH + 1):
@@ -65,8 +65,8 @@ def _measure(value: Any) -> None:
         for item in level:
             children = _children(item)
             nodes += len(children)
-            if nodes > MAX_NODES:
-                raise JsonError(f"成员超过 {MAX_NODES} 个")
+            if nodes > max_nodes:
+                raise JsonError(f"成员超过 {max_nodes} 个")
             below.extend(child for child in children if isinstance(child, dict | list))
         if not below:
             return
