@@ -55,14 +55,12 @@ def test_a_list_is_fetched_and_its_images_are_indexed_as_pushed_ones(gateway: Ru
         allow(gateway, f"http://127.0.0.1:{port}")
         gateway.push("/exam-sync", exam("E1", studyUid=STUDY, accessionNumber="A100"))
         with Gateway(gateway.url, HOSPITAL, KEY_HEX) as hospital:
-            answer = hospital.push_images(series_list(urls_of(port, names)))
+            answer = hospital.push_images_list(series_list(urls_of(port, names)))
             assert answer.content["SERIESIUID"] == SERIES
-            assert (answer.content["accepted"], answer.content["alreadyThere"]) == (30, 0)
-            assert answer.content["refused"] == []
+            assert (answer.added, answer.already_there, answer.refused) == (30, 0, ())
             wait_done(gateway, 30)
-            status = hospital.images_status(series_uid=SERIES).content["lists"][0]
-        assert (status["complete"], status["done"], status["instances"]) == (True, 30, 30)
-        assert status["remaining"] == []
+            status = hospital.list_status(series_uid=SERIES).series[0]
+        assert (status.complete, status.done, status.instances, status.remaining) == (True, 30, 30, ())
     assert set(wait_indexed(gateway, 30)) == {uid_of(number) for number in range(30)}
     wait_until(lambda: gateway.json("studies", "list")[0]["orphan"] is False)
     study = gateway.json("studies", "list")[0]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from yingqiao.exchange.profile import Profile
@@ -16,23 +17,34 @@ PATHS = {
     "/exam-sync": "exam-sync",
     "/report/sync": "report-sync",
     "/examMergeReport-sync": "examMergeReport-sync",
+    "/images/list": "images-list",
 }
 
 
 class ReceiverServer:
-    """What the server knows and has seen. `fixed` = (status, headers, body) answers everything alike."""
+    """What the server knows and has seen. `fixed` = (status, headers, body) answers everything alike; `script` is
+    what is answered first, one after the other.
+    """
 
     def __init__(self, code: str, key: str) -> None:
         self.entry = HospitalEntry(code, "示范医院", False, (bytes.fromhex(key),), Profile())
         self.receiver = Receiver(load_edition(), self)
         self.submissions: list = []
         self.fixed: tuple[int, dict[str, str], bytes] | None = None
+        self.script: list[tuple[int, dict[str, str], bytes]] = []
+        self.requests = 0
         self.url = ""
 
     def get(self, code: str) -> HospitalEntry | None:
         return self.entry if code == self.entry.code else None
 
+    def profile(self, profile: Profile) -> None:
+        self.entry = replace(self.entry, profile=profile)
+
     def answer(self, path: str, body: bytes, kind: str | None) -> tuple[int, dict[str, str], bytes]:
+        self.requests += 1
+        if self.script:
+            return self.script.pop(0)
         if self.fixed:
             return self.fixed
         now = int(time.time() * 1000)
@@ -53,7 +65,8 @@ def serve_receiver(code: str, key: str) -> Iterator[ReceiverServer]:
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
             status, headers, answer = state.answer(self.path, body, self.headers["encryption-type"])
-            self.send_response(status)
+            self.send_response_only(status)
+            headers = {"Date": self.date_time_string(), **headers}
             for name, value in {**headers, "content-length": str(len(answer))}.items():
                 self.send_header(name, value)
             self.end_headers()

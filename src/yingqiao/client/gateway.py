@@ -1,159 +1,183 @@
-"""The two faces over one protocol: blocking and async. Connections are kept and reused; one object serves
-many pushes."""
+"""A gateway as a hospital or its vendor calls it: `Gateway` blocking, `AsyncGateway` async, one code path.
+
+Connections are kept and reused; one object serves many calls, from many threads or tasks.
+"""
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any
 
-import httpx
-
-from yingqiao.client.answer import Answer
-from yingqiao.client.errors import Unavailable
-from yingqiao.client.protocol import (
-    EXAM,
-    HEADERS,
-    IMAGES,
-    IMAGES_STATUS,
-    MERGED,
-    REPORT,
-    read_answer,
-    request_body,
-)
+from yingqiao.client import protocol, reconciliation
+from yingqiao.client.answer import Answer, ListStatus, ListTaken, Reconciled
+from yingqiao.client.errors import Invalid, WrongClock
+from yingqiao.client.patience import patiently
+from yingqiao.client.reconciliation import DayTotals
+from yingqiao.client.talk import Request, Response, Talk, spoken
+from yingqiao.client.transport import AsyncTransport, BlockingTransport, Limits
+from yingqiao.client.validate import Checker
 
 Record = Mapping[str, Any]
-TIMEOUT = 30.0
-"""Seconds for connecting, sending and receiving each; a commit takes milliseconds."""
+HEADERS = {"encryption-type": "SM4"}
 
 
-class _Caller:
-    """What both faces share: who calls, with which key, at what time."""
+class _Calls:
+    """Every call, once. Each returns a typed answer or raises a `ClientError`.
 
-    def __init__(self, hospital_code: str, key: str | bytes, clock: Callable[[], float]) -> None:
-        """`key` is the SM4 key: 32 hex digits or 16 bytes. Raises ValueError."""
-        self.hospital_code = hospital_code
-        self._key = bytes.fromhex(key) if isinstance(key, str) else key
-        if len(self._key) != 16:
-            raise ValueError("SM4 密钥应为 16 字节（32 位十六进制）")
-        self._clock = clock
+    Refused (or BadKey, BadSignature, WrongClock, NotAdmitted, TooLarge): mend first; RetryLater, Unreachable,
+    Misunderstood: send again later. RetryLater and Unreachable are met here by trying again, at most `Limits.tries`
+    times: the standard's uploads insert or replace by key, a second copy of the same record changes nothing.
+    """
 
-    def seal(self, record: Record) -> bytes:
-        return request_body(record, self.hospital_code, self._key, int(self._clock()))
+    hospital_code: str
+    _key: bytes
+    _clock: Callable[[], float]
+    _limits: Limits
+    _check: Checker | None
+    _follow_clock: bool
+    clock_offset: float
+    """Seconds added to our clock in timestamps: how far the gateway's was found to be ahead (T03)."""
 
+    @spoken
+    def push_exam(self, exam: Record) -> Talk[Answer]:
+        """POST /exam-sync: one exam record (五(一)), inserted or replaced by risStudyId."""
+        return self._push(protocol.EXAM, exam)
 
-def _unreachable(error: httpx.TransportError) -> Unavailable:
-    return Unavailable(f"无法与网关通信：{type(error).__name__} {error}".rstrip())
+    @spoken
+    def push_report(self, report: Record) -> Talk[Answer]:
+        """POST /report/sync: one report record (五(二)), inserted or replaced by recordNum."""
+        return self._push(protocol.REPORT, report)
 
+    @spoken
+    def push_merged(self, exam: Record, report: Record | None) -> Talk[Answer]:
+        """POST /examMergeReport-sync: both at once (四(二)1.(2)); None = the exam has no report (T26)."""
+        return self._push(protocol.MERGED, {"patient": exam, "report": report or {}})
 
-class Gateway:
-    """Blocking face. Every push returns the accepted `Answer` or raises Refused, Unavailable or
-    Misunderstood."""
+    @spoken
+    def push_images_list(self, series: Record) -> Talk[ListTaken]:
+        """POST /images/list: one series with the addresses of its files in FILEPATH (四(二)2.(3))."""
+        answer = yield from self._push(protocol.IMAGES, series)
+        return ListTaken(answer.code, answer.message, answer.content, answer.findings, answer.status)
 
-    def __init__(
-        self,
-        base_url: str,
-        hospital_code: str,
-        key: str | bytes,
-        *,
-        timeout: float = TIMEOUT,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """`base_url` like `http://host:port`; `key` as 32 hex digits or 16 bytes; `clock` gives Unix
-        seconds."""
-        self._caller = _Caller(hospital_code, key, clock)
-        self._http = httpx.Client(base_url=base_url, headers=HEADERS, timeout=timeout, trust_env=False)
-
-    def push_exam(self, exam: Record) -> Answer:
-        """POST /exam-sync: one exam record (五(一))."""
-        return self.post(EXAM, self._caller.seal(exam))
-
-    def push_report(self, report: Record) -> Answer:
-        """POST /report/sync: one report record (五(二))."""
-        return self.post(REPORT, self._caller.seal(report))
-
-    def push_merged(self, exam: Record, report: Record) -> Answer:
-        """POST /examMergeReport-sync: both at once (四(二)2)."""
-        return self.post(MERGED, self._caller.seal({"patient": exam, "report": report}))
-
-    def push_images(self, series: Record) -> Answer:
-        """POST /images/list: one series with the addresses of its files in FILEPATH (四(二)2(3)).
-
-        The answer's content says how many were accepted, how many were there, and which are refused.
-        """
-        return self.post(IMAGES, self._caller.seal(series))
-
-    def images_status(self, *, series_uid: str = "", study_uid: str = "") -> Answer:
+    @spoken
+    def list_status(self, *, series_uid: str = "", study_uid: str = "") -> Talk[ListStatus]:
         """POST /images/list/status: how far the files of a series or a study are. Refused when never sent."""
-        return self.post(IMAGES_STATUS, self._caller.seal({"SERIESIUID": series_uid, "STUDYIUID": study_uid}))
+        asked = {"SERIESIUID": series_uid, "STUDYIUID": study_uid}
+        answer = yield from self._sealed(protocol.IMAGES_STATUS, asked)
+        return ListStatus(answer.code, answer.message, answer.content, answer.findings, answer.status)
 
-    def post(self, path: str, body: bytes) -> Answer:
-        """A body that is sealed already, as kept for sending again."""
-        try:
-            response = self._http.post(path, content=body)
-        except httpx.TransportError as error:
-            raise _unreachable(error) from error
-        return read_answer(response.status_code, response.headers, response.content)
+    @spoken
+    def reconcile(
+        self, day: date | str, totals: Iterable[DayTotals], *, name_hospital: bool = False
+    ) -> Talk[Reconciled]:
+        """POST /statisticalData/upload: the exams of a day; the answer names those the platform lacks (四(二)5).
 
-    def close(self) -> None:
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncGateway:
-    """Async face, otherwise as `Gateway`."""
-
-    def __init__(
-        self,
-        base_url: str,
-        hospital_code: str,
-        key: str | bytes,
-        *,
-        timeout: float = TIMEOUT,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._caller = _Caller(hospital_code, key, clock)
-        self._http = httpx.AsyncClient(base_url=base_url, headers=HEADERS, timeout=timeout, trust_env=False)
-
-    async def push_exam(self, exam: Record) -> Answer:
-        return await self.post(EXAM, self._caller.seal(exam))
-
-    async def push_report(self, report: Record) -> Answer:
-        return await self.post(REPORT, self._caller.seal(report))
-
-    async def push_merged(self, exam: Record, report: Record) -> Answer:
-        return await self.post(MERGED, self._caller.seal({"patient": exam, "report": report}))
-
-    async def push_images(self, series: Record) -> Answer:
-        return await self.post(IMAGES, self._caller.seal(series))
-
-    async def images_status(self, *, series_uid: str = "", study_uid: str = "") -> Answer:
-        return await self.post(
-            IMAGES_STATUS, self._caller.seal({"SERIESIUID": series_uid, "STUDYIUID": study_uid})
+        `day` in Beijing time; `name_hospital` puts hospitalCode beside the content for platforms that want it (T150).
+        """
+        body = reconciliation.request_body(
+            self.hospital_code, day, totals, self._key, name_hospital=name_hospital
+        )
+        return patiently(
+            self._limits,
+            lambda: Request(protocol.RECONCILIATION, body),
+            lambda response: reconciliation.read_answer(response, self._key, self._clock()),
         )
 
-    async def post(self, path: str, body: bytes) -> Answer:
+    @spoken
+    def send(self, path: str, body: bytes) -> Talk[Answer]:
+        """A body that is sealed already, once: what it says of time and key stays as it is."""
+        response: Response = yield Request(path, body)
+        return self._read(response)
+
+    def seal(self, record: Record) -> bytes:
+        """The request body for a record, as of now (三(一))."""
+        now = int(self._clock() + self.clock_offset)
+        return protocol.request_body(record, self.hospital_code, self._key, now)
+
+    def _push(self, interface: protocol.Interface, record: Record) -> Talk[Answer]:
+        if self._check is not None:
+            checked = self._check.check(interface.id, record)
+            if not checked.accepted:
+                raise Invalid(checked)
+        return (yield from self._sealed(interface.path, record))
+
+    def _sealed(self, path: str, record: Record) -> Talk[Answer]:
+        return self._by_our_clock(lambda: Request(path, self.seal(record)))
+
+    def _by_our_clock(self, ask: Callable[[], Request]) -> Talk[Answer]:
+        """Once more by the gateway's clock when it refuses ours and says what it is."""
         try:
-            response = await self._http.post(path, content=body)
-        except httpx.TransportError as error:
-            raise _unreachable(error) from error
-        return read_answer(response.status_code, response.headers, response.content)
+            return (yield from patiently(self._limits, ask, self._read))
+        except WrongClock as error:
+            if not self._follow_clock or error.ahead is None:
+                raise
+            self.clock_offset = error.ahead
+        return (yield from patiently(self._limits, ask, self._read))
 
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    def _read(self, response: Response) -> Answer:
+        return protocol.read_answer(response, self._clock())
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def _set(
+        self,
+        hospital_code: str,
+        key: str | bytes,
+        limits: Limits,
+        clock: Callable[[], float],
+        check: Checker | None,
+        *,
+        follow_clock: bool,
     ) -> None:
-        await self.aclose()
+        self.hospital_code = hospital_code
+        self._key = protocol.parse_key(key)
+        self._limits = limits
+        self._clock = clock
+        self._check = check
+        self._follow_clock = follow_clock
+        self.clock_offset = 0.0
+
+
+class Gateway(_Calls, BlockingTransport):
+    """Blocking face; a context manager."""
+
+    def __init__(
+        self,
+        base_url: str,
+        hospital_code: str,
+        key: str | bytes,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 -- frozen
+        check: Checker | None = None,
+        clock: Callable[[], float] = time.time,
+        follow_clock: bool = True,
+        verify: bool | ssl.SSLContext = True,
+    ) -> None:
+        """`base_url` like `http://host:port`; `key` is the SM4 key, 32 hex digits or 16 bytes.
+
+        `check`: records it refuses are not sent. `clock` gives Unix seconds. With `follow_clock`, a request refused
+        for its timestamp is sent once more by the gateway's clock, when its answer tells it. `verify` as in
+        httpx, for https. Raises ValueError.
+        """
+        self._set(hospital_code, key, limits, clock, check, follow_clock=follow_clock)
+        BlockingTransport.__init__(self, base_url, limits, verify, HEADERS)
+
+
+class AsyncGateway(_Calls, AsyncTransport):
+    """Async face (asyncio), otherwise as `Gateway`: `await` every call."""
+
+    def __init__(
+        self,
+        base_url: str,
+        hospital_code: str,
+        key: str | bytes,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 -- frozen
+        check: Checker | None = None,
+        clock: Callable[[], float] = time.time,
+        follow_clock: bool = True,
+        verify: bool | ssl.SSLContext = True,
+    ) -> None:
+        self._set(hospital_code, key, limits, clock, check, follow_clock=follow_clock)
+        AsyncTransport.__init__(self, base_url, limits, verify, HEADERS)

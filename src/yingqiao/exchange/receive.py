@@ -8,6 +8,7 @@ Nothing here touches disk or network: the caller makes the submission durable an
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -149,9 +150,8 @@ class Receiver:
             verify_encryption_type(encryption_type)
             return Question(entry.code, self._open(envelope, entry, received_at).value)
         except Refusal as refusal:
-            message = refusal.message(self._edition.messages)
-            finding = Finding("", "", refusal.message_id, Level.REFUSE, message, _MEND)
-            return Taken((), Answer(0, message, [_shown(finding)]), refusal.http_status)
+            finding = refusal_finding(refusal, self._edition)
+            return Taken((), Answer(0, finding.problem, [_shown(finding)]), refusal.http_status)
 
     def retake(self, kept: Kept, received_at: int, load: Load) -> Taken:
         """Decides a kept submission anew with today's keys and profile; `load` gives documents by digest.
@@ -212,9 +212,7 @@ class Receiver:
         return self._refuse_record(request, judged, refused) if refused else self._accept(request, judged)
 
     def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
-        first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
-        message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
-        message = self._edition.messages[message_id].format(first=first, count=len(refused))
+        message = validation_message(self._edition, refused)
         submission = structs.replace(
             self._submission(request, Outcome.REFUSED, message, judged.documents),
             exam_key=judged.exam.ris_study_id if judged.exam else "",
@@ -223,9 +221,7 @@ class Receiver:
         return Taken((submission,), Answer(0, message, [_shown(f) for f in request.findings]), 200)
 
     def _accept(self, request: _Request, judged: Judged) -> Taken:
-        warned = sum(f.level is Level.WARN for f in request.findings)
-        message_id = "accepted-with-warnings" if warned else "accepted"
-        message = self._edition.messages[message_id].format(count=warned)
+        message = validation_message(self._edition, request.findings)
         content: dict[str, Any] = {part.key: part.identity for part in judged.parts if part.key}
         content["digest"] = request.digest.hex()
         if judged.images is not None:
@@ -241,8 +237,8 @@ class Receiver:
         return Taken((submission,), Answer(int(outcome is Outcome.ACCEPTED), message, content), 200)
 
     def _refuse(self, request: _Request, refusal: Refusal) -> Taken:
-        message = refusal.message(self._edition.messages)
-        finding = Finding("", "", refusal.message_id, Level.REFUSE, message, _MEND)
+        finding = refusal_finding(refusal, self._edition)
+        message = finding.problem
         answer = Answer(0, message, [_shown(finding)])
         known = self._hospitals.get(request.hospital_code) is not None
         if not known and not self._policy.keep_unknown:
@@ -283,6 +279,22 @@ class Receiver:
 
 
 _MEND = "请按提示修正请求后重新发送"
+
+
+def validation_message(edition: Edition, findings: Sequence[Finding]) -> str:
+    """What is answered to a record with these findings: taken, or refused with the first reason and how many."""
+    refused = [f for f in findings if f.level is Level.REFUSE]
+    if not refused:
+        warned = sum(f.level is Level.WARN for f in findings)
+        return edition.messages["accepted-with-warnings" if warned else "accepted"].format(count=warned)
+    first = f"{refused[0].label or refused[0].field}（{refused[0].field}）{refused[0].problem}"
+    message_id = "validation-failed" if len(refused) > 1 else "validation-failed-one"
+    return edition.messages[message_id].format(first=first, count=len(refused))
+
+
+def refusal_finding(refusal: Refusal, edition: Edition) -> Finding:
+    """A refusal of the whole request, as a finding."""
+    return Finding("", "", refusal.message_id, Level.REFUSE, refusal.message(edition.messages), _MEND)
 
 
 def _shown(finding: Finding) -> dict[str, str]:

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -198,6 +199,8 @@ class Intake:
 
     def _respond(self, visit: Visit, request: Direct, said: Said) -> None:
         status, body, headers = said
+        if visit.outcome == "refused":  # by which a caller whose clock is wrong can set it (T03)
+            headers = (*headers, (b"date", formatdate(usegmt=True).encode()))
         request.respond(status, header_lines(headers) if headers else _PLAIN, body)
         self._end(visit)
 

@@ -70,7 +70,7 @@ class Pusher:
 
     def _record(self, step: Step) -> Sent:
         try:
-            answer = self._gateway.post(_PATHS[step.kind], self._body(step))
+            answer = self._gateway.send(_PATHS[step.kind].path, self._body(step))
         except Refused as refused:
             answer = refused.answer
         return Sent(step, answer.accepted, answer.message, _rules(answer))
@@ -99,7 +99,7 @@ class Pusher:
         count = 0
         for series in web.offer([draw(image) for image in step.images]):
             try:
-                count += self._gateway.push_images(series).content["accepted"]
+                count += self._gateway.push_images_list(series).added
             except Refused as refused:
                 return Sent(step, False, refused.answer.message, _rules(refused.answer))
         return Sent(step, True, "", instances=count)
