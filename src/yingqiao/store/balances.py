@@ -27,7 +27,7 @@ from yingqiao.exchange.statement import Counts, Statement
 from yingqiao.gm import sm3
 from yingqiao.store.compression import compress, decompress
 from yingqiao.store.database import Database
-from yingqiao.store.errors import HospitalError
+from yingqiao.store.errors import HospitalError, StoredBodyBroken
 from yingqiao.store.queries.common import Page, page_of
 from yingqiao.store.receipts import of_day
 from yingqiao.store.reconciliation import counts_of, exams_of, last_statement, missing_of, next_day, now_ms
@@ -159,6 +159,21 @@ def list_entries(
     return page_of(connection, statement, lambda row: shown_of(entry_of(row)), limit, offset, with_total)
 
 
+def entries_within(
+    connection: Connection, hospital_code: str | None = None, start: str | None = None, end: str | None = None
+) -> list[Entry]:
+    """Whole entries by hospital and place in its chain, of days from `start` to before `end`."""
+    b = balance_entries.c
+    statement = select(balance_entries).order_by(b.hospital_code, b.sequence)
+    if hospital_code is not None:
+        statement = statement.where(b.hospital_code == hospital_code)
+    if start is not None:
+        statement = statement.where(b.day >= start)
+    if end is not None:
+        statement = statement.where(b.day < end)
+    return [entry_of(row) for row in connection.execute(statement)]
+
+
 def entries_of_day(connection: Connection, hospital_code: str, day: str) -> list[Entry]:
     """Its closing, and its amendments after it."""
     b = balance_entries.c
@@ -176,7 +191,10 @@ def verify_chain(connection: Connection, hospital_code: str) -> tuple[int, list[
         mine = select(balance_entries).where(b.hospital_code == hospital_code).order_by(b.sequence)
         for row in connection.execution_options(stream_results=True, yield_per=50).execute(mine):
             number += 1
-            yield entry_of(row)
+            try:
+                yield entry_of(row)
+            except StoredBodyBroken:
+                yield _unreadable(row)
 
     found = faults(counted())
     return number, found
@@ -219,6 +237,14 @@ def entry_of(row: Row[Any]) -> Entry:
         row.leaves,
         row.previous,
         row.digest,
+    )
+
+
+def _unreadable(row: Row[Any]) -> Entry:
+    """An entry whose content cannot be unpacked any more: no digest fits it."""
+    kind = EntryKind(row.kind)
+    return Entry(
+        row.hospital_code, row.sequence, row.day, kind, row.made_at, b"", row.leaves, row.previous, row.digest
     )
 
 
