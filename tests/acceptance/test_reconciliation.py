@@ -78,7 +78,9 @@ def test_the_standard_envelope_and_a_code_outside_are_taken(shared_gateway: Runn
         (json.dumps({"content": content(stated(code="999"))}).encode(), 200, "解密"),
         (json.dumps({"content": content({"hospitalCode": HOSPITAL, "date": DAY})}).encode(), 200, "examInfo"),
         (
-            json.dumps({"content": content({"hospitalCode": HOSPITAL, "date": "?", "examInfo": []})}).encode(),
+            json.dumps(
+                {"content": content({"hospitalCode": HOSPITAL, "date": "?", "examInfo": []})}
+            ).encode(),
             200,
             "date",
         ),
