@@ -182,10 +182,13 @@ def _chart(pdf: Any, entries: Sequence[Entry]) -> None:
 
 
 def _table(pdf: Any, entries: Sequence[Entry]) -> None:
+    from fpdf.fonts import FontFace  # as above
+
     shown = (0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16)
     pdf.set_font("cjk", size=7)
     widths = (17, 40, 12, 20, *(17,) * 9)
-    with pdf.table(col_widths=widths, text_align="CENTER", line_height=4.5) as table:
+    heading = FontFace(emphasis="", fill_color=(232, 238, 244))
+    with pdf.table(col_widths=widths, text_align="CENTER", line_height=4.5, headings_style=heading) as table:
         line = table.row()
         for column in shown:
             line.cell(HEADINGS[column])

@@ -160,7 +160,7 @@ def test_a_dead_service_is_told(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "more"),
+    ("place", "more"),
     [
         ("ftp://h", {}),
         ("http://u:p@h", {}),
@@ -169,9 +169,9 @@ def test_a_dead_service_is_told(gateway: Gateway) -> None:
         ("http://h", {"days": 0}),
     ],
 )
-def test_what_cannot_be_registered(gateway: Gateway, url: str, more: dict[str, Any]) -> None:
+def test_what_cannot_be_registered(gateway: Gateway, place: str, more: dict[str, Any]) -> None:
     with pytest.raises(HospitalError):
-        register(gateway, url, **more)
+        register(gateway, place, **more)
 
 
 def test_a_service_is_changed_and_removed(gateway: Gateway) -> None:

@@ -22,7 +22,7 @@ from yingqiao.store.balances import balance_of, close_day, entries_of_day, entri
 from yingqiao.store.compression import compress, decompress
 from yingqiao.store.errors import HospitalError
 from yingqiao.store.ledger import Ledger
-from yingqiao.store.linkage import Linker
+from yingqiao.store.linkage import link_all
 from yingqiao.store.missing import list_missing
 from yingqiao.store.receipts import submission_receipt, verify_submission
 from yingqiao.store.reconciliation import MEND, Reconciled, keep, missing_of
@@ -81,7 +81,7 @@ def test_missing_by_each_name_linked_or_not(gateway: Gateway) -> None:
         with gateway.database.read() as connection:
             assert missing_of(connection, CODE, ids) == ids[3:]
             assert missing_of(connection, "other", ids) == ids
-        Linker(gateway.database).link_due()
+        link_all(gateway.database)
 
 
 def test_a_day_is_written_down_id_by_id_and_mended(gateway: Gateway) -> None:
@@ -109,7 +109,7 @@ def test_counts_are_compared_by_class(gateway: Gateway) -> None:
     """T152, T156: CT of the hospital is dictionary 十二's 2; images and reports only where they are told."""
     push(gateway, "exam-sync", exam("E1"))
     push(gateway, "report-sync", report("R1", "E1"))
-    Linker(gateway.database).link_due()
+    link_all(gateway.database)
     done = state(gateway, ["E1"], pushImageNum=7, pushReportNum=1)
     assert done.missing == ()
     assert "CT：医院 检查 1 影像 7 报告 1，平台 检查 1 影像 0 报告 1" in done.message

@@ -150,7 +150,10 @@ def test_answers_are_bounded(peer):
 
 
 def test_nobody_there():
-    with Gateway("http://127.0.0.1:9", CODE, KEY, limits=ONCE) as gateway, pytest.raises(Unreachable) as caught:
+    with (
+        Gateway("http://127.0.0.1:9", CODE, KEY, limits=ONCE) as gateway,
+        pytest.raises(Unreachable) as caught,
+    ):
         gateway.push_exam({})
     assert (caught.value.status, caught.value.sent) == (None, False)
 
