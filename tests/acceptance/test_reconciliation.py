@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +14,7 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam
 from tests.peers.gateway import GatewayMaker, RunningGateway
+from tests.peers.query_server import QueryServer
 
 PATH = "/statisticalData/upload"
 DAY = "2026-11-20"
@@ -128,3 +132,106 @@ def test_two_hospitals_with_one_key_are_told_apart(make_gateway: GatewayMaker) -
     gateway.start()
     assert send(gateway, stated(("CT", 1, ["X1"]), code="H2")).json()["status"] == "0"
     assert gateway.json("submissions", "list")[0]["hospitalCode"] == "H2"
+
+
+def test_a_day_from_statement_to_export(make_gateway: GatewayMaker, tmp_path: Path) -> None:
+    """Stated, shown, closed, amended, verified, exported: by command and by /api/ alike."""
+    gateway = make_gateway()
+    assert gateway.push("/exam-sync", exam("E1"))["code"] == 1
+    assert send(gateway, stated(("CT", 2, ["E1", "X1"]))).json()["status"] == "0"
+    api = httpx.Client(
+        base_url=f"{gateway.url}/api", headers={"authorization": f"Bearer {gateway.token}"}, timeout=60
+    )
+    until(lambda: api.get("/reconcile/missing").json()["items"])
+    assert api.get("/reconcile/missing").json()["items"][0]["listedId"] == "X1"
+    closed = api.post(f"/reconcile/{HOSPITAL}/{DAY}/close").json()["entry"]
+    assert (closed["verdict"], closed["missing"]) == ("不平", 1)
+    assert gateway.push("/exam-sync", exam("X1"))["code"] == 1
+    amended = gateway.cli("reconcile", "close", DAY, "--hospital", HOSPITAL)
+    assert "补记：第 2 条，平" in amended.stdout, amended.stdout + amended.stderr
+    shown = gateway.json("reconcile", "show", DAY, "--hospital", HOSPITAL)
+    assert [entry["kind"] for entry in shown["entries"]] == ["close", "amend"]
+    assert shown["now"]["verdict"] == "平"
+    assert "没有改动" in gateway.cli("reconcile", "verify").stdout
+    assert api.get("/reconcile/verify").json()["items"][0]["intact"]
+    for shape, head in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK"), ("pdf", b"%PDF")):
+        out = tmp_path / f"day.{shape}"
+        done = gateway.cli("reconcile", "export", "--format", shape, "--out", str(out))
+        assert done.returncode == 0, done.stderr
+        assert out.read_bytes().startswith(head)
+        assert api.get("/reconcile/export", params={"format": shape}).content.startswith(head)
+    assert gateway.cli("reconcile", "show", DAY, "--hospital", HOSPITAL).returncode == 0
+    assert len(gateway.json("reconcile", "list")) == 2
+
+
+def test_receipts_of_records_and_images(make_gateway: GatewayMaker) -> None:
+    """Proof of custody: of every version of a record, of an instance by its stored bytes."""
+    gateway = make_gateway()
+    assert gateway.push("/exam-sync", exam("E1"))["code"] == 1
+    (shown,) = gateway.json("receipt", "show", "--hospital", HOSPITAL, "--exam", "E1")
+    assert shown["edition"] == "shanxi/v2_1"
+    assert len(shown["sha256"]) == len(shown["sm3"]) == 64
+    store_one(gateway, "1.2.3.4.5")
+    until(lambda: gateway.cli("receipt", "show", "--instance", "1.2.3.4.5").returncode == 0)
+    done = gateway.cli("receipt", "verify", "--instance", "1.2.3.4.5")
+    assert done.returncode == 0, done.stdout
+    assert "原样" in done.stdout
+    (segment,) = (gateway.data / "landing").glob("*.landing")
+    raw = bytearray(segment.read_bytes())
+    at = raw.find(b"PATIENT^ONE")
+    raw[at] ^= 1
+    segment.write_bytes(raw)
+    done = gateway.cli("receipt", "verify", "--instance", "1.2.3.4.5")
+    assert done.returncode == 1
+    assert "影像内容与收到时的 SHA-256 不符" in done.stdout
+    assert gateway.cli("receipt", "verify", "1").returncode == 0
+    assert gateway.cli("receipt", "show", "99").returncode == 1
+
+
+def store_one(gateway: RunningGateway, sop_uid: str) -> None:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+    from pynetdicom import AE
+
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", sop_uid
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    dataset.PatientID, dataset.PatientName = "P1", "PATIENT^ONE"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    entity = AE("CT1")
+    entity.add_requested_context("1.2.840.10008.5.1.4.1.1.2", ExplicitVRLittleEndian)
+    association = entity.associate("127.0.0.1", gateway.dicom_port, ae_title="YINGQIAO")
+    assert association.send_c_store(dataset).Status == 0
+    association.release()
+
+
+def test_the_gateway_asks_the_hospital_for_what_is_missing(
+    make_gateway: GatewayMaker, query_server: QueryServer
+) -> None:
+    """Stated, missing, queried, taken in: without anybody doing anything; and a comparison by command."""
+    gateway = make_gateway()
+    done = gateway.cli("hospitals", "set-query", HOSPITAL, query_server.url, "--private")
+    assert done.returncode == 0, done.stderr
+    query_server.records["/exam/get"] = [exam("X1")]
+    assert opened(send(gateway, stated(("CT", 1, ["X1"]))).json()["data"]) == ["X1"]
+    until(lambda: gateway.json("exams", "list"))
+    assert send(gateway, stated(("CT", 1, ["X1"]))).json()["data"] == ""
+    query_server.records["/exam/get"].append(exam("X2"))
+    window = ("--hospital", HOSPITAL, "--from", DAY, "--to", "2026-11-21")
+    found = gateway.json("query", "exams", *window)
+    assert (found["compared"], found["differing"]) == (2, 1)
+    (one,) = gateway.json("query", "differences", "--state", "open")
+    assert gateway.cli("query", "mend", str(one["id"])).returncode == 0
+    assert gateway.json("query", "exams", *window)["differing"] == 0
+    assert gateway.json("query", "differences", "--state", "open") == []
+    assert gateway.json("query", "show", str(one["id"]))["record"]["risStudyId"] == "X2"
+    assert gateway.json("query", "runs")
+    assert gateway.json("hospitals", "queries")[0]["url"] == query_server.url
+
+
+def until(done: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.acceptance.senders import exam, report
-from tests.integration.reconcile.conftest import CODE, Gateway, QueryServer
+from tests.integration.reconcile.conftest import CODE, Gateway
 from tests.integration.reconcile.test_days import mend_day, push, state
+from tests.peers.query_server import QueryServer
 from yingqiao.client.errors import ClientError
 from yingqiao.exchange.query import Kind, State
 from yingqiao.settings import ReconcileSettings
@@ -44,13 +45,13 @@ def found(gateway: Gateway, **wanted: str) -> list[Any]:
         return list(list_differences(connection, DifferenceFilter(CODE, **wanted)).items)
 
 
-def test_missing_and_changed_exams_are_noted_and_mended(gateway: Gateway, hospital: QueryServer) -> None:
+def test_missing_and_changed_exams_are_noted_and_mended(gateway: Gateway, query_server: QueryServer) -> None:
     """Missing exam, changed content field by field; mended by the receiver that judges what is pushed."""
     for key in ("E1", "E2"):
         push(gateway, "exam-sync", exam(key))
     changed = exam("E2", patAge="36", lastChangeTime="2026-11-20 12:00:00")
-    hospital.records["/exam/get"] = [exam("E1"), changed, exam("E3"), exam("E3"), {"patName": "无名"}]
-    register(gateway, hospital.url)
+    query_server.records["/exam/get"] = [exam("E1"), changed, exam("E3"), exam("E3"), {"patName": "无名"}]
+    register(gateway, query_server.url)
     result = compare(gateway, "exams")
     assert (result.compared, result.differing, result.nameless) == (4, 2, 1)
     noted = {one.key: one for one in found(gateway)}
@@ -62,38 +63,40 @@ def test_missing_and_changed_exams_are_noted_and_mended(gateway: Gateway, hospit
         assert gateway.mender.mend(one.id) is State.MENDED
     with gateway.database.read() as connection:
         mended = connection.execute(select(submissions).where(submissions.c.exam_key == "E3")).one()
-    assert mended.peer == f"query:{hospital.url}"
+    assert mended.peer == f"query:{query_server.url}"
     assert compare(gateway, "exams").differing == 0
     assert {one.state for one in found(gateway)} == {State.MENDED}
 
 
-def test_our_newer_version_is_no_difference(gateway: Gateway, hospital: QueryServer) -> None:
+def test_our_newer_version_is_no_difference(gateway: Gateway, query_server: QueryServer) -> None:
     push(gateway, "exam-sync", exam("E1", lastChangeTime="2026-11-20 20:00:00"))
-    hospital.records["/exam/get"] = [exam("E1", patAge="99")]
-    register(gateway, hospital.url)
+    query_server.records["/exam/get"] = [exam("E1", patAge="99")]
+    register(gateway, query_server.url)
     assert compare(gateway, "exams").differing == 0
 
 
-def test_reports_with_their_pdf(gateway: Gateway, hospital: QueryServer) -> None:
+def test_reports_with_their_pdf(gateway: Gateway, query_server: QueryServer) -> None:
     """Embedded documents are compared by content, though we keep them elsewhere (T24)."""
     same, other = report("R1", "E1"), report("R2", "E1")
     push(gateway, "report-sync", same)
     push(gateway, "report-sync", other)
-    hospital.records["/report/get"] = [
+    query_server.records["/report/get"] = [
         same,
         other | {"inspectExamResult": "右肺结节。", "lastChangeTime": "2026-11-20 12:00:00"},
         report("R3", "E1"),
     ]
-    register(gateway, hospital.url)
+    register(gateway, query_server.url)
     result = compare(gateway, "reports", mend=True)
     assert (result.compared, result.differing, result.mended) == (3, 2, 2)
     assert [one.name for one in result.differences[0].fields] == ["inspectExamResult", "lastChangeTime"]
     assert compare(gateway, "reports").differing == 0
 
 
-def test_a_record_that_is_refused_stays_open_with_the_reason(gateway: Gateway, hospital: QueryServer) -> None:
-    hospital.records["/exam/get"] = [exam("E9", hospitalCode="999")]
-    register(gateway, hospital.url)
+def test_a_record_that_is_refused_stays_open_with_the_reason(
+    gateway: Gateway, query_server: QueryServer
+) -> None:
+    query_server.records["/exam/get"] = [exam("E9", hospitalCode="999")]
+    register(gateway, query_server.url)
     result = compare(gateway, "exams", mend=True)
     assert (result.differing, result.mended) == (1, 0)
     (one,) = found(gateway)
@@ -101,24 +104,24 @@ def test_a_record_that_is_refused_stays_open_with_the_reason(gateway: Gateway, h
     assert "hospitalCode" in one.reason
 
 
-def test_series_that_are_missing(gateway: Gateway, hospital: QueryServer) -> None:
+def test_series_that_are_missing(gateway: Gateway, query_server: QueryServer) -> None:
     """Missing series; without a PACS and without registered hosts the reason says so."""
-    hospital.records["/series/get"] = [
+    query_server.records["/series/get"] = [
         {"SERIESIUID": "1.2.3.4", "STUDYIUID": "1.2.3", "FILEPATH": ["http://10.0.0.1/1.dcm"]}
     ]
-    register(gateway, hospital.url)
+    register(gateway, query_server.url)
     result = compare(gateway, "series", mend=True)
     assert (result.differing, result.mended) == (1, 0)
     (one,) = found(gateway, kind=Kind.SERIES_MISSING)
     assert one.study_uid == "1.2.3"
     assert "PACS" in one.reason
-    assert hospital.asked[0][1]["startTime"] == "2026-11-20"
-    assert hospital.asked[0][1]["endTime"] == "2026-11-21"
+    assert query_server.asked[0][1]["startTime"] == "2026-11-20"
+    assert query_server.asked[0][1]["endTime"] == "2026-11-21"
 
 
-def test_what_is_ignored_stays_ignored(gateway: Gateway, hospital: QueryServer) -> None:
-    hospital.records["/exam/get"] = [exam("E1")]
-    register(gateway, hospital.url)
+def test_what_is_ignored_stays_ignored(gateway: Gateway, query_server: QueryServer) -> None:
+    query_server.records["/exam/get"] = [exam("E1")]
+    register(gateway, query_server.url)
     compare(gateway, "exams")
     with gateway.database.write() as connection:
         set_state(connection, found(gateway)[0].id, State.IGNORED, "测试数据", None, 1)
@@ -133,22 +136,22 @@ def test_what_is_ignored_stays_ignored(gateway: Gateway, hospital: QueryServer) 
     assert all(run.ended_at for run in runs)
 
 
-def test_one_exam_of_many(gateway: Gateway, hospital: QueryServer) -> None:
+def test_one_exam_of_many(gateway: Gateway, query_server: QueryServer) -> None:
     """By exam: there is no such filter (T105), the answers are sifted."""
-    hospital.records["/exam/get"] = [exam("E1"), exam("E2")]
-    register(gateway, hospital.url)
+    query_server.records["/exam/get"] = [exam("E1"), exam("E2")]
+    register(gateway, query_server.url)
     result = compare(gateway, "exams", exam="E2", apply_id="LE2")
     assert (result.compared, result.differing) == (1, 1)
-    assert hospital.asked[0][1]["applyId"] == "LE2"
+    assert query_server.asked[0][1]["applyId"] == "LE2"
 
 
-def test_private_addresses_must_be_allowed(gateway: Gateway, hospital: QueryServer) -> None:
+def test_private_addresses_must_be_allowed(gateway: Gateway, query_server: QueryServer) -> None:
     """SSRF: a registered name that leads inside is asked only where that was allowed."""
     with gateway.database.write() as connection:
-        set_service(connection, QueryService(CODE, hospital.url, sm4=False))
+        set_service(connection, QueryService(CODE, query_server.url, sm4=False))
     with pytest.raises(QueryError, match="不能访问"):
         compare(gateway, "exams")
-    assert hospital.asked == []
+    assert query_server.asked == []
 
 
 def test_a_dead_service_is_told(gateway: Gateway) -> None:
@@ -187,8 +190,8 @@ def test_a_service_is_changed_and_removed(gateway: Gateway) -> None:
         compare(gateway, "exams")
 
 
-def test_nightly_comparisons_are_asked_for_once_a_day(gateway: Gateway, hospital: QueryServer) -> None:
-    register(gateway, hospital.url, nightly="00:00", days=3)
+def test_nightly_comparisons_are_asked_for_once_a_day(gateway: Gateway, query_server: QueryServer) -> None:
+    register(gateway, query_server.url, nightly="00:00", days=3)
     balancing = Balancing(gateway.database, ReconcileSettings())
     balancing.ask_nightly()
     balancing.ask_nightly()
@@ -199,11 +202,11 @@ def test_nightly_comparisons_are_asked_for_once_a_day(gateway: Gateway, hospital
 
 
 def test_a_stated_day_is_asked_for_where_something_is_missing(
-    gateway: Gateway, hospital: QueryServer
+    gateway: Gateway, query_server: QueryServer
 ) -> None:
     """The gateway mends by itself: it asks the hospital for the day."""
-    register(gateway, hospital.url)
-    hospital.records["/exam/get"] = [exam("X1")]
+    register(gateway, query_server.url)
+    query_server.records["/exam/get"] = [exam("X1")]
     state(gateway, ["X1"])
     mend_day(gateway)
     with gateway.database.read() as connection:
