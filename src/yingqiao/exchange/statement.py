@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
@@ -34,7 +35,7 @@ _MODALITIES: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("NM", "PT", "PET", "ECT", "SPECT"), "5"),
     }
 )
-_DAY = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
+_DAY = re.compile(r"([0-9]{4})[-/.]?([0-9]{2})[-/.]?([0-9]{2})")
 
 
 class StatementError(ValueError):
@@ -108,9 +109,10 @@ def class_of(imaging: str, modality: str = "") -> str:
 def day_of(text: str) -> str:
     """`yyyy-MM-dd` of a date or date-time as hospitals write them (T55). Raises StatementError."""
     found = _DAY.match(text.strip())
-    if found is None or not ("01" <= found[2] <= "12" and "01" <= found[3] <= "31"):
-        raise StatementError(f"date 应为 yyyy-MM-dd，收到 {shorten(text)}")
-    return "-".join(found.groups())
+    try:
+        return date.fromisoformat("-".join(found.groups()) if found else "").isoformat()
+    except ValueError as error:
+        raise StatementError(f"date 应为 yyyy-MM-dd，收到 {shorten(text)}") from error
 
 
 def read_statement(value: Any) -> Statement:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select, update
 
 from yingqiao.exchange.balance import MISSING_NAMES, MissingState
+from yingqiao.exchange.query import State
 from yingqiao.exchange.statement import CLASSES
 from yingqiao.store.queries.common import Page, page_of
-from yingqiao.store.schema import missing_exams
+from yingqiao.store.schema import differences, missing_exams
 
 
 class MissingShown(msgspec.Struct, frozen=True, rename="camel"):
@@ -42,6 +43,28 @@ def list_missing(
         if value is not None:
             statement = statement.where(column == value)
     return page_of(connection, statement, _shown, limit, offset, with_total)
+
+
+def asked_in_vain(connection: Connection, hospital_code: str, start: str, end: str, now: int) -> None:
+    """The hospital's query service was asked for the days from `start` to before `end`: what is still missing waits
+    for the hospital again, with the reason.
+    """
+    m, d = missing_exams.c, differences.c
+    asked = (
+        m.hospital_code == hospital_code,
+        m.day >= start,
+        m.day < end,
+        m.state == str(MissingState.ASKED),
+    )
+    refused = (
+        select(d.reason)
+        .where(d.hospital_code == m.hospital_code, d.key == m.listed_id, d.state == str(State.FAILED))
+        .limit(1)
+        .scalar_subquery()
+    )
+    why = func.coalesce(refused, "医院的查询接口没有给出这个检查")
+    values = {"state": str(MissingState.MISSING), "reason": why, "updated_at": now}
+    connection.execute(update(missing_exams).where(*asked).values(values))
 
 
 def _shown(row: Row[tuple[object, ...]]) -> MissingShown:

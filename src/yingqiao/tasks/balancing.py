@@ -148,7 +148,9 @@ class Balancing:
 
 
 def _asking(service: QueryService, day: str) -> list[NewWork]:
-    return _compare_work(service, day, f"{day} 00:00:00", f"{next_day(day)} 00:00:00", mend=True)
+    """The day and its neighbours: which of an exam's times the service filters by is not said (T103)."""
+    start, end = _days_before(day, 1), next_day(next_day(day))
+    return _compare_work(service, day, f"{start} 00:00:00", f"{end} 00:00:00", mend=True)
 
 
 def _compare_work(

@@ -31,6 +31,7 @@ from yingqiao.spec import Edition
 from yingqiao.store import differences as kept
 from yingqiao.store.database import Database
 from yingqiao.store.hospitals import HospitalRegistry
+from yingqiao.store.missing import asked_in_vain
 from yingqiao.store.query_services import QueryService, get_service
 from yingqiao.store.reconciliation import now_ms
 from yingqiao.store.work.task import Task
@@ -121,6 +122,11 @@ class Comparing:
             raise WorkError(ErrorClass.PASSING, str(error), retry_after=error.retry_after) from error
         except ClientError as error:
             raise WorkError(ErrorClass.THEIRS, str(error)) from error
+        if asked.mend and asked.subject == "exams":
+            with self._database.write() as connection:
+                asked_in_vain(
+                    connection, asked.hospital_code, asked.start[:10], _day_after(asked.end), now_ms()
+                )
 
     def run(self, asked: Asked, progress: Callable[[Result], None] = lambda _: None) -> Result:
         """Compare, write down what differs, mend it when asked. Raises QueryError, ClientError, StoreUnavailable."""

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.acceptance.senders import exam, report
 from tests.integration.reconcile.conftest import CODE, Gateway
-from tests.integration.reconcile.test_days import mend_day, push, state
+from tests.integration.reconcile.test_days import DAY, mend_day, push, state
 from tests.peers.query_server import QueryServer
 from yingqiao.client.errors import ClientError
 from yingqiao.exchange.query import Kind, State
@@ -23,8 +23,10 @@ from yingqiao.store.differences import (
     show_difference,
 )
 from yingqiao.store.errors import HospitalError
+from yingqiao.store.missing import list_missing
 from yingqiao.store.query_services import QueryService, get_service, remove_service, set_service
 from yingqiao.store.schema import submissions, work
+from yingqiao.store.work.task import Task
 from yingqiao.tasks.balancing import Balancing
 from yingqiao.tasks.comparing import COMPARE, Asked, QueryError, Result, windows
 
@@ -206,15 +208,22 @@ def test_a_stated_day_is_asked_for_where_something_is_missing(
 ) -> None:
     """The gateway mends by itself: it asks the hospital for the day."""
     register(gateway, query_server.url)
-    query_server.records["/exam/get"] = [exam("X1")]
-    state(gateway, ["X1"])
+    query_server.records["/exam/get"] = [exam("X1"), exam("X3", hospitalCode="999")]
+    state(gateway, ["X1", "X2", "X3"])
     mend_day(gateway)
     with gateway.database.read() as connection:
         asked = connection.execute(select(work).where(work.c.kind == COMPARE)).all()
     members = next(json.loads(one.payload) for one in asked if one.key.endswith("/exams"))
-    assert (members["start"], members["end"], members["mend"]) == (START, END, True)
-    gateway.comparing.run(Asked(**members))
+    assert (members["start"], members["end"]) == ("2026-11-19 00:00:00", "2026-11-22 00:00:00")  # T103
+    balancing = Balancing(gateway.database, ReconcileSettings())
+    gateway.comparing.work(Task(2, COMPARE, "", CODE, "", members, 1, 1, 5))  # type: ignore[arg-type]
+    balancing.look_again()
     assert state(gateway, ["X1"]).missing == ()
+    with gateway.database.read() as connection:
+        noted = {one.listed_id: one for one in list_missing(connection, CODE, DAY).items}
+    assert noted["X1"].state == "arrived"
+    assert (noted["X2"].state, noted["X2"].reason) == ("missing", "医院的查询接口没有给出这个检查")
+    assert "hospitalCode" in noted["X3"].reason
 
 
 def test_windows_are_days() -> None:

@@ -106,7 +106,7 @@ def test_classes_of_imaging(imaging: str, modality: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-01-02", "2026/01/02", "20260102", "2026-01-02 08:00:00", " 2026.01.02"]
+    "text", ["2026-01-02", "2026/01/02", "20260102", "20260102080000", "2026-01-02 08:00:00", " 2026.01.02"]
 )
 def test_days_as_hospitals_write_them(text: str) -> None:
     """T55."""
@@ -120,6 +120,8 @@ def test_days_as_hospitals_write_them(text: str) -> None:
         {},
         {"date": "2026-01-02"},
         {"date": "2026-13-02", "examInfo": []},
+        {"date": "2026-02-30", "examInfo": []},
+        {"date": "２０２６-01-02", "examInfo": []},
         {"date": "2026-01-02", "examInfo": "x"},
         {"date": "2026-01-02", "examInfo": [1]},
         {"date": "2026-01-02", "examInfo": [{"study_uids": [{}]}]},
