@@ -139,29 +139,29 @@ def test_a_day_from_statement_to_export(make_gateway: GatewayMaker, tmp_path: Pa
     gateway = make_gateway()
     assert gateway.push("/exam-sync", exam("E1"))["code"] == 1
     assert send(gateway, stated(("CT", 2, ["E1", "X1"]))).json()["status"] == "0"
-    api = httpx.Client(
+    with httpx.Client(
         base_url=f"{gateway.url}/api", headers={"authorization": f"Bearer {gateway.token}"}, timeout=60
-    )
-    until(lambda: api.get("/reconcile/missing").json()["items"])
-    assert api.get("/reconcile/missing").json()["items"][0]["listedId"] == "X1"
-    closed = api.post(f"/reconcile/{HOSPITAL}/{DAY}/close").json()["entry"]
-    assert (closed["verdict"], closed["missing"]) == ("不平", 1)
-    assert gateway.push("/exam-sync", exam("X1"))["code"] == 1
-    amended = gateway.cli("reconcile", "close", DAY, "--hospital", HOSPITAL)
-    assert "补记：第 2 条，平" in amended.stdout, amended.stdout + amended.stderr
-    shown = gateway.json("reconcile", "show", DAY, "--hospital", HOSPITAL)
-    assert [entry["kind"] for entry in shown["entries"]] == ["close", "amend"]
-    assert shown["now"]["verdict"] == "平"
-    assert "没有改动" in gateway.cli("reconcile", "verify").stdout
-    assert api.get("/reconcile/verify").json()["items"][0]["intact"]
-    for shape, head in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK"), ("pdf", b"%PDF")):
-        out = tmp_path / f"day.{shape}"
-        done = gateway.cli("reconcile", "export", "--format", shape, "--out", str(out))
-        assert done.returncode == 0, done.stderr
-        assert out.read_bytes().startswith(head)
-        assert api.get("/reconcile/export", params={"format": shape}).content.startswith(head)
-    assert gateway.cli("reconcile", "show", DAY, "--hospital", HOSPITAL).returncode == 0
-    assert len(gateway.json("reconcile", "list")) == 2
+    ) as api:
+        until(lambda: api.get("/reconcile/missing").json()["items"])
+        assert api.get("/reconcile/missing").json()["items"][0]["listedId"] == "X1"
+        closed = api.post(f"/reconcile/{HOSPITAL}/{DAY}/close").json()["entry"]
+        assert (closed["verdict"], closed["missing"]) == ("不平", 1)
+        assert gateway.push("/exam-sync", exam("X1"))["code"] == 1
+        amended = gateway.cli("reconcile", "close", DAY, "--hospital", HOSPITAL)
+        assert "补记：第 2 条，平" in amended.stdout, amended.stdout + amended.stderr
+        shown = gateway.json("reconcile", "show", DAY, "--hospital", HOSPITAL)
+        assert [entry["kind"] for entry in shown["entries"]] == ["close", "amend"]
+        assert shown["now"]["verdict"] == "平"
+        assert "没有改动" in gateway.cli("reconcile", "verify").stdout
+        assert api.get("/reconcile/verify").json()["items"][0]["intact"]
+        for shape, head in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK"), ("pdf", b"%PDF")):
+            out = tmp_path / f"day.{shape}"
+            done = gateway.cli("reconcile", "export", "--format", shape, "--out", str(out))
+            assert done.returncode == 0, done.stderr
+            assert out.read_bytes().startswith(head)
+            assert api.get("/reconcile/export", params={"format": shape}).content.startswith(head)
+        assert gateway.cli("reconcile", "show", DAY, "--hospital", HOSPITAL).returncode == 0
+        assert len(gateway.json("reconcile", "list")) == 2
 
 
 def test_receipts_of_records_and_images(make_gateway: GatewayMaker) -> None:
