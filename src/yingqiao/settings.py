@@ -166,6 +166,22 @@ class PullSettings(msgspec.Struct, frozen=True, kw_only=True):
     index_seconds: Annotated[float, _help("调取结束后等待索引跟上的最长时间（秒）", gt=0)] = 120.0
 
 
+class ReconcileSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """对账（[reconcile]）"""
+
+    answer: Annotated[
+        str,
+        _help(
+            '应答 data 的形式：array = 检查 id 数组；object = {"study_uids": […]}', pattern="^(array|object)$"
+        ),
+    ] = "array"
+    close_hours: Annotated[float, _help("一天结束后多少小时（北京时间）自动结账；0 = 不自动结账", ge=0)] = (
+        30.0
+    )
+    amend_days: Annotated[int, _help("结账后多少天内的变化记为补记", ge=0, le=3660)] = 31
+    pull_missing: Annotated[bool, _help("医院已登记查询接口时，对账缺少的检查由网关自行查询并补收")] = True
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -192,6 +208,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     completeness: CompletenessSettings = CompletenessSettings()
     work: WorkSettings = WorkSettings()
     pull: PullSettings = PullSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()
 
 

@@ -17,17 +17,20 @@ from yingqiao.app.pulse import free_bytes
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.model import Submission
 from yingqiao.exchange.receive import Policy, Receiver
+from yingqiao.exchange.reconcile import INTERFACE, StatementReceiver
 from yingqiao.logging import RequestLog
 from yingqiao.settings import Settings
 from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
-from yingqiao.web import list_status
+from yingqiao.web import list_status, reconciliation
+from yingqiao.web.answers import App
 from yingqiao.web.api import routes as api_routes
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
+from yingqiao.web.reconciliation import Reconciliation
 from yingqiao.web.server import GatewayServer, make_server, serve_until
 from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
 
@@ -116,7 +119,13 @@ async def _serve(
     intake = _intake(settings, stores, ledger, metrics, log)
     site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
-    servers = _servers(settings, listening, intake, site, questions)
+    statements = _reconciliation(settings, stores, ledger)
+    more = {
+        site.edition.interfaces[INTERFACE].path: intake.app(
+            INTERFACE, statements.tell, reconciliation.failure
+        )
+    }
+    servers = _servers(settings, listening, intake, site, questions, more)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -125,6 +134,7 @@ async def _serve(
     finally:
         watching.cancel()
         await ledger.close()
+        statements.close()
         intake.close()
         log.close()
 
@@ -157,6 +167,17 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
     return Intake(parts, settings.http)
 
 
+def _reconciliation(settings: Settings, stores: Stores, ledger: Ledger) -> Reconciliation:
+    edition = load_edition(settings.exchange.edition)
+    receiver = StatementReceiver(
+        edition.id, edition.messages, stores.hospitals, keep_unknown=settings.exchange.keep_unknown
+    )
+    as_object = settings.reconcile.answer == "object"
+    return Reconciliation(
+        receiver, stores.database, ledger, _strangers(settings, stores), as_object=as_object
+    )
+
+
 def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
     exchange = settings.exchange
     return UnknownSenders(stores.database, UnknownBounds(exchange.unknown_count, exchange.unknown_bytes))
@@ -184,12 +205,13 @@ def _servers(
     intake: Intake,
     site: Site,
     questions: Mapping[str, tuple[str, Ask]],
+    more: Mapping[str, App],
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
     direct = intake_direct(intake, site.edition)
     if listening.admin is None:
-        app = intake_app(intake, site.edition, whole_app(site), questions)
+        app = intake_app(intake, site.edition, whole_app(site), questions, more)
         return [(make_server(app, settings.http, direct), [listening.main])]
-    public = intake_app(intake, site.edition, public_app(site), questions)
+    public = intake_app(intake, site.edition, public_app(site), questions, more)
     main = make_server(public, settings.http, direct)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 

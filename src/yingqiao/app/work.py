@@ -18,19 +18,25 @@ import structlog
 
 from yingqiao.app.folder import StartError, database_of, read_or_make_secret
 from yingqiao.app.stores import Stores
+from yingqiao.exchange.receive import Receiver
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
 from yingqiao.exchange.work import ErrorClass
 from yingqiao.settings import Settings, WorkSettings
+from yingqiao.spec import load_edition
 from yingqiao.store.database import Database
 from yingqiao.store.image_lists import FETCH
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
+from yingqiao.store.reconciliation import MEND
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
 from yingqiao.tasks import commitments
+from yingqiao.tasks.balancing import Balancing
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
+from yingqiao.tasks.comparing import COMPARE, Comparing
 from yingqiao.tasks.fetching import DOCUMENT, Fetching
+from yingqiao.tasks.mending import Mender
 from yingqiao.tasks.pulling import puller
 from yingqiao.web.health import Part
 
@@ -64,6 +70,8 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
         FETCH: around.fetching.fetch,
         DOCUMENT: around.fetching.document,
         commitments.KIND: _commitments(around),
+        COMPARE: comparing(around.settings, around.stores).work,
+        MEND: _balancing(around).mend_day,
     }
 
 
@@ -84,6 +92,16 @@ def _commitments(around: Surroundings) -> Handler:
 
 def timers(around: Surroundings) -> Sequence[Timer]:
     """(seconds, name, function) of what is done every so often."""
+    balancing = _balancing(around)
+    return (
+        (600.0, "close-days", balancing.close_days),
+        (30.0, "missing-exams", balancing.look_again),
+        (30.0, "nightly-comparisons", balancing.ask_nightly),
+        *_retention(around),
+    )
+
+
+def _retention(around: Surroundings) -> Sequence[Timer]:
     days = around.settings.work.done_days
     if not days:
         return ()
@@ -94,6 +112,22 @@ def _forget(database: Database, days: int) -> None:
     gone = forget_done(database, time.time_ns() // 10**6 - days * 86_400_000)
     if gone:
         _log.info("work.forgotten", rows=gone, days=days)
+
+
+def comparing(settings: Settings, stores: Stores) -> Comparing:
+    """Compares hospitals' query services with the ledger, for the engine and for commands."""
+    edition = load_edition(settings.exchange.edition)
+    return Comparing(edition, stores.database, stores.hospitals, mender(settings, stores))
+
+
+def mender(settings: Settings, stores: Stores) -> Mender:
+    """Takes hospitals' own records in."""
+    receiver = Receiver(load_edition(settings.exchange.edition), stores.hospitals)
+    return Mender(receiver, stores.database, stores.objects)
+
+
+def _balancing(around: Surroundings) -> Balancing:
+    return Balancing(around.stores.database, around.settings.reconcile)
 
 
 class BackgroundWork:

@@ -25,6 +25,7 @@ from yingqiao.cli.output import (
     show_rows,
     when,
 )
+from yingqiao.cli.query_services import queries, set_query, unset_query
 from yingqiao.exchange.profile import Profile, ProfileError
 from yingqiao.settings import Settings
 from yingqiao.store.hospitals import HospitalRegistry, HospitalShown, KeyShown
@@ -196,6 +197,8 @@ def dicom_remove(number: int, settings: Settings) -> None:
 
 
 command.add_command(hosts)
+for _registered in (set_query, unset_query, queries):
+    command.add_command(_registered)
 
 
 def _find(registry: HospitalRegistry, code: str) -> HospitalShown:

@@ -18,3 +18,14 @@ def beijing_ms(text: str) -> int | None:
         return int(datetime.fromisoformat(text).replace(tzinfo=BEIJING).timestamp() * 1000)
     except ValueError:
         return None
+
+
+def day_bounds(day: str) -> tuple[int, int]:
+    """Unix ms of the beginning of `yyyy-MM-dd`, Beijing time, and of the next day. Raises ValueError."""
+    start = datetime.fromisoformat(day).replace(tzinfo=BEIJING)
+    return int(start.timestamp() * 1000), int((start + timedelta(days=1)).timestamp() * 1000)
+
+
+def day_of_ms(ms: int) -> str:
+    """`yyyy-MM-dd`, Beijing time."""
+    return clock(ms)[:10]

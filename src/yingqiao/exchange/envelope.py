@@ -99,6 +99,13 @@ def open_envelope(
     return Opened(plaintext, value, tuple(notes.found), index)
 
 
+def verified(envelope: Envelope, now_ms: int, window: Window) -> bytes:
+    """The cipher text of an envelope whose signature and timestamp hold. Raises Refusal, as `open_envelope`."""
+    _check_signature(envelope)
+    _check_timestamp(envelope.timestamp, now_ms, window, _Notes(_default_grade))
+    return _decode(envelope.data)
+
+
 def verify_encryption_type(value: str | None) -> None:
     """Absent = SM4; anything else is not defined (T05). Raises Refusal."""
     if value is not None and value.strip() and value.strip().upper() != "SM4":

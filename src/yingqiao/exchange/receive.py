@@ -153,6 +153,22 @@ class Receiver:
             finding = refusal_finding(refusal, self._edition)
             return Taken((), Answer(0, finding.problem, [_shown(finding)]), refusal.http_status)
 
+    def adopt(
+        self, interface_id: str, hospital_code: str, record: bytes, *, origin: str, received_at: int
+    ) -> Taken:
+        """A record the gateway fetched from a registered hospital itself, judged like one that was pushed.
+
+        `record`: its JSON; `origin` says in the ledger where it is from. Never raises on any bytes.
+        """
+        request = _Request(interface_id, origin, received_at, record, BodyKind.RECORD, hospital_code)
+        request.digest = _sha256(record)
+        try:
+            return self._judge(request, self._entry(hospital_code), bounded_json.load(record), None)
+        except bounded_json.JsonError as error:
+            return self._refuse(request, Refusal("inner-not-json", detail=str(error)))
+        except Refusal as refusal:
+            return self._refuse(request, refusal)
+
     def retake(self, kept: Kept, received_at: int, load: Load) -> Taken:
         """Decides a kept submission anew with today's keys and profile; `load` gives documents by digest.
 

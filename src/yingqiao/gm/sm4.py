@@ -50,6 +50,16 @@ def decrypt_ecb(key: bytes, cipher: bytes) -> bytes:
     return plain[:-count]
 
 
+def decrypt_blocks(key: bytes, blocks: bytes) -> bytes:
+    """Whole blocks deciphered each by itself, padding and all: a look at a part of a message.
+
+    Raises Sm4Error when they are not whole.
+    """
+    if len(blocks) % BLOCK:
+        raise Sm4Error(f"{len(blocks)} bytes are not whole blocks of {BLOCK}")
+    return _mine.decryptor(key).update(blocks)
+
+
 def check_value(key: bytes) -> str:
     """The first 6 hex digits of SM4(key, zeros): names a key in lists and logs, reveals none of it."""
     return _cipher(key).encryptor().update(bytes(BLOCK))[:3].hex().upper()

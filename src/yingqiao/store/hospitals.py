@@ -101,6 +101,13 @@ class HospitalRegistry:
             self._reload_if_older(FRESH_S)
         return self._entries.get(code)
 
+    def entries(self) -> tuple[HospitalEntry, ...]:
+        """All hospitals in the order of their codes; as fresh as `get`. Raises StoreUnavailable."""
+        if self._follower is None:
+            self._reload_if_older(FRESH_S)
+        entries = self._entries
+        return tuple(entries[code] for code in sorted(entries))
+
     def reload(self) -> None:
         """Read all hospitals again. Raises StoreUnavailable."""
         with self._reloading:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
+from sqlalchemy import Connection
 
 from yingqiao.exchange.model import Submission
 from yingqiao.store import ledger_sqlite
@@ -141,14 +142,21 @@ class Ledger:
         number = await self._queued(entry)
         return number, entry.images.known if entry.images else frozenset()
 
-    def record_now(self, submission: Submission) -> int:
-        """As `record`, in a transaction of its own, from any thread. Raises the same but StoreBusy."""
+    def record_now(
+        self, submission: Submission, then: Callable[[Connection, int], None] | None = None
+    ) -> int:
+        """As `record`, in a transaction of its own, from any thread. Raises the same but StoreBusy.
+
+        `then` writes what goes with the submission, whose id it gets, in the same transaction.
+        """
         entry = entry_of(submission)
         for poisoned in (False, True):
             try:
                 with self._database.write() as connection:
                     driver: Any = connection.connection.driver_connection
                     number = _insert(driver, [without_poison(entry) if poisoned else entry])[0]
+                    if then is not None:
+                        then(connection, number)
             except StoreError:
                 raise
             except Exception as error:  # whatever a driver raises for values it cannot take

@@ -11,7 +11,7 @@ import asyncio
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -51,6 +51,10 @@ _log = structlog.get_logger(__name__)
 
 Said = tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]
 """Status, body and further headers of an answer."""
+Tell = Callable[[Visit, Mapping[bytes, bytes], bytes], Awaitable[Said]]
+"""Answers a request of an interface of its own: its headers, its body. Raises as the walk does."""
+Failure = Callable[[int, str], bytes]
+"""The body of an answer to what was not judged: code 0 and why."""
 _PLAIN = header_lines()
 
 
@@ -108,8 +112,16 @@ class Intake:
         # One thread of their own: counting what is kept of strangers may take long, hospitals must not wait.
         self._strangers = ThreadPoolExecutor(1, "strangers")
 
-    def app(self, interface: str, ask: Ask | None = None) -> App:
-        """The ASGI function of one interface; with `ask` it answers questions and keeps nothing."""
+    def asking(self, interface: str, ask: Ask) -> App:
+        """The ASGI function of an interface that answers questions and keeps nothing."""
+
+        async def tell(visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Said:
+            return await self._told(visit, headers, raw, ask)
+
+        return self.app(interface, tell)
+
+    def app(self, interface: str, tell: Tell | None = None, failure: Failure = body_of) -> App:
+        """The ASGI function of one interface of records; with `tell`, of one that has its own way."""
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -118,15 +130,15 @@ class Intake:
             try:
                 self._admit(visit, scope["method"], headers)
                 raw = await self._read(visit, receive)
-                if ask is not None:
-                    said = await self._told(visit, headers, raw, ask)
+                if tell is not None:
+                    said = await tell(visit, headers, raw)
                 else:
                     said = await self._answered(visit, await self._judge(visit, headers, raw))
             except ClientGoneError:
                 visit.outcome = "gone"
                 said = None
             except Exception as error:  # noqa: BLE001 see _failed
-                said = self._failed(visit, headers, error)
+                said = self._failed(visit, headers, error, failure)
             try:
                 if said is not None:
                     await send_json(send, *said)
@@ -333,7 +345,9 @@ class Intake:
         seconds = max(1, round(wait)) if wait else self._settings.retry_after_seconds
         return TurnedAwayError(status, message_id, retry_after=seconds, seconds=seconds)
 
-    def _failed(self, visit: Visit, headers: Mapping[bytes, bytes], error: Exception) -> Said:
+    def _failed(
+        self, visit: Visit, headers: Mapping[bytes, bytes], error: Exception, failure: Failure = body_of
+    ) -> Said:
         """The answer to what was not judged or not kept. A defect of ours is answered too: see incident_of."""
         if isinstance(error, TurnedAwayError):
             turned = error
@@ -352,7 +366,7 @@ class Intake:
             said.append((b"allow", b"POST"))
         if turned.status == 408 or b"expect" in headers:
             said.append((b"connection", b"close"))
-        return turned.status, body_of(0, template.format(**turned.params)), tuple(said)
+        return turned.status, failure(0, template.format(**turned.params)), tuple(said)
 
     def _end(self, visit: Visit) -> None:
         if visit.entered:

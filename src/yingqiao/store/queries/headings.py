@@ -135,3 +135,39 @@ WORK_HEADINGS = {
     "finished_at": "结束",
     "updated_at": "最近变化",
 }
+
+BALANCE_HEADINGS = {
+    "day": "日期",
+    "hospital_code": "医疗机构",
+    "sequence": "序号",
+    "kind_name": "类别",
+    "verdict": "结论",
+    "stated_exams": "医院检查",
+    "gateway_exams": "平台检查",
+    "missing": "缺少",
+    "unlisted": "清单外",
+    "receipts": "凭证",
+    "made_at": "时间",
+    "digest": "SM3 摘要",
+}
+MISSING_HEADINGS = {
+    "day": "日期",
+    "hospital_code": "医疗机构",
+    "listed_id": "检查 id",
+    "imaging_name": "影像类别",
+    "state_name": "状态",
+    "reason": "原因",
+    "found_at": "发现时间",
+    "updated_at": "更新时间",
+}
+DIFFERENCE_HEADINGS = {
+    "id": "编号",
+    "hospital_code": "医疗机构",
+    "kind_name": "差异",
+    "key": "标识",
+    "words": "内容",
+    "state_name": "状态",
+    "reason": "原因",
+    "submission_id": "补收提交",
+    "seen_at": "最近发现",
+}

@@ -17,6 +17,14 @@ from yingqiao.store.schema.images import (
     studies,
     study_expectations,
 )
+from yingqiao.store.schema.reconciliation import (
+    balance_entries,
+    comparisons,
+    day_statements,
+    differences,
+    hospital_queries,
+    missing_exams,
+)
 from yingqiao.store.schema.records import (
     exam_keys,
     exam_reports,
@@ -29,20 +37,26 @@ from yingqiao.store.schema.records import (
 from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
 
 __all__ = [
+    "balance_entries",
     "commitments",
+    "comparisons",
+    "day_statements",
     "dicom_sources",
+    "differences",
     "exam_keys",
     "exam_reports",
     "exam_studies",
     "exams",
     "fetch_hosts",
     "hospital_keys",
+    "hospital_queries",
     "hospitals",
     "image_files",
     "image_lists",
     "instances",
     "landing_progress",
     "metadata",
+    "missing_exams",
     "pacs_nodes",
     "report_documents",
     "reports",

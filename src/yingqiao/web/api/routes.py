@@ -29,6 +29,7 @@ from yingqiao.store.queries.headings import (
 from yingqiao.store.queries.words import WordError
 from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
+from yingqiao.web.api.reconciliation import reconciliation_routes
 from yingqiao.web.api.work import work_routes
 
 Endpoint = Callable[[Request], Response]
@@ -84,6 +85,7 @@ def routes(
         Route("/pacs/pull", reading(pacs.pull_status)),
         Route("/pacs/{hospital}/{name}", reading(pacs.node)),
         *work_routes(reading, acting),
+        *reconciliation_routes(reading, acting, objects, landing),
     ]
 
 
