@@ -14,6 +14,7 @@ import uvloop
 
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
+from yingqiao.app.signing import SigningSide
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.model import Submission
 from yingqiao.exchange.receive import Policy, Receiver
@@ -29,7 +30,9 @@ from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.server import GatewayServer, make_server, serve_until
+from yingqiao.web.service import Services
 from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
+from yingqiao.web.visit import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,13 @@ async def _serve(
     log.start()
     intake = _intake(settings, stores, ledger, metrics, log)
     site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
+    signing = SigningSide(settings, stores)
+    signing.start()
+    services = Services(
+        signing.services(site.edition), settings.http, intake.in_flight, metrics, _line_writer(settings, log)
+    )
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
-    servers = _servers(settings, listening, intake, site, questions)
+    servers = _servers(settings, listening, intake, site, questions, services)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -124,6 +132,8 @@ async def _serve(
         await serve_until(stopping, servers, ready)
     finally:
         watching.cancel()
+        await services.drain()
+        signing.close()
         await ledger.close()
         intake.close()
         log.close()
@@ -151,10 +161,14 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
         documents=stores.objects if kept else _Nowhere(),
         messages=edition.messages,
         metrics=metrics,
-        write_line=log.write if settings.log.requests else None,
+        write_line=_line_writer(settings, log),
         strangers=_strangers(settings, stores) if kept else None,
     )
     return Intake(parts, settings.http)
+
+
+def _line_writer(settings: Settings, log: RequestLog) -> Callable[[Line], None] | None:
+    return log.write if settings.log.requests else None
 
 
 def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
@@ -184,12 +198,13 @@ def _servers(
     intake: Intake,
     site: Site,
     questions: Mapping[str, tuple[str, Ask]],
+    services: Services,
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
-    direct = intake_direct(intake, site.edition)
+    direct = intake_direct(intake, site.edition) | services.direct()
     if listening.admin is None:
-        app = intake_app(intake, site.edition, whole_app(site), questions)
+        app = intake_app(intake, site.edition, whole_app(site), questions, services.apps())
         return [(make_server(app, settings.http, direct), [listening.main])]
-    public = intake_app(intake, site.edition, public_app(site), questions)
+    public = intake_app(intake, site.edition, public_app(site), questions, services.apps())
     main = make_server(public, settings.http, direct)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
+from yingqiao.gm.keystore import MasterKey
 from yingqiao.settings import Settings
+from yingqiao.store.applications import AppRegistry
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreError
 from yingqiao.store.fetch_hosts import FetchHosts
@@ -23,6 +25,8 @@ class Stores:
     hospitals: HospitalRegistry
     objects: LocalObjects
     fetch_hosts: FetchHosts
+    apps: AppRegistry
+    master_key: MasterKey
 
 
 @contextmanager
@@ -49,6 +53,8 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             HospitalRegistry(database, key),
             LocalObjects(folder.objects),
             FetchHosts(database, key),
+            AppRegistry(database, key),
+            key,
         )
     finally:
         database.close()

@@ -21,8 +21,10 @@ from yingqiao.settings import Settings, WorkSettings
 from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
+from yingqiao.store.sign_jobs import CALLBACK
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.tasks import commitments
+from yingqiao.tasks.callbacks import EXPIRE_EVERY_S, Callbacks
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
 from yingqiao.tasks.fetching import DOCUMENT, FETCH, Fetching
 from yingqiao.tasks.pulling import puller
@@ -54,6 +56,7 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
         FETCH: around.fetching.fetch,
         DOCUMENT: around.fetching.document,
         commitments.KIND: _commitments(around),
+        CALLBACK: _callbacks(around).tell,
     }
 
 
@@ -72,9 +75,13 @@ def _commitments(around: Surroundings) -> Handler:
     return lambda task: reporter.tell(int(task.key), task.check)
 
 
-def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it
+def timers(around: Surroundings) -> Sequence[Timer]:
     """(seconds, name, function) of what is done every so often."""
-    return ()
+    return ((EXPIRE_EVERY_S, "sign-jobs-expire", _callbacks(around).expire),)
+
+
+def _callbacks(around: Surroundings) -> Callbacks:
+    return Callbacks(around.stores.database, around.stores.apps)
 
 
 class BackgroundWork:

@@ -71,13 +71,17 @@ class Site:
 
 
 def intake_app(
-    intake: Intake, edition: Edition, rest: App, questions: Mapping[str, tuple[str, Ask]] | None = None
+    intake: Intake,
+    edition: Edition,
+    rest: App,
+    questions: Mapping[str, tuple[str, Ask]] | None = None,
+    services: Mapping[str, App] | None = None,
 ) -> App:
     """Intake by exact path or alias (T14); any other path goes to `rest`.
 
-    `questions`: path -> name (of metrics and log) and what answers.
+    `questions`: path -> name (of metrics and log) and what answers. `services`: path -> JSON service.
     """
-    routes = {path: intake.app(name) for path, name in _paths(edition)}
+    routes = {path: intake.app(name) for path, name in _paths(edition)} | dict(services or {})
     routes |= {path: intake.app(name, ask) for path, (name, ask) in (questions or {}).items()}
     find = routes.get
 

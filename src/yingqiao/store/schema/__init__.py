@@ -26,9 +26,17 @@ from yingqiao.store.schema.records import (
     reports,
     submissions,
 )
+from yingqiao.store.schema.signing import (
+    applications,
+    sign_jobs,
+    timestamp_authorities,
+    timestamp_serials,
+    timestamp_tokens,
+)
 from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
 
 __all__ = [
+    "applications",
     "commitments",
     "dicom_sources",
     "exam_keys",
@@ -47,9 +55,13 @@ __all__ = [
     "report_documents",
     "reports",
     "series",
+    "sign_jobs",
     "studies",
     "study_expectations",
     "submissions",
+    "timestamp_authorities",
+    "timestamp_serials",
+    "timestamp_tokens",
     "work",
     "work_destinations",
     "work_executors",
