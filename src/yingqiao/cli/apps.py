@@ -12,7 +12,8 @@ import msgspec
 
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Exit, Shape, camel_case, fail, shape_of, show_rows, when
-from yingqiao.exchange.fetch import FetchError, parse_address
+from yingqiao.exchange.callbacks import callback_address
+from yingqiao.exchange.fetch import FetchError
 from yingqiao.settings import Settings
 from yingqiao.signing.applications import ApplicationError, AppSettings, CallbackHost
 from yingqiao.signing.hmac_signature import ALGORITHMS
@@ -155,9 +156,9 @@ def _changed(before: AppSettings, given: dict[str, Any]) -> AppSettings:
 
 
 def _host(url: str) -> str:
-    address = parse_address(url if url.count("/") > 2 else f"{url}/")
-    if address.scheme not in ("http", "https") or address.user is not None or address.query:
-        raise ApplicationError("回调主机应写作 http(s)://主机[:端口][/路径]")
+    address = callback_address(url)
+    if address.query:
+        raise ApplicationError("回调主机应写作 http(s)://主机[:端口][/路径]，不含查询参数")
     return f"{address.origin}{address.path}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,15 @@ from yingqiao.client.fetch.gate import Gate
 from yingqiao.client.fetch.model import FetchSettings
 from yingqiao.client.fetch.options import prepare
 from yingqiao.client.fetch.outcome import of_curl
-from yingqiao.exchange.fetch import AllowedHost, FetchError, choose, parse_address
+from yingqiao.exchange.fetch import Address, AllowedHost
 from yingqiao.exchange.work import ErrorClass, WorkError
 
 _BOUNDS = FetchSettings(Path(), connect_seconds=10.0, idle_seconds=20.0, total_seconds=30.0)
 _PASSING = frozenset({408, 425, 429})
 
 
-def post(url: str, body: bytes, hosts: Sequence[AllowedHost]) -> None:
+def post(address: Address, host: AllowedHost, body: bytes) -> None:
     """Returns when the other side answered 2xx. Raises WorkError; its words name neither path nor query."""
-    address = parse_address(url)
-    host = choose(address, hosts)
-    if address.scheme not in ("http", "https"):
-        raise FetchError(ErrorClass.THEIRS, "回调地址应为 http 或 https")
     gate = Gate(host, host.host)
     curl: Any = pycurl.Curl()
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from yingqiao.exchange.callbacks import callback_address
 from yingqiao.exchange.work import NewWork
 from yingqiao.signing import jobs
 from yingqiao.signing.jobs import DataType, Job, JobStatus
@@ -157,10 +158,10 @@ def _change(connection: Connection, before: Job, after: Job, now: int) -> bool:
 
 
 def callback_of(job: Job) -> NewWork:
-    """The work of telling the job's end; the line is the hospital's, one for each host called."""
-    origin = "/".join(job.callback_url.split("/", 3)[:3]).lower()
+    """The work of telling the job's end. Each host called has a line of its own: windows of fetching are not its."""
     hospital = job.hospital_code or NO_HOSPITAL
-    return NewWork(CALLBACK, job.job_id, hospital, f"{hospital}/{origin}")
+    line = f"{hospital}/callback/{callback_address(job.callback_url).origin}"
+    return NewWork(CALLBACK, job.job_id, hospital, line)
 
 
 def _row(job: Job) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from yingqiao.client.callback import post
+from yingqiao.exchange.callbacks import choose_host
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.signing import jobs
 from yingqiao.store import sign_jobs
@@ -19,7 +20,6 @@ from yingqiao.store.applications import AppRegistry
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.work.task import Task
-from yingqiao.web.coss.jobs import callback_hosts
 from yingqiao.web.service import Reply
 
 EXPIRE_EVERY_S = 5.0
@@ -50,7 +50,8 @@ class Callbacks:
             raise WorkError(ErrorClass.OURS, f"应用 {job.app_id} 的密钥读不出，无法签署回调")
         data = jobs.result_of(job, application.secrets[0], self._now_ms())
         task.check()
-        post(job.callback_url, Reply(data, trans_id=job.trans_id or None).body(), callback_hosts(application))
+        address, host = choose_host(job.callback_url, application.settings.callbacks)
+        post(address, host, Reply(data, trans_id=job.trans_id or None).body())
         _log.info("coss.told", job=job.job_id, app=job.app_id)
 
     def expire(self) -> None:

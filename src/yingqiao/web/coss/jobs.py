@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from yingqiao.exchange.fetch import AllowedHost, FetchError, choose, parse_address
+from yingqiao.exchange.callbacks import choose_host
+from yingqiao.exchange.fetch import FetchError
 from yingqiao.signing import jobs, qr
-from yingqiao.signing.applications import Application
 from yingqiao.signing.hmac_signature import SIGNATURE
 from yingqiao.signing.jobs import JobError, NewJob
 from yingqiao.store import sign_jobs
 from yingqiao.store.database import Database
 from yingqiao.web.coss.door import BAD_REQUEST, CONFLICT, NOT_FOUND, Opened, Refused
 from yingqiao.web.service import Posted
-
-
-def callback_hosts(application: Application) -> Sequence[AllowedHost]:
-    """Where callbacks of an application may lead; what cannot be read leads nowhere."""
-    found = []
-    for host in application.settings.callbacks:
-        try:
-            address = parse_address(host.address)
-        except FetchError:
-            continue
-        found.append(
-            AllowedHost(address.scheme, address.host, address.port, address.path or "/", private=host.private)
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +47,9 @@ class Jobs:
             raise Refused(BAD_REQUEST, str(error)) from error
         if asked.callback_url:
             try:
-                address = parse_address(asked.callback_url)
-                choose(address, callback_hosts(opened.application))
+                choose_host(asked.callback_url, opened.application.settings.callbacks)
             except FetchError as error:
                 raise Refused(BAD_REQUEST, f"callBackUrl 不被允许：{error.reason}") from error
-            if address.scheme not in ("http", "https") or address.user is not None:
-                raise Refused(BAD_REQUEST, "callBackUrl 应为不含用户名的 http 或 https 地址")
         return asked
 
     async def result(self, _: Posted, opened: Opened) -> object:
