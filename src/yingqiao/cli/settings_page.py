@@ -34,6 +34,7 @@ _TITLES = {
     "completeness": "影像齐全 `[completeness]`",
     "work": "后台工作 `[work]`",
     "pull": "从 PACS 调取影像 `[pull]`",
+    "coss": "电子签名服务 `[coss]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

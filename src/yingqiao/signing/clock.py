@@ -27,12 +27,13 @@ class TrustedClock:
         tolerance_s: float = 1.0,
         *,
         wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         """`not_before_ms`: the latest time stamped so far, by whichever process."""
-        self._wall, self._monotonic, self._tolerance = wall, monotonic, tolerance_s
+        steady = monotonic or _since_boot
+        self._wall, self._monotonic, self._tolerance = wall, steady, tolerance_s
         self._lock = threading.Lock()
-        self._anchor = wall(), monotonic()
+        self._anchor = wall(), steady()
         self._latest = not_before_ms
 
     def now_ms(self) -> int:
@@ -51,3 +52,10 @@ class TrustedClock:
             if monotonic - self._anchor[1] > 60:
                 self._anchor = wall, monotonic
             return self._latest
+
+
+def _since_boot() -> float:
+    """Seconds that also pass while the machine sleeps, where the system counts those."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()

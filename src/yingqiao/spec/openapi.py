@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from yingqiao.spec import openapi_coss
 from yingqiao.spec.model import Edition, Interface
 from yingqiao.spec.rules import MESSAGES
 from yingqiao.spec.schema import DIALECT, Schema, definition_name, definitions_of
@@ -35,8 +36,9 @@ def openapi(edition: Edition) -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "前置机"}],
-        "tags": [{"name": "上传", "description": "医院推送检查、报告与影像地址"}],
-        "paths": {i.path: {i.method.lower(): _operation(edition, i)} for i in served},
+        "tags": [{"name": "上传", "description": "医院推送检查、报告与影像地址"}, openapi_coss.TAG],
+        "paths": {i.path: {i.method.lower(): _operation(edition, i)} for i in served}
+        | openapi_coss.paths(edition),
         "components": {
             "parameters": {"encryption-type": _header(edition)},
             "schemas": _schemas(edition, served),

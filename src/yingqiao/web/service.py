@@ -7,6 +7,7 @@ statuses say that it was not, and `status` says the same number.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from yingqiao.web.metrics import Metrics
 from yingqiao.web.visit import ClientGoneError, Line, TurnedAwayError, Visit
 
 SUCCESS = 200
+_HOST = re.compile(rb"[A-Za-z0-9._-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _log = structlog.get_logger(__name__)
 _WORDS = MESSAGES | {
     "too-large": "请求体超过上限 {limit} 字节",
@@ -46,7 +48,7 @@ _WORDS = MESSAGES | {
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One request. `origin` is the address the client used, `http(s)://host[:port]`, as far as it is known."""
+    """One request. `origin` is the address the client used, `http(s)://host[:port]`; '' when it did not say."""
 
     raw: bytes
     peer: str
@@ -188,11 +190,12 @@ class Services:
         return 200, reply.body(), ()
 
     def _posted(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Posted:
-        host = headers.get(b"host", b"").decode("latin-1")
+        host = headers.get(b"host", b"")
         scheme = self._scheme
         if headers.get(b"x-forwarded-proto") == b"https" and self._proxies:
             scheme = "https"
-        return Posted(raw, visit.peer, f"{scheme}://{host}", visit)
+        origin = f"{scheme}://{host.decode()}" if _HOST.fullmatch(host) else ""
+        return Posted(raw, visit.peer, origin, visit)
 
     def _admit(self, visit: Visit, service: Service, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be decided before the body is read. Raises TurnedAwayError."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from yingqiao.signing import hmac_signature
-from yingqiao.signing.applications import Application
+from yingqiao.signing.applications import OFF, OPTIONAL, Application
 from yingqiao.signing.hmac_signature import SHA256, ParameterError, Parameters
 from yingqiao.spec.model import Edition, Required
 from yingqiao.web.service import Handle, Posted, Reply
@@ -86,6 +86,18 @@ class Door:
             opened = self._open(parameters, posted.peer)
         posted.visit.hospital = opened.application.hospital_code
         return opened
+
+    async def open_dsvs(self, parameters: Parameters, posted: Posted) -> Application:
+        """Whose dsvs request it is, by the application's policy: required, optional (checked when there is a
+        signature) or off. Raises Refused.
+        """
+        application = self.apps.get(parameters.find("appId"))
+        if application is not None and not application.disabled:
+            policy = application.settings.dsvs_hmac
+            if policy == OFF or (policy == OPTIONAL and not parameters.find(hmac_signature.SIGNATURE)):
+                posted.visit.hospital = application.hospital_code
+                return application
+        return (await self.open(parameters, posted)).application
 
     def _open(self, parameters: Parameters, peer: str) -> Opened:
         app_id = parameters.find("appId")
