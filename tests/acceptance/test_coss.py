@@ -284,3 +284,25 @@ def test_no_secret_in_the_log(gateway: RunningGateway):
     ticket = json.loads(call(gateway.url, "addSignJob", job())["data"]["qrCode"])["o"]
     for hidden in (SECRET, "third-secret-3", ticket, "562+5ZCN5rWL6K+V5pWw5o2u", "测试签名", "签名测试数据"):
         assert hidden not in gateway.log
+
+
+@pytest.mark.peer
+def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_empty_url: str):
+    """Two HTTP processes: one authority, serial numbers never twice, a job added by one is known to the other."""
+    running = make_gateway("--database", postgres_empty_url, "--workers", "2", hospital=False)
+    assert running.cli("apps", "add", APP, "--secret", SECRET).returncode == 0
+    asked = signed({"oriData": "x", "attachCert": "true"})
+    url = f"{running.url}/coss/service/v1/createAndGetTssInfo"
+    wait_for(lambda: all(httpx.post(url, json=asked).json()["status"] == 200 for _ in range(8)))
+    tokens = [timestamp.parse_token(base64.b64decode(stamp(url, asked))) for _ in range(20)]
+    assert len({token.info.serial for token in tokens}) == 20
+    assert len({token.info.serial // 4096 for token in tokens}) == 2, "each process has numbers of its own"
+    assert len({token.message.certificates[0].raw for token in tokens}) == 1
+    number = call(running.url, "addSignJob", job())["data"]["signDataId"]
+    for _ in range(8):
+        assert call(running.url, "getAuthSignResult", {"signDataId": number})["data"]["jobStatus"] == "UNSIGN"
+
+
+def stamp(url: str, asked: dict[str, object]) -> str:
+    """One token, over a connection of its own."""
+    return str(httpx.post(url, json=asked).json()["data"]["tsResp"])

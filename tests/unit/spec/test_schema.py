@@ -1,7 +1,6 @@
-import json
-
 """The schemas are judged by real validators; the records are the strict form, or break it in one place."""
 
+import json
 from typing import Any
 
 import pytest
