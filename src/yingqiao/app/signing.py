@@ -25,6 +25,7 @@ from yingqiao.web.coss.timestamps import Timestamps
 from yingqiao.web.service import Service
 
 FRESH_S = 1.0
+_WARNED = timedelta(days=60)
 _log = structlog.get_logger(__name__)
 
 
@@ -113,6 +114,9 @@ class _AtWork:
         self._roots = tokens.roots(self._stores.database)
         self._known = tokens.stamping_certificates(self._stores.database)
         self._current = found.id, stamping
+        left = found.key.certificate.not_after - datetime.now(UTC)
+        if left < _WARNED:
+            _log.warning("tsa.expires", days=left.days, hint="用 yingqiao tsa import 换上新的时间戳证书")
 
     def _follow(self) -> None:
         while not self._stop.wait(FRESH_S):

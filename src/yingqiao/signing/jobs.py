@@ -258,11 +258,12 @@ def _must_be_open(job: Job, signer: str, at: int) -> None:
 def result_of(job: Job, secret: bytes, now: int) -> dict[str, str]:
     """`data` of getAuthSignResult and of callbacks: members as the standard's sample, absent where there is nothing.
 
-    `ext` is the Beijing time of the end, `userId` and `msspId` who signed, or was asked to (T124, T126).
+    `ext` is the Beijing time of signing or refusing, `userId` and `msspId` who did, or was asked to (T124, T126).
     """
     status = job.status_at(now)
     user_id = job.signer or job.for_user
-    ext = "" if job.finished_at is None else beijing(job.finished_at)
+    ended = job.finished_at if status is JobStatus.FINISH else None
+    ext = "" if ended is None else beijing(ended)
     result = "true" if job.result else "false"
     given = {
         "signDataId": job.job_id,

@@ -136,6 +136,9 @@ def test_expiry_to_the_millisecond():
         with pytest.raises(JobError, match="过期"):
             jobs.finish(one, b"s", b"c", "u", end)
     assert jobs.finish(job, b"s", b"c", "u", end - 1).result
+    told = [jobs.result_of(one, b"secretsecret", end) for one in (job, over)]
+    assert told[0] == told[1], "the same answer before and after it was written down"
+    assert (told[0]["jobStatus"], "ext" in told[0]) == ("EXPIRE", False)
 
 
 def test_members_of_an_answer():

@@ -137,9 +137,10 @@ def _tell(
     application: Application | None, parameters: Parameters, algorithm: str, app_id: str, peer: str
 ) -> None:
     """For the operator: what was signed as we read it, and the likely mistake. No secret, nothing of patients."""
-    hint = "没有登记这个应用" if app_id else "没有 appId"
-    if application is not None:
-        hint = hmac_signature.diagnose(parameters, application.secrets[0], algorithm)
+    # Looked into for strangers too: the time an answer takes must not tell which applications there are.
+    hint = hmac_signature.diagnose(parameters, application.secrets[0] if application else _NOBODY, algorithm)
+    if application is None:
+        hint = "没有登记这个应用" if app_id else "没有 appId"
     _log.warning(
         "coss.not_signed",
         app=app_id[:64],
