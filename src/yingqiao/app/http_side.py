@@ -121,7 +121,12 @@ async def _serve(
     signing = SigningSide(settings, stores)
     signing.start()
     services = Services(
-        signing.services(site.edition), settings.http, intake.in_flight, metrics, _line_writer(settings, log)
+        signing.services(site.edition),
+        settings.http,
+        intake.in_flight,
+        metrics,
+        _line_writer(settings, log),
+        lambda: intake.is_full,
     )
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
     servers = _servers(settings, listening, intake, site, questions, services)

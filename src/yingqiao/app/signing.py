@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from yingqiao.app.folder import StartError
 from yingqiao.app.stores import Stores
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.errors import GmError
@@ -40,18 +39,15 @@ class SigningSide:
     """`start` and `close` on the event loop that serves."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
-        """Raises StartError for a policy that is no object identifier."""
+        """Raises StoreUnavailable."""
         self._settings, self._stores = settings, stores
         self._journal = TokenJournal(stores.database)
         self._clock = TrustedClock(tokens.latest_gen_time(stores.database), settings.coss.clock_jump_seconds)
         self._authority = _AtWork(settings.coss, stores)
 
     def start(self) -> None:
-        """Raises StartError, StoreUnavailable."""
-        try:
-            self._authority.start()
-        except TsaError as error:
-            raise StartError(str(error)) from error
+        """Raises StoreUnavailable."""
+        self._authority.start()
         self._stores.apps.start()
         self._journal.start()
 
@@ -73,14 +69,20 @@ class _AtWork:
     def __init__(self, settings: CossSettings, stores: Stores) -> None:
         self._settings, self._stores = settings, stores
         self._current: tuple[int, Tsa] | None = None
+        self._seen: int | None = None
+        """The authority last looked at, usable or not: each is told about once."""
         self._roots: Sequence[Certificate] = ()
         self._known: Sequence[Certificate] = ()
         self._stop = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="tsa", daemon=True)
 
     def start(self) -> None:
-        """Raises TsaError, StoreUnavailable."""
-        self._load()
+        """An authority that cannot be used keeps nobody else from starting. Raises StoreUnavailable."""
+        self._seen = tokens.newest_id(self._stores.database)
+        try:
+            self._load()
+        except TsaError as error:
+            _log.error("tsa.unreadable", error=str(error))
         self._follower.start()
 
     def close(self) -> None:
@@ -122,7 +124,8 @@ class _AtWork:
         while not self._stop.wait(FRESH_S):
             try:
                 newest = tokens.newest_id(self._stores.database)
-                if newest is not None and (self._current is None or newest != self._current[0]):
+                if newest != self._seen:
+                    self._seen = newest
                     self._load()
                     _log.info("tsa.changed", authority=newest)
             except StoreUnavailable:

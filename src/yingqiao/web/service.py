@@ -98,8 +98,11 @@ class Services:
         in_flight: InFlight,
         metrics: Metrics,
         write_line: Callable[[Line], None] | None,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_full`: the disk has no room but the reserve; nothing is taken until that changes."""
         self._services = services
+        self._is_full = is_full
         self._settings = settings
         self._in_flight = in_flight
         self._metrics = metrics
@@ -209,6 +212,8 @@ class Services:
             raise TurnedAwayError(400, "bad-length")
         if int(length) > service.max_bytes:
             raise TurnedAwayError(413, "too-large", limit=service.max_bytes)
+        if self._is_full():
+            raise self._busy(503, "store-unavailable")
         wait = self._peers.take(visit.peer)
         if wait:
             raise self._busy(429, "too-many", wait)
