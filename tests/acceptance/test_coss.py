@@ -306,3 +306,24 @@ def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_em
 def stamp(url: str, asked: dict[str, object]) -> str:
     """One token, over a connection of its own."""
     return str(httpx.post(url, json=asked).json()["data"]["tsResp"])
+
+
+def test_a_callback_outlives_a_kill(make_gateway: GatewayMaker, receiver: Receiver):
+    """The end of a job and the work of telling it are one commit: killed in between, it is told after the restart."""
+    running = make_gateway(hospital=False)
+    running.cli("apps", "add", APP, "--secret", SECRET)
+    running.cli("apps", "set", APP, "--private-callback", receiver.url)
+    asked = job(callBackUrl=f"{receiver.url}/told", transId="K-1")
+    wait_for(lambda: call(running.url, "addSignJob", asked)["status"] == 200)
+    number = call(running.url, "addSignJob", asked)["data"]["signDataId"]
+    running.stop(signal.SIGKILL)
+    database = open_database(running.data)
+    sign_jobs.refuse(database, number, "不是我的病人", signer="u9", at=time.time_ns() // 10**6)
+    database.close()
+    running.start()
+    assert call(running.url, "addSignJob", asked)["data"]["signDataId"] == number
+    wait_for(lambda: receiver.bodies, 30)
+    told = receiver.bodies[0]["data"]
+    assert isinstance(told, dict)
+    assert (told["jobStatus"], told["result"], told["userId"]) == ("FINISH", "false", "u9")
+    assert "不是我的病人" not in running.log
