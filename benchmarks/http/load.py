@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +28,25 @@ class Measured:
 
 
 def run_load(
-    url: str, route: str, bodies: Path, connections: int, seconds: int, processes: Iterable[int]
+    url: str,
+    route: str,
+    bodies: Path,
+    connections: int,
+    seconds: int,
+    processes: Iterable[int],
+    mark: str = '"code":1,',
 ) -> Measured:
-    """Load for so many seconds after one to warm up; the trees below `processes` are counted."""
+    """Load for so many seconds after one to warm up; the trees below `processes` are counted.
+
+    An answer without `mark` counts as refused.
+    """
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed (Debian: apt-get install wrk)")
     roots = list(processes)
-    _wrk(url, route, bodies, connections, 1)
+    environ = {"BODIES": str(bodies), "ROUTE": route, "MARK": mark}
+    _wrk(url, environ, connections, 1)
     before = cpu_seconds(roots)
-    result = _wrk(url, route, bodies, connections, seconds)
+    result = _wrk(url, environ, connections, seconds)
     spent = cpu_seconds(roots) - before
     count = max(1, result["requests"])
     return Measured(
@@ -50,10 +60,10 @@ def run_load(
     )
 
 
-def _wrk(url: str, route: str, bodies: Path, connections: int, seconds: int) -> dict[str, float]:
+def _wrk(url: str, environ: Mapping[str, str], connections: int, seconds: int) -> dict[str, float]:
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(_SCRIPT), url],
-        env=os.environ | {"BODIES": str(bodies), "ROUTE": route},
+        env=os.environ | environ,
         capture_output=True,
         text=True,
         check=True,

@@ -1,6 +1,7 @@
--- Posts the bodies of a file in turn and counts answers that are not {"code":1,...}.
--- Environment: BODIES (one a line), ROUTE.
+-- Posts the bodies of a file in turn and counts answers without MARK, by default {"code":1,...}.
+-- Environment: BODIES (one a line), ROUTE, MARK.
 local threads = {}
+local mark = os.getenv("MARK") or '"code":1,'
 
 function setup(thread)
   thread:set("offset", #threads)
@@ -23,7 +24,7 @@ function request()
 end
 
 function response(status, headers, body)
-  if status ~= 200 or not string.find(body, '"code":1,', 1, true) then
+  if status ~= 200 or not string.find(body, mark, 1, true) then
     refused = refused + 1
   end
 end

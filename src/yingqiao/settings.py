@@ -182,6 +182,25 @@ class ReconcileSettings(msgspec.Struct, frozen=True, kw_only=True):
     pull_missing: Annotated[bool, _help("医院已登记查询接口时，对账缺少的检查由网关自行查询并补收")] = True
 
 
+class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """电子签名服务（[coss]）"""
+
+    public_url: Annotated[
+        str,
+        _help(
+            "手机访问本网关的地址 http(s)://主机[:端口]，写入签名二维码；空 = 用调用方所用的地址",
+            pattern=r"^(https?://[^/\\s]+/?)?$",
+        ),
+    ] = ""
+    max_body_bytes: Annotated[int, _help("coss 请求体上限（字节），超过答 413", ge=4096)] = 8 * _MIB
+    tsa_name: Annotated[str, _help("首次启动时内置时间戳证书的名称前缀", min_length=1)] = "影桥"
+    tsa_policy: Annotated[str, _help("时间戳策略 OID；有登记的 OID 时改为自己的", pattern=r"^[0-9.]+$")] = (
+        "2.25.312749113957120943172953476184512935"
+    )
+    tsa_accuracy_ms: Annotated[int, _help("写入时间戳的精度（毫秒）；0 = 不写", ge=0, le=60_000)] = 1000
+    clock_jump_seconds: Annotated[float, _help("系统时钟跳变超过此值（秒）就停发时间戳", gt=0)] = 1.0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -209,6 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     work: WorkSettings = WorkSettings()
     pull: PullSettings = PullSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    coss: CossSettings = CossSettings()
     log: LogSettings = LogSettings()
 
 

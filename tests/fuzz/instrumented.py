@@ -23,5 +23,7 @@ def imports() -> Iterator[None]:
     if not FUZZING:
         yield
         return
-    with atheris.instrument_imports(include=["yingqiao.gm"], enable_loader_override=False):
+    with atheris.instrument_imports(
+        include=["yingqiao.gm", "yingqiao.signing"], enable_loader_override=False
+    ):
         yield

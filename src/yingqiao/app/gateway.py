@@ -31,6 +31,7 @@ from yingqiao.app.folder import (
 from yingqiao.app.http_side import Gauges, Listening, run_http, store_checks
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import STATE_FILE, Pulse
+from yingqiao.app.signing import ensure_tsa
 from yingqiao.app.stores import Stores, open_stores
 from yingqiao.app.supervisor import Supervisor
 from yingqiao.gm import sm2
@@ -74,6 +75,7 @@ def check_cryptography(self_test: Callable[[], str]) -> None:
 def _run(settings: Settings, stores: Stores, listening: list[Listening], announce: Announce) -> None:
     stores.hospitals.start()
     api_token(settings, stores.folder)
+    ensure_tsa(settings, stores)
     background = Background(settings, stores)
     try:
         background.start()

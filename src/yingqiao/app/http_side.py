@@ -14,6 +14,7 @@ import uvloop
 
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
+from yingqiao.app.signing import SigningSide
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.model import Submission
 from yingqiao.exchange.receive import Policy, Receiver
@@ -25,14 +26,16 @@ from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.web import list_status, reconciliation
-from yingqiao.web.answers import App
+from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.reconciliation import Reconciliation
 from yingqiao.web.server import GatewayServer, make_server, serve_until
+from yingqiao.web.service import Services
 from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
+from yingqiao.web.visit import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,24 @@ async def _serve(
     log.start()
     intake = _intake(settings, stores, ledger, metrics, log)
     site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
+    signing = SigningSide(settings, stores)
+    signing.start()
+    services = Services(
+        signing.services(site.edition),
+        settings.http,
+        intake.in_flight,
+        metrics,
+        _line_writer(settings, log),
+        lambda: intake.is_full,
+    )
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
     statements = _reconciliation(settings, stores, ledger)
-    more = {
+    more = services.apps() | {
         site.edition.interfaces[INTERFACE].path: intake.app(
             INTERFACE, statements.tell, reconciliation.failure
         )
     }
-    servers = _servers(settings, listening, intake, site, questions, more)
+    servers = _servers(settings, listening, intake, site, questions, more, services.direct())
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -133,6 +146,8 @@ async def _serve(
         await serve_until(stopping, servers, ready)
     finally:
         watching.cancel()
+        await services.drain()
+        signing.close()
         await ledger.close()
         statements.close()
         intake.close()
@@ -161,7 +176,7 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
         documents=stores.objects if kept else _Nowhere(),
         messages=edition.messages,
         metrics=metrics,
-        write_line=log.write if settings.log.requests else None,
+        write_line=_line_writer(settings, log),
         strangers=_strangers(settings, stores) if kept else None,
     )
     return Intake(parts, settings.http)
@@ -176,6 +191,10 @@ def _reconciliation(settings: Settings, stores: Stores, ledger: Ledger) -> Recon
     return Reconciliation(
         receiver, stores.database, ledger, _strangers(settings, stores), as_object=as_object
     )
+
+
+def _line_writer(settings: Settings, log: RequestLog) -> Callable[[Line], None] | None:
+    return log.write if settings.log.requests else None
 
 
 def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
@@ -206,8 +225,9 @@ def _servers(
     site: Site,
     questions: Mapping[str, tuple[str, Ask]],
     more: Mapping[str, App],
+    more_direct: Mapping[bytes, Handler],
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
-    direct = intake_direct(intake, site.edition)
+    direct = intake_direct(intake, site.edition) | dict(more_direct)
     if listening.admin is None:
         app = intake_app(intake, site.edition, whole_app(site), questions, more)
         return [(make_server(app, settings.http, direct), [listening.main])]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
+from yingqiao.gm.keystore import MasterKey
 from yingqiao.settings import Settings
+from yingqiao.store.applications import AppRegistry
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.doorbell import Doorbell
 from yingqiao.store.errors import StoreError
@@ -26,6 +28,8 @@ class Stores:
     fetch_hosts: FetchHosts
     bell: Doorbell
     """Rung when something is to be fetched at once."""
+    apps: AppRegistry
+    master_key: MasterKey
 
 
 @contextmanager
@@ -53,6 +57,8 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             LocalObjects(folder.objects),
             FetchHosts(database, key),
             Doorbell(folder.bell),
+            AppRegistry(database, key),
+            key,
         )
     finally:
         database.close()

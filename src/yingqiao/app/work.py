@@ -29,10 +29,12 @@ from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
 from yingqiao.store.reconciliation import MEND
+from yingqiao.store.sign_jobs import CALLBACK
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
 from yingqiao.tasks import commitments
 from yingqiao.tasks.balancing import Balancing
+from yingqiao.tasks.callbacks import EXPIRE_EVERY_S, Callbacks
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
 from yingqiao.tasks.comparing import COMPARE, Comparing
 from yingqiao.tasks.fetching import DOCUMENT, Fetching
@@ -72,6 +74,7 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
         commitments.KIND: _commitments(around),
         COMPARE: comparing(around.settings, around.stores).work,
         MEND: _balancing(around).mend_day,
+        CALLBACK: _callbacks(around).tell,
     }
 
 
@@ -97,6 +100,7 @@ def timers(around: Surroundings) -> Sequence[Timer]:
         (600.0, "close-days", balancing.close_days),
         (30.0, "missing-exams", balancing.look_again),
         (30.0, "nightly-comparisons", balancing.ask_nightly),
+        (EXPIRE_EVERY_S, "sign-jobs-expire", _callbacks(around).expire),
         *_retention(around),
     )
 
@@ -128,6 +132,10 @@ def mender(settings: Settings, stores: Stores) -> Mender:
 
 def _balancing(around: Surroundings) -> Balancing:
     return Balancing(around.stores.database, around.settings.reconcile)
+
+
+def _callbacks(around: Surroundings) -> Callbacks:
+    return Callbacks(around.stores.database, around.stores.apps)
 
 
 class BackgroundWork:

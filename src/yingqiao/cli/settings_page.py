@@ -35,6 +35,7 @@ _TITLES = {
     "work": "后台工作 `[work]`",
     "pull": "从 PACS 调取影像 `[pull]`",
     "reconcile": "对账 `[reconcile]`",
+    "coss": "电子签名服务 `[coss]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from yingqiao.spec import openapi_coss
 from yingqiao.spec.model import Edition, Interface
 from yingqiao.spec.rules import MESSAGES
 from yingqiao.spec.schema import DIALECT, Schema, definition_name, definitions_of
@@ -87,9 +88,11 @@ def openapi(edition: Edition) -> Schema:
         "tags": [
             {"name": "上传", "description": "医院推送检查、报告与影像地址"},
             {"name": "查询", "description": "医院询问自己推送的内容"},
+            openapi_coss.TAG,
         ],
         "paths": {i.path: {i.method.lower(): _operation(edition, i)} for i in served}
-        | _asked(edition, served),
+        | _asked(edition, served)
+        | openapi_coss.paths(edition),
         "components": {
             "parameters": {"encryption-type": _header(edition)},
             "schemas": _schemas(edition, served) | (_STATUS_SCHEMAS if _has_lists(served) else {}),

@@ -34,9 +34,17 @@ from yingqiao.store.schema.records import (
     reports,
     submissions,
 )
+from yingqiao.store.schema.signing import (
+    applications,
+    sign_jobs,
+    timestamp_authorities,
+    timestamp_serials,
+    timestamp_tokens,
+)
 from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
 
 __all__ = [
+    "applications",
     "balance_entries",
     "commitments",
     "comparisons",
@@ -61,9 +69,13 @@ __all__ = [
     "report_documents",
     "reports",
     "series",
+    "sign_jobs",
     "studies",
     "study_expectations",
     "submissions",
+    "timestamp_authorities",
+    "timestamp_serials",
+    "timestamp_tokens",
     "work",
     "work_destinations",
     "work_executors",

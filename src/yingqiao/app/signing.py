@@ -1,0 +1,134 @@
+"""The signing services of one process: applications, the time stamping authority at work, its clock and journal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from yingqiao.app.stores import Stores
+from yingqiao.gm.certificates import Certificate
+from yingqiao.gm.errors import GmError
+from yingqiao.settings import CossSettings, Settings
+from yingqiao.signing import tsa
+from yingqiao.signing.clock import TrustedClock
+from yingqiao.signing.tsa import Tsa
+from yingqiao.spec.model import Edition
+from yingqiao.store import tokens
+from yingqiao.store.errors import StoreError, StoreUnavailable
+from yingqiao.store.tokens import TokenJournal, TsaError
+from yingqiao.web.coss import CossParts, services
+from yingqiao.web.coss.timestamps import Timestamps
+from yingqiao.web.service import Service
+
+FRESH_S = 1.0
+_WARNED = timedelta(days=60)
+_log = structlog.get_logger(__name__)
+
+
+def ensure_tsa(settings: Settings, stores: Stores) -> None:
+    """A built-in time stamping authority is made at the first start. Raises StoreUnavailable."""
+    name = settings.coss.tsa_name
+    if tokens.ensure_authority(stores.database, stores.master_key, lambda: tsa.make(name, datetime.now(UTC))):
+        _log.info("tsa.made", name=name)
+
+
+class SigningSide:
+    """`start` and `close` on the event loop that serves."""
+
+    def __init__(self, settings: Settings, stores: Stores) -> None:
+        """Raises StoreUnavailable."""
+        self._settings, self._stores = settings, stores
+        self._journal = TokenJournal(stores.database)
+        self._clock = TrustedClock(tokens.latest_gen_time(stores.database), settings.coss.clock_jump_seconds)
+        self._authority = _AtWork(settings.coss, stores)
+
+    def start(self) -> None:
+        """Raises StoreUnavailable."""
+        self._authority.start()
+        self._stores.apps.start()
+        self._journal.start()
+
+    def close(self) -> None:
+        self._journal.close()
+        self._authority.close()
+        self._stores.apps.close()
+
+    def services(self, edition: Edition) -> list[Service]:
+        """coss, as served."""
+        stamps = Timestamps(self._authority, self._journal, self._clock, self._authority)
+        parts = CossParts(self._stores.database, edition, self._stores.apps, stamps, self._settings.coss)
+        return services(parts)
+
+
+class _AtWork:
+    """The newest authority, followed as commands change it; and, as a trust store, the gateway's own roots."""
+
+    def __init__(self, settings: CossSettings, stores: Stores) -> None:
+        self._settings, self._stores = settings, stores
+        self._current: tuple[int, Tsa] | None = None
+        self._seen: int | None = None
+        """The authority last looked at, usable or not: each is told about once."""
+        self._roots: Sequence[Certificate] = ()
+        self._known: Sequence[Certificate] = ()
+        self._stop = threading.Event()
+        self._follower = threading.Thread(target=self._follow, name="tsa", daemon=True)
+
+    def start(self) -> None:
+        """An authority that cannot be used keeps nobody else from starting. Raises StoreUnavailable."""
+        self._seen = tokens.newest_id(self._stores.database)
+        try:
+            self._load()
+        except TsaError as error:
+            _log.error("tsa.unreadable", error=str(error))
+        self._follower.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._follower.is_alive():
+            self._follower.join()
+
+    def current(self) -> tuple[int, Tsa] | None:
+        return self._current
+
+    def roots(self) -> Sequence[Certificate]:
+        return self._roots
+
+    def known(self) -> Sequence[Certificate]:
+        return self._known
+
+    def revoked(self, certificate: Certificate, issuer: Certificate, at: datetime) -> bool:  # noqa: ARG002 the seam
+        """The gateway's own roots publish no lists."""
+        return False
+
+    def _load(self) -> None:
+        found = tokens.authority(self._stores.database, self._stores.master_key)
+        if found is None:
+            self._current = None
+            return
+        accuracy = timedelta(milliseconds=self._settings.tsa_accuracy_ms)
+        try:
+            stamping = Tsa(found.key, self._settings.tsa_policy, accuracy or None)
+        except GmError as error:
+            raise TsaError(f"时间戳证书或策略不可用：{error.reason}") from error
+        self._roots = tokens.roots(self._stores.database)
+        self._known = tokens.stamping_certificates(self._stores.database)
+        self._current = found.id, stamping
+        left = found.key.certificate.not_after - datetime.now(UTC)
+        if left < _WARNED:
+            _log.warning("tsa.expires", days=left.days, hint="用 yingqiao tsa import 换上新的时间戳证书")
+
+    def _follow(self) -> None:
+        while not self._stop.wait(FRESH_S):
+            try:
+                newest = tokens.newest_id(self._stores.database)
+                if newest != self._seen:
+                    self._seen = newest
+                    self._load()
+                    _log.info("tsa.changed", authority=newest)
+            except StoreUnavailable:
+                continue  # stamping stops with the journal; nothing to tell here
+            except StoreError as error:
+                _log.error("tsa.unreadable", error=str(error))

@@ -1,0 +1,82 @@
+"""createAndGetTssInfo and verifyTS (四(二)4(3), (4))."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from yingqiao.gm import sm3
+from yingqiao.gm.timestamp import TimestampError
+from yingqiao.signing import timestamps
+from yingqiao.signing.clock import ClockError, TrustedClock
+from yingqiao.signing.timestamps import TrustStore
+from yingqiao.signing.tsa import Tsa
+from yingqiao.store.tokens import Issued, TokenJournal
+from yingqiao.web.coss.door import BAD_REQUEST, Opened, Refused
+from yingqiao.web.service import Posted
+
+_NO_TIME = 503
+_LARGE = 64 * 1024
+_log = structlog.get_logger(__name__)
+
+
+class AtWork(Protocol):
+    """The authority stamps are made by now."""
+
+    def current(self) -> tuple[int, Tsa] | None:
+        """Its id and itself; None while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamps:
+    """The two services."""
+
+    authority: AtWork
+    journal: TokenJournal
+    clock: TrustedClock
+    trust: TrustStore
+
+    async def create(self, _: Posted, opened: Opened) -> object:
+        """A token over the UTF-8 bytes of oriData exactly as sent, answered once it is in the journal."""
+        parameters, settings = opened.parameters, opened.application.settings
+        original = parameters.find("oriData").encode()
+        if len(original) > settings.max_original_bytes:
+            raise Refused(BAD_REQUEST, f"oriData 超过 {settings.max_original_bytes} 字节")
+        attach = parameters.find("attachCert").lower()
+        if attach not in ("true", "false"):
+            raise Refused(BAD_REQUEST, "attachCert 只能是 true 或 false")
+        token, issued = self._stamp(original, opened.application.app_id, attach == "true")
+        await self.journal.record(issued)
+        return {"tsResp": base64.b64encode(token).decode()}
+
+    def _stamp(self, original: bytes, app_id: str, attach: bool) -> tuple[bytes, Issued]:
+        found = self.authority.current()
+        if found is None:
+            raise Refused(_NO_TIME, "时间戳服务尚未就绪")
+        number, tsa = found
+        try:
+            now = self.clock.now_ms()
+            serial = self.journal.serial()
+            at = datetime.fromtimestamp(now / 1000, UTC)
+            token, imprint = tsa.stamp(original, serial, at, attach=attach)
+        except (ClockError, TimestampError) as error:
+            _log.error("tsa.refused", reason=str(error))
+            raise Refused(_NO_TIME, f"暂停签发时间戳：{error}") from error
+        return token, Issued(serial, number, app_id, now, imprint, sm3.new(token).digest())
+
+    async def verify(self, _: Posted, opened: Opened) -> object:
+        """Whether a token is right over oriData; the code alone goes out, the reason to the log."""
+        original, token = opened.parameters.find("oriData"), opened.parameters.find("tsResp")
+        if len(original) + len(token) > _LARGE:
+            verdict = await asyncio.to_thread(timestamps.verify_text, original, token, self.trust)
+        else:
+            verdict = timestamps.verify_text(original, token, self.trust)
+        if verdict.code is not timestamps.VerifyRes.VALID:
+            app = opened.application.app_id
+            _log.info("tsa.not_valid", app=app, code=str(verdict.code), reason=verdict.reason)
+        return {"verifyRes": str(verdict.code)}

@@ -1,0 +1,284 @@
+"""JSON services by POST beside intake: bounded bodies, time limits, answers {"status", "message", "data"} (四(二)4).
+
+A request that was judged is answered with HTTP 200 and its result in `status` (200 = success, T10); other HTTP
+statuses say that it was not, and `status` says the same number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from yingqiao.settings import HttpSettings
+from yingqiao.store.errors import StoreUnavailable
+from yingqiao.web.answers import (
+    MESSAGES,
+    App,
+    Direct,
+    Handler,
+    Receive,
+    Scope,
+    Send,
+    header_lines,
+    send_json,
+)
+from yingqiao.web.intake import incident_of
+from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
+from yingqiao.web.metrics import Metrics
+from yingqiao.web.visit import ClientGoneError, Line, TurnedAwayError, Visit
+
+SUCCESS = 200
+_HOST = re.compile(rb"[A-Za-z0-9._-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_log = structlog.get_logger(__name__)
+_WORDS = MESSAGES | {
+    "too-large": "请求体超过上限 {limit} 字节",
+    "too-slow": "请求体没有在 {seconds} 秒内收齐",
+    "too-many": "请求过多，请 {seconds} 秒后重试",
+    "took-too-long": "处理超时，请稍后重试",
+    "store-unavailable": "平台暂时无法保存或读取数据，请 {seconds} 秒后重试",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One request. `origin` is the address the client used, `http(s)://host[:port]`; '' when it did not say."""
+
+    raw: bytes
+    peer: str
+    origin: str
+    visit: Visit
+    """For the log and the metrics; a handler may set `hospital` and `stage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a handler answers; members with None are left out, but `data`."""
+
+    data: Any = None
+    status: int = SUCCESS
+    message: str = "SUCCESS"
+    trans_id: str | None = None
+
+    def body(self) -> bytes:
+        answer: dict[str, Any] = {"status": self.status, "message": self.message}
+        if self.trans_id:
+            answer["transId"] = self.trans_id
+        return orjson.dumps(answer | {"data": self.data})
+
+
+Handle = Callable[[Posted], Awaitable[Reply]]
+"""Answers one request on the event loop. May raise StoreUnavailable, TurnedAwayError; anything else is a defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`name` is that of metrics and log."""
+
+    path: str
+    name: str
+    handle: Handle
+    max_bytes: int
+    seconds: float = 30.0
+
+
+class Services:
+    """Serves them in one event loop, within the bounds of the port they share with intake."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        settings: HttpSettings,
+        in_flight: InFlight,
+        metrics: Metrics,
+        write_line: Callable[[Line], None] | None,
+        is_full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_full`: the disk has no room but the reserve; nothing is taken until that changes."""
+        self._services = services
+        self._is_full = is_full
+        self._settings = settings
+        self._in_flight = in_flight
+        self._metrics = metrics
+        self._write_line = write_line
+        self._proxies = frozenset(settings.trusted_proxies)
+        self._peers = TokenBuckets(settings.peer_rate)
+        self._scheme = "https" if settings.tls_certificate else "http"
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def apps(self) -> dict[str, App]:
+        """Path -> ASGI function."""
+        return {service.path: self._app(service) for service in self._services}
+
+    def direct(self) -> dict[bytes, Handler]:
+        """Path -> what takes small requests past ASGI."""
+        return {service.path.encode(): self._direct(service) for service in self._services}
+
+    async def drain(self) -> None:
+        """What was accepted is answered."""
+        await asyncio.gather(*self._tasks)
+
+    def _app(self, service: Service) -> App:
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            client = scope.get("client")
+            visit = Visit(service.name, peer_of(client[0] if client else "", headers, self._proxies))
+            try:
+                self._admit(visit, service, scope["method"], headers)
+                raw = await self._read(visit, service, receive)
+                said = await self._answer(service, self._posted(visit, headers, raw))
+            except ClientGoneError:
+                visit.outcome = "gone"
+                said = None
+            except Exception as error:  # noqa: BLE001 see _failed
+                said = self._failed(visit, headers, error)
+            try:
+                if said is not None:
+                    await send_json(send, *said)
+            finally:
+                self._end(visit)
+
+        return serve
+
+    def _direct(self, service: Service) -> Handler:
+        def handle(request: Direct) -> None:
+            headers = request.headers
+            visit = Visit(service.name, peer_of(request.client, headers, self._proxies))
+            try:
+                self._admit(visit, service, "POST", headers)
+                self._count(visit, service, request.raw)
+            except TurnedAwayError as error:
+                self._respond(visit, request, self._failed(visit, headers, error))
+            else:
+                self._later(self._whole(service, visit, request))
+
+        return handle
+
+    async def _whole(self, service: Service, visit: Visit, request: Direct) -> None:
+        try:
+            said = await self._answer(service, self._posted(visit, request.headers, request.raw))
+        except Exception as error:  # noqa: BLE001 see _failed
+            said = self._failed(visit, request.headers, error)
+        self._respond(visit, request, said)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself holds it weakly
+        task.add_done_callback(self._tasks.discard)
+
+    def _respond(self, visit: Visit, request: Direct, said: _Said) -> None:
+        status, body, headers = said
+        request.respond(status, header_lines(headers), body)
+        self._end(visit)
+
+    async def _answer(self, service: Service, posted: Posted) -> _Said:
+        visit = posted.visit
+        visit.received = time.perf_counter()
+        visit.stage = "open"
+        try:
+            async with asyncio.timeout(service.seconds):
+                reply = await service.handle(posted)
+        except TimeoutError:
+            raise TurnedAwayError(
+                503, "took-too-long", retry_after=self._settings.retry_after_seconds
+            ) from None
+        visit.status = 200
+        visit.outcome = "accepted" if reply.status == SUCCESS else "refused"
+        return 200, reply.body(), ()
+
+    def _posted(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Posted:
+        host = headers.get(b"host", b"")
+        scheme = self._scheme
+        if headers.get(b"x-forwarded-proto") == b"https" and self._proxies:
+            scheme = "https"
+        origin = f"{scheme}://{host.decode()}" if _HOST.fullmatch(host) else ""
+        return Posted(raw, visit.peer, origin, visit)
+
+    def _admit(self, visit: Visit, service: Service, method: str, headers: Mapping[bytes, bytes]) -> None:
+        """What can be decided before the body is read. Raises TurnedAwayError."""
+        if method != "POST":
+            raise TurnedAwayError(405, "method-not-allowed", allowed="POST")
+        encoding = headers.get(b"content-encoding")
+        if encoding and encoding.lower() != b"identity":
+            raise TurnedAwayError(415, "content-encoding", value=encoding.decode("latin-1")[:40])
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            raise TurnedAwayError(400, "bad-length")
+        if int(length) > service.max_bytes:
+            raise TurnedAwayError(413, "too-large", limit=service.max_bytes)
+        if self._is_full():
+            raise self._busy(503, "store-unavailable")
+        wait = self._peers.take(visit.peer)
+        if wait:
+            raise self._busy(429, "too-many", wait)
+        if not self._in_flight.enter(int(length)):
+            raise self._busy(503, "too-many")
+        visit.entered = True
+
+    async def _read(self, visit: Visit, service: Service, receive: Receive) -> bytes:
+        """The whole body, in `body_seconds` and what its size adds at `min_body_rate`."""
+        settings, chunks = self._settings, list[bytes]()
+        started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(settings.body_seconds) as limit:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    self._count(visit, service, message["body"])
+                    chunks.append(message["body"])
+                    if not message.get("more_body"):
+                        return b"".join(chunks)
+                    limit.reschedule(started + settings.body_seconds + visit.size / settings.min_body_rate)
+        except TimeoutError:
+            raise TurnedAwayError(408, "too-slow", seconds=round(settings.body_seconds)) from None
+
+    def _count(self, visit: Visit, service: Service, chunk: bytes) -> None:
+        visit.size += len(chunk)
+        fits = self._in_flight.grow(len(chunk))
+        if visit.size > service.max_bytes:
+            raise TurnedAwayError(413, "too-large", limit=service.max_bytes)
+        if not fits:
+            raise self._busy(503, "too-many")
+
+    def _busy(self, status: int, message_id: str, wait: float = 0.0) -> TurnedAwayError:
+        seconds = max(1, round(wait)) if wait else self._settings.retry_after_seconds
+        return TurnedAwayError(status, message_id, retry_after=seconds, seconds=seconds)
+
+    def _failed(self, visit: Visit, headers: Mapping[bytes, bytes], error: Exception) -> _Said:
+        """The answer to what was not judged. A defect of ours is answered too: see incident_of."""
+        if isinstance(error, TurnedAwayError):
+            turned = error
+        elif isinstance(error, StoreUnavailable):
+            _log.error("store.unavailable", interface=visit.interface, reason=type(error).__name__)
+            turned = self._busy(503, "store-unavailable")
+        else:
+            turned = incident_of(error)
+        visit.status = turned.status
+        visit.outcome = "failed" if turned.status >= 500 else "refused"
+        said: list[tuple[bytes, bytes]] = []
+        if turned.retry_after:
+            said.append((b"retry-after", str(turned.retry_after).encode()))
+        if turned.status == 405:
+            said.append((b"allow", b"POST"))
+        if turned.status == 408 or b"expect" in headers:
+            said.append((b"connection", b"close"))
+        words = _WORDS[turned.message_id].format(**turned.params)
+        return turned.status, Reply(status=turned.status, message=words).body(), tuple(said)
+
+    def _end(self, visit: Visit) -> None:
+        if visit.entered:
+            self._in_flight.leave(visit.size)
+        visit.ended = time.perf_counter()
+        self._metrics.ended(visit)
+        if self._write_line is not None:
+            self._write_line(visit.line())
+
+
+_Said = tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]
