@@ -6,6 +6,8 @@ said is as below (the defaults follow ETSI EN 319 102-1 and GM/T 0010).
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -74,6 +76,15 @@ class Policy:
                 raise PolicyError(f"不认识的成员 {key}，可用：{'、'.join(sorted(names))}")
             changes[names[key]] = _value(key, value, getattr(DEFAULT, names[key]))
         return replace(base or DEFAULT, **changes)
+
+    @classmethod
+    def read(cls, text: str, base: Policy | None = None) -> Policy:
+        """A policy in JSON or TOML. Raises PolicyError."""
+        try:
+            said = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+        except ValueError as error:
+            raise PolicyError("策略既不是合法的 JSON，也不是 TOML") from error
+        return cls.of(said, base)
 
     def shown(self) -> dict[str, Any]:
         """What differs from the defaults."""

@@ -26,6 +26,12 @@ from yingqiao.store.schema.records import (
     reports,
     submissions,
 )
+from yingqiao.store.schema.trust import (
+    report_signatures,
+    trust_certificates,
+    trust_changes,
+    trust_lists,
+)
 from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
 
 __all__ = [
@@ -45,11 +51,15 @@ __all__ = [
     "metadata",
     "pacs_nodes",
     "report_documents",
+    "report_signatures",
     "reports",
     "series",
     "studies",
     "study_expectations",
     "submissions",
+    "trust_certificates",
+    "trust_changes",
+    "trust_lists",
     "work",
     "work_destinations",
     "work_executors",
