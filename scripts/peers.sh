@@ -13,6 +13,7 @@ command -v vsftpd >/dev/null || [ -x /usr/sbin/vsftpd ] || need+=(vsftpd)
 command -v openssl >/dev/null || need+=(openssl)
 command -v java >/dev/null || need+=(default-jdk-headless)
 [ -e /usr/share/java/bcpkix.jar ] || need+=(libbcpkix-java)
+command -v chromium >/dev/null || need+=(chromium fonts-noto-cjk)
 for program in "$@"; do
   command -v "$program" >/dev/null || need+=("$program")
 done

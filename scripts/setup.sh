@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Prepares .venv with the yingqiao command from the locked dependencies. Needs Python 3.11+ and a package index;
+# Prepares .venv with the yingqiao command from the locked dependencies, and builds the pages. Needs Python 3.11+ and a package index;
 # on a bare Debian or Ubuntu it installs python3-venv first. Quick when nothing changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.venv/.locked
 want=$({ pwd; cat pyproject.toml requirements.lock; } | sha256sum | cut -d' ' -f1) # commands in .venv name this folder
-[ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && [ -x .venv/bin/yingqiao ] && exit 0
+if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && [ -x .venv/bin/yingqiao ]; then
+  exec scripts/ui.sh
+fi
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; return; fi
@@ -54,3 +56,4 @@ echo "准备 Python 环境 .venv …"
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 .venv/bin/python -m compileall -q src/yingqiao
 echo "$want" > "$stamp"
+exec scripts/ui.sh

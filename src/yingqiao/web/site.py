@@ -27,6 +27,7 @@ from yingqiao.web.answers import MESSAGES, App, Handler, Receive, Scope, Send, b
 from yingqiao.web.health import Health, live_app, ready_app
 from yingqiao.web.intake import INTERFACES, Ask, Intake, incident_of
 from yingqiao.web.metrics import CONTENT_TYPE, Metrics
+from yingqiao.web.pages import page_routes
 
 _log = structlog.get_logger(__name__)
 
@@ -99,8 +100,8 @@ def _paths(edition: Edition) -> list[tuple[str, str]]:
 
 
 def public_app(site: Site) -> App:
-    """Health and the standard as data: nothing about patients."""
-    return _safe(_starlette([*_health_routes(site), *_spec_routes(site.edition)]))
+    """Health, the standard as data, pages: nothing about patients."""
+    return _safe(_starlette([*_health_routes(site), *_spec_routes(site.edition), *page_routes()]))
 
 
 def admin_app(site: Site) -> App:
@@ -110,7 +111,8 @@ def admin_app(site: Site) -> App:
 
 def whole_app(site: Site) -> App:
     """All of it on one port."""
-    return _safe(_starlette([*_health_routes(site), *_spec_routes(site.edition), *_reading_routes(site)]))
+    routes = [*_health_routes(site), *_spec_routes(site.edition), *_reading_routes(site), *page_routes()]
+    return _safe(_starlette(routes))
 
 
 def _health_routes(site: Site) -> list[BaseRoute]:

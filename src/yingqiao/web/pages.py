@@ -1,0 +1,121 @@
+"""The pages for people: what `ui/` was built into, each page at its own path, with strict headers."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+STATIC: Final = Path(__file__).parent / "static"
+_TYPES: Final[Mapping[str, str]] = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+"""What may be served, and as what."""
+_SMALL = 1024
+"""Bytes below which compressing is not worth a header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: where it is served, which folder of `ui/pages` it is, and what it may do beyond the usual."""
+
+    path: str
+    folder: str
+    connects_to: str = "'self'"
+    """Whom its scripts may talk to (CSP connect-src)."""
+    camera: bool = False
+
+
+PAGES: Final = (Page("/", "front"),)
+
+
+def page_routes(pages: Sequence[Page] = PAGES, static: Path = STATIC) -> list[BaseRoute]:
+    """Routes of all pages and of what they load (/ui/…)."""
+    return [*(_page_route(page, static) for page in pages), _assets_route(static)]
+
+
+def _page_route(page: Page, static: Path) -> Route:
+    headers = _headers(page)
+
+    def answer(request: Request) -> Response:
+        return _answer(request, static, f"{page.folder}/index.html", headers)
+
+    return Route(page.path, answer)
+
+
+def _headers(page: Page) -> Mapping[str, str]:
+    """A page runs only what we serve; nobody frames it. Styles are the exception: the component library
+    writes them into the page.
+    """
+    policy = (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data: blob:; font-src 'self' data:; connect-src {page.connects_to}; worker-src 'self'; "
+        "manifest-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return {
+        "content-security-policy": policy,
+        "permissions-policy": f"camera=({'self' if page.camera else ''}), microphone=(), geolocation=()",
+        "cross-origin-opener-policy": "same-origin",
+        "cache-control": "no-cache",
+    }
+
+
+def _assets_route(static: Path) -> Route:
+    """Files whose names carry a digest of their content may be kept for ever."""
+    kept = {"cache-control": "public, max-age=31536000, immutable"}
+
+    def answer(request: Request) -> Response:
+        return _answer(request, static, f"assets/{request.path_params['name']}", kept)
+
+    return Route("/ui/assets/{name}", answer)
+
+
+def _answer(request: Request, static: Path, name: str, headers: Mapping[str, str]) -> Response:
+    """Raises HTTPException 404 for what was not built, 503 when nothing was."""
+    files = _files(static)
+    if not files:
+        raise HTTPException(503, "网页没有构建：在源码目录运行 scripts/ui.sh，或安装发布的软件包")
+    if name not in files:
+        raise HTTPException(404)
+    plain, packed = _content(files[name])
+    said = {
+        **headers,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "vary": "accept-encoding",
+    }
+    kind = _TYPES[files[name].suffix]
+    if packed and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, headers={**said, "content-encoding": "gzip"}, media_type=kind)
+    return Response(plain, headers=said, media_type=kind)
+
+
+@cache
+def _files(static: Path) -> Mapping[str, Path]:
+    """Everything that was built and may be served; a path of a request is only ever looked up here."""
+    found = (path for path in static.rglob("*") if path.suffix in _TYPES)
+    return {path.relative_to(static).as_posix(): path for path in found}
+
+
+@cache
+def _content(path: Path) -> tuple[bytes, bytes]:
+    """A file as it is and compressed (empty when that does not help)."""
+    plain = path.read_bytes()
+    packed = gzip.compress(plain, 9, mtime=0) if len(plain) > _SMALL else b""
+    return plain, packed if len(packed) < len(plain) else b""

@@ -1,0 +1,4 @@
+import { show } from "@/common/page";
+import { Front } from "./Front";
+
+show(<Front />);
