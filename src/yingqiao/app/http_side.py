@@ -25,6 +25,7 @@ from yingqiao.store.ledger import Ledger
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.web import list_status
 from yingqiao.web.api import routes as api_routes
+from yingqiao.web.dsvs import Dsvs
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
@@ -116,7 +117,8 @@ async def _serve(
     intake = _intake(settings, stores, ledger, metrics, log)
     site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
-    servers = _servers(settings, listening, intake, site, questions)
+    dsvs = Dsvs(stores.trust.current, settings.http)
+    servers = _servers(settings, listening, intake, site, questions, dsvs)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -126,6 +128,7 @@ async def _serve(
         watching.cancel()
         await ledger.close()
         intake.close()
+        dsvs.close()
         log.close()
 
 
@@ -173,6 +176,7 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
             stores.objects,
             landing=stores.folder.landing,
             stable_after=settings.completeness.stable_ms,
+            trust=stores.trust.current,
         ),
         metrics_token=settings.api.metrics_token,
     )
@@ -184,12 +188,13 @@ def _servers(
     intake: Intake,
     site: Site,
     questions: Mapping[str, tuple[str, Ask]],
+    dsvs: Dsvs,
 ) -> list[tuple[GatewayServer, list[socket.socket]]]:
-    direct = intake_direct(intake, site.edition)
+    direct = intake_direct(intake, site.edition) | dsvs.direct()
     if listening.admin is None:
-        app = intake_app(intake, site.edition, whole_app(site), questions)
+        app = intake_app(intake, site.edition, whole_app(site), questions, dsvs.apps())
         return [(make_server(app, settings.http, direct), [listening.main])]
-    public = intake_app(intake, site.edition, public_app(site), questions)
+    public = intake_app(intake, site.edition, public_app(site), questions, dsvs.apps())
     main = make_server(public, settings.http, direct)
     return [(main, [listening.main]), (make_server(admin_app(site), settings.http), [listening.admin])]
 

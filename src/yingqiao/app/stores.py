@@ -14,6 +14,7 @@ from yingqiao.store.errors import StoreError
 from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
+from yingqiao.store.trust import TrustStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Stores:
     hospitals: HospitalRegistry
     objects: LocalObjects
     fetch_hosts: FetchHosts
+    trust: TrustStore
 
 
 @contextmanager
@@ -49,6 +51,7 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             HospitalRegistry(database, key),
             LocalObjects(folder.objects),
             FetchHosts(database, key),
+            TrustStore(database),
         )
     finally:
         database.close()

@@ -58,7 +58,7 @@ def add(file: Path, role: str, lists: tuple[str, ...], as_json: bool, settings: 
         known = look_at(bundle, Role(role), datetime.now(UTC))
         given = [_list_file(text) for text in lists]
         with stores(settings, create=True) as opened:
-            store = TrustStore(opened.database)
+            store = opened.trust
             ids = store.add(bundle.certificates, Role(role))
             _add_lists(store, bundle, ids, [one for one in given if isinstance(one, Bundle)])
             for url in (one for one in given if isinstance(one, str)):
@@ -119,7 +119,7 @@ def _bounded(path: Path) -> bytes:
 def list_(as_json: bool, as_csv: bool, settings: Settings) -> None:
     """列出信任的证书及其吊销列表"""
     with stores(settings) as opened:
-        found = TrustStore(opened.database).shown()
+        found = opened.trust.shown()
     rows = [camel_case(asdict(one)) | _summary(one) for one in found]
     show_rows(rows, _COLUMNS, shape_of(as_json, as_csv), empty="没有信任任何证书")
 
@@ -139,7 +139,7 @@ def _summary(one: TrustShown) -> dict[str, object]:
 def show_(number: int, as_json: bool, settings: Settings) -> None:
     """显示编号为 NUMBER 的证书及其吊销列表"""
     with stores(settings) as opened:
-        found = next((one for one in TrustStore(opened.database).shown() if one.id == number), None)
+        found = next((one for one in opened.trust.shown() if one.id == number), None)
     if found is None:
         fail(f"没有编号为 {number} 的证书")
     if as_json:
@@ -178,7 +178,7 @@ def show_(number: int, as_json: bool, settings: Settings) -> None:
 def remove(number: int, settings: Settings) -> None:
     """不再信任编号为 NUMBER 的证书"""
     with stores(settings) as opened:
-        if not TrustStore(opened.database).remove(number):
+        if not opened.trust.remove(number):
             fail(f"没有编号为 {number} 的证书")
     click.echo(f"不再信任 #{number}")
 

@@ -27,7 +27,6 @@ from yingqiao.signing.verification.asked import (
 )
 from yingqiao.signing.verification.policy import DEFAULT, Policy, PolicyError
 from yingqiao.signing.verification.report import Indication, Report, together
-from yingqiao.store.trust import TrustStore
 
 _CODES = {Indication.PASSED: 0, Indication.FAILED: 1, Indication.UNKNOWN: 2}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
@@ -131,7 +130,7 @@ def _trust(settings: Settings, files: tuple[Path, ...]) -> Trust:
     trust = NOTHING
     if settings.data:
         with stores(settings) as opened:
-            trust = TrustStore(opened.database).current()
+            trust = opened.trust.current()
     for file in files:
         bundle = read_bundle(_read(file))
         entries = [Entry(one, role) for one in bundle.certificates for role in (Role.CA, Role.TSA)]

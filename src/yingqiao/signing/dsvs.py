@@ -33,6 +33,7 @@ SHORTEST_ID, LONGEST_ID = 15, 64
 _MAX_KEY = 32 * 1024
 _ALGORITHMS = {"sm3withsm2": oids.SM2_SM3, "sha256withrsa": oids.SHA256_RSA}
 OK, BAD_REQUEST, UNAUTHORIZED = 200, 400, 401
+NOBODY = Holder()
 
 
 class DsvsError(Exception):
@@ -70,7 +71,7 @@ class Asking:
     content: bytes
     value: bytes
     verify_certificate: bool
-    holder: Holder = Holder()
+    holder: Holder = NOBODY
     algorithm: str = ""
 
     @property

@@ -72,14 +72,19 @@ class Site:
 
 
 def intake_app(
-    intake: Intake, edition: Edition, rest: App, questions: Mapping[str, tuple[str, Ask]] | None = None
+    intake: Intake,
+    edition: Edition,
+    rest: App,
+    questions: Mapping[str, tuple[str, Ask]] | None = None,
+    services: Mapping[str, App] | None = None,
 ) -> App:
     """Intake by exact path or alias (T14); any other path goes to `rest`.
 
-    `questions`: path -> name (of metrics and log) and what answers.
+    `questions`: path -> name (of metrics and log) and what answers. `services`: path -> who serves it (dsvs).
     """
     routes = {path: intake.app(name) for path, name in _paths(edition)}
     routes |= {path: intake.app(name, ask) for path, (name, ask) in (questions or {}).items()}
+    routes |= services or {}
     find = routes.get
 
     def dispatch(scope: Scope, receive: Receive, send: Send) -> Any:
