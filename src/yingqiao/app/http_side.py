@@ -149,7 +149,12 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
     edition = load_edition(settings.exchange.edition)
     kept = settings.store == "on"
     parts = Parts(
-        receiver=Receiver(edition, stores.hospitals, Policy(keep_unknown=settings.exchange.keep_unknown)),
+        receiver=Receiver(
+            edition,
+            stores.hospitals,
+            Policy(keep_unknown=settings.exchange.keep_unknown),
+            stores.trust.current,
+        ),
         recorder=ledger if kept else _Nowhere(),
         documents=stores.objects if kept else _Nowhere(),
         messages=edition.messages,

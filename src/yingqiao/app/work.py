@@ -22,10 +22,12 @@ from yingqiao.store.indexer import Indexer
 from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
 from yingqiao.store.work.gauges import WorkGauges
-from yingqiao.tasks import commitments
+from yingqiao.tasks import commitments, signatures, trust_lists
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
 from yingqiao.tasks.fetching import DOCUMENT, FETCH, Fetching
 from yingqiao.tasks.pulling import puller
+from yingqiao.tasks.signatures import SignatureWatch
+from yingqiao.tasks.trust_lists import ListFetcher
 from yingqiao.web.health import Part
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
         FETCH: around.fetching.fetch,
         DOCUMENT: around.fetching.document,
         commitments.KIND: _commitments(around),
+        trust_lists.KIND: ListFetcher(around.stores.trust),
     }
 
 
@@ -72,9 +75,21 @@ def _commitments(around: Surroundings) -> Handler:
     return lambda task: reporter.tell(int(task.key), task.check)
 
 
-def timers(around: Surroundings) -> Sequence[Timer]:  # noqa: ARG001 timers to come need it
+def timers(around: Surroundings) -> Sequence[Timer]:
     """(seconds, name, function) of what is done every so often."""
-    return ()
+    stores = around.stores
+    watch = SignatureWatch(stores.database, stores.hospitals, stores.trust.current)
+
+    def ask_for_lists() -> None:
+        trust_lists.ask_for_lists(stores.database, stores.trust)
+
+    def judge_signatures() -> None:
+        watch.turn()
+
+    return (
+        (trust_lists.LOOK_S, trust_lists.NAME, ask_for_lists),
+        (signatures.EVERY_S, signatures.NAME, judge_signatures),
+    )
 
 
 class BackgroundWork:
