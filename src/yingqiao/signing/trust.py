@@ -74,9 +74,6 @@ class Trust:
         self._given = frozenset(entry.certificate.raw for entry in self.entries)
         self._anchors: dict[frozenset[Role], tuple[Certificate, ...]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.entries)
-
     @property
     def certificates(self) -> tuple[Certificate, ...]:
         return tuple(entry.certificate for entry in self.entries)
