@@ -211,7 +211,7 @@ def test_a_profile_refuses_wrong_signatures_at_once(gateway: RunningGateway):
     code = "12140000MB00000099"
     gateway.add_hospital(code, name="严格医院")
     profile = json.dumps({"grades": {"signature": "refuse"}})
-    done = gateway.cli("hospitals", "profile", code, "-", stdin=profile)
+    done = gateway.cli("hospitals", "profile", "set", code, "-", stdin=profile)
     assert done.returncode == 0, done.stderr
     time.sleep(1.2)
     more = {"hospitalCode": code}

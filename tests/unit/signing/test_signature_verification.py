@@ -60,7 +60,16 @@ def test_a_right_one_passes_every_step():
     report = judge(sign())
     assert said(report) == ("passed", "complete", "ok")
     names = [step.name for step in report.steps]
-    assert names == ["format", "certificate", "content", "signature", "key-usage", "chain", "validity", "revocation"]
+    assert names == [
+        "format",
+        "certificate",
+        "content",
+        "signature",
+        "key-usage",
+        "chain",
+        "validity",
+        "revocation",
+    ]
     assert "签名验证通过" in report.text()
 
 
@@ -150,6 +159,7 @@ def test_nobody_to_judge_is_unknown():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [(sign(), "sm2-not-rsa"), (b"\x01" * 64, "sm2-not-rsa"), (b"\x01" * 256, "signature-mismatch")],
+    ids=["SM2 in DER", "SM2 raw", "RSA"],
 )
 def test_rsa_keys_with_other_values(given: bytes, reason: str):
     certificate, _ = pki.rsa_entity()
