@@ -1,6 +1,7 @@
 -- Posts the bodies of a file in turn and counts answers that are not {"code":1,...}.
--- Environment: BODIES (one a line), ROUTE.
+-- Environment: BODIES (one a line), ROUTE, WANTED (what a good answer holds, when it is another).
 local threads = {}
+local wanted = os.getenv("WANTED") or '"code":1,'
 
 function setup(thread)
   thread:set("offset", #threads)
@@ -23,7 +24,7 @@ function request()
 end
 
 function response(status, headers, body)
-  if status ~= 200 or not string.find(body, '"code":1,', 1, true) then
+  if status ~= 200 or not string.find(body, wanted, 1, true) then
     refused = refused + 1
   end
 end
