@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Row, String, and_, exists, insert, literal, s
 
 from yingqiao.exchange.timeline import SignatureFacts
 from yingqiao.signing.verification.report import Report
-from yingqiao.store.queries.common import version_record
 from yingqiao.store.schema import report_signatures, reports
 from yingqiao.store.text import storable
 
@@ -23,12 +22,11 @@ _c = report_signatures.c
 
 @dataclass(frozen=True, slots=True)
 class DueSignature:
-    """A report version to be judged, with its values as received."""
+    """A report version to be judged."""
 
     submission_id: int
     hospital_code: str
     record_num: str
-    values: dict[str, Any]
 
 
 def mark_due(connection: Connection, report_ids: Sequence[int]) -> None:
@@ -52,9 +50,7 @@ def due_signatures(connection: Connection, limit: int) -> list[DueSignature]:
     """Those to be judged, oldest first."""
     wanted = select(_c.submission_id, _c.hospital_code, _c.record_num).where(_c.state == DUE)
     rows = connection.execute(wanted.order_by(_c.submission_id).limit(limit)).all()
-    return [
-        DueSignature(*row, values=version_record(connection, row.submission_id, "report")) for row in rows
-    ]
+    return [DueSignature(*row) for row in rows]
 
 
 def keep_verdict(connection: Connection, submission_id: int, report: Report | None) -> None:

@@ -6,8 +6,9 @@ A verdict is written once; one that is unknown becomes due again when what is tr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -17,6 +18,7 @@ from yingqiao.exchange.report_signature import RULE, judge_report
 from yingqiao.signing.trust import Trust
 from yingqiao.signing.verification.report import Indication, Report
 from yingqiao.store.database import Database
+from yingqiao.store.queries.common import version_record
 from yingqiao.store.report_signatures import DueSignature, due_signatures, keep_verdict
 
 EVERY_S = 1.0
@@ -49,10 +51,11 @@ class SignatureWatch:
         for _ in range(MOST_BATCHES):
             with self._database.read() as connection:
                 due = due_signatures(connection, BATCH)
+                values = [version_record(connection, one.submission_id, "report") for one in due]
             if not due:
                 break
             began = time.monotonic()
-            judged = [(one, self._judge(one)) for one in due]
+            judged = [(one, self._judge(one, said)) for one, said in zip(due, values, strict=True)]
             with self._database.write() as connection:
                 for one, report in judged:
                     keep_verdict(connection, one.submission_id, report)
@@ -60,12 +63,12 @@ class SignatureWatch:
             time.sleep(time.monotonic() - began)  # half of the time is intake's
         return count
 
-    def _judge(self, one: DueSignature) -> Report | None:
+    def _judge(self, one: DueSignature, values: Mapping[str, Any]) -> Report | None:
         entry = self._hospitals.get(one.hospital_code)
         profile = entry.profile if entry is not None else DEFAULT_PROFILE
         if profile.grade("report", "", RULE) is None:
             return None
-        report = judge_report(one.values, self._trust(), self._now(), profile.verification)
+        report = judge_report(values, self._trust(), self._now(), profile.verification)
         if report.indication is not Indication.PASSED:
             step = report.deciding
             _log.warning(
