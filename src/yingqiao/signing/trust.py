@@ -1,6 +1,6 @@
 """Whom signatures are trusted by: certificates an operator gave, with a role each, and revocation lists. Pure.
 
-A CA that joins hands over its chain and the address of its list (§5.3 of the interface digest: 接入申请材料).
+A CA that joins hands over its chain and the address of its list (接入申请材料清单, 四(二)4).
 """
 
 from __future__ import annotations
