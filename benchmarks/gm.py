@@ -24,7 +24,7 @@ TURNS = 3
 TARGET = 0.80
 SHARE_TARGET_MS = 1.0
 MESSAGE = b"r" * 1024
-_OPENSSL_SIGN, _OPENSSL_VERIFY = "openssl speed: sign", "openssl speed: verify"
+OPENSSL_SIGN, OPENSSL_VERIFY = "openssl speed: sign", "openssl speed: verify"
 _VERIFY, _SIGN, _ANSWER = "gm.sm2.verify", "gm.sm2.sign", "gm.cooperative.answer"
 
 
@@ -39,18 +39,18 @@ def main() -> int:
     rates: dict[str, list[float]] = {}
     steps = _steps()
     for _ in range(TURNS):
-        for name, rate in _openssl(seconds).items():
+        for name, rate in openssl_speed(seconds).items():
             rates.setdefault(name, []).append(rate)
         for name, step in steps.items():
             rates.setdefault(name, []).append(_rate(step, seconds / 2))
     return _judge({name: statistics.median(measured) for name, measured in rates.items()})
 
 
-def _openssl(seconds: int) -> dict[str, float]:
+def openssl_speed(seconds: int) -> dict[str, float]:
     command = ["openssl", "speed", "-seconds", str(seconds), "sm2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     words = next(line for line in done.stdout.splitlines() if "CurveSM2" in line).split()
-    return {_OPENSSL_SIGN: float(words[-2]), _OPENSSL_VERIFY: float(words[-1])}
+    return {OPENSSL_SIGN: float(words[-2]), OPENSSL_VERIFY: float(words[-1])}
 
 
 def _rate(step: Callable[[], object], seconds: float) -> float:
@@ -105,10 +105,10 @@ def _cooperative() -> dict[str, Callable[[], object]]:
 
 def _judge(rates: dict[str, float]) -> int:
     for name, rate in rates.items():
-        beside = {_SIGN: _OPENSSL_SIGN, _VERIFY: _OPENSSL_VERIFY}.get(name)
+        beside = {_SIGN: OPENSSL_SIGN, _VERIFY: OPENSSL_VERIFY}.get(name)
         ratio = f"{rate / rates[beside]:>8.0%}" if beside else ""
         print(f"{name:<32}{rate:>10,.0f}/s{1e6 / rate:>10.0f} µs{ratio}")
-    reached, share = rates[_VERIFY] / rates[_OPENSSL_VERIFY], 1000 / rates[_ANSWER]
+    reached, share = rates[_VERIFY] / rates[OPENSSL_VERIFY], 1000 / rates[_ANSWER]
     print(f"verify: {reached:.0%} of openssl speed (target {TARGET:.0%})")
     print(f"cooperative share: {share:.2f} ms (target below {SHARE_TARGET_MS:.0f} ms)")
     return int(reached < TARGET or share >= SHARE_TARGET_MS)

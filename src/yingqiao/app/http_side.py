@@ -28,6 +28,7 @@ from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.web import list_status, reconciliation
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
+from yingqiao.web.dsvs import Dsvs
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
@@ -133,12 +134,17 @@ async def _serve(
     )
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
     statements = _reconciliation(settings, stores, ledger)
-    more = services.apps() | {
-        site.edition.interfaces[INTERFACE].path: intake.app(
-            INTERFACE, statements.tell, reconciliation.failure
-        )
-    }
-    servers = _servers(settings, listening, intake, site, questions, more, services.direct())
+    dsvs = Dsvs(stores.trust.current, settings.http)
+    more = (
+        services.apps()
+        | dsvs.apps()
+        | {
+            site.edition.interfaces[INTERFACE].path: intake.app(
+                INTERFACE, statements.tell, reconciliation.failure
+            )
+        }
+    )
+    servers = _servers(settings, listening, intake, site, questions, more, services.direct() | dsvs.direct())
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -151,6 +157,7 @@ async def _serve(
         await ledger.close()
         statements.close()
         intake.close()
+        dsvs.close()
         log.close()
 
 
@@ -171,7 +178,12 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
     edition = load_edition(settings.exchange.edition)
     kept = settings.store == "on"
     parts = Parts(
-        receiver=Receiver(edition, stores.hospitals, Policy(keep_unknown=settings.exchange.keep_unknown)),
+        receiver=Receiver(
+            edition,
+            stores.hospitals,
+            Policy(keep_unknown=settings.exchange.keep_unknown),
+            stores.trust.current,
+        ),
         recorder=ledger if kept else _Nowhere(),
         documents=stores.objects if kept else _Nowhere(),
         messages=edition.messages,
@@ -213,6 +225,7 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
             stores.objects,
             landing=stores.folder.landing,
             stable_after=settings.completeness.stable_ms,
+            trust=stores.trust.current,
         ),
         metrics_token=settings.api.metrics_token,
     )

@@ -17,6 +17,7 @@ from yingqiao.store.errors import StoreError
 from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
+from yingqiao.store.trust import TrustStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Stores:
     """Rung when something is to be fetched at once."""
     apps: AppRegistry
     master_key: MasterKey
+    trust: TrustStore
 
 
 @contextmanager
@@ -59,6 +61,7 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             Doorbell(folder.bell),
             AppRegistry(database, key),
             key,
+            TrustStore(database),
         )
     finally:
         database.close()

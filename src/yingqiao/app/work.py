@@ -32,7 +32,7 @@ from yingqiao.store.reconciliation import MEND
 from yingqiao.store.sign_jobs import CALLBACK
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
-from yingqiao.tasks import commitments
+from yingqiao.tasks import commitments, signatures, trust_lists
 from yingqiao.tasks.balancing import Balancing
 from yingqiao.tasks.callbacks import EXPIRE_EVERY_S, Callbacks
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
@@ -40,6 +40,8 @@ from yingqiao.tasks.comparing import COMPARE, Comparing
 from yingqiao.tasks.fetching import DOCUMENT, Fetching
 from yingqiao.tasks.mending import Mender
 from yingqiao.tasks.pulling import puller
+from yingqiao.tasks.signatures import SignatureWatch
+from yingqiao.tasks.trust_lists import ListFetcher
 from yingqiao.web.health import Part
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def handlers(around: Surroundings) -> Mapping[str, Handler]:
         COMPARE: comparing(around.settings, around.stores).work,
         MEND: _balancing(around).mend_day,
         CALLBACK: _callbacks(around).tell,
+        trust_lists.KIND: ListFetcher(around.stores.trust),
     }
 
 
@@ -101,7 +104,25 @@ def timers(around: Surroundings) -> Sequence[Timer]:
         (30.0, "missing-exams", balancing.look_again),
         (30.0, "nightly-comparisons", balancing.ask_nightly),
         (EXPIRE_EVERY_S, "sign-jobs-expire", _callbacks(around).expire),
+        *_trusting(around),
         *_retention(around),
+    )
+
+
+def _trusting(around: Surroundings) -> Sequence[Timer]:
+    """Revocation lists asked for, report signatures judged."""
+    stores = around.stores
+    watch = SignatureWatch(stores.database, stores.hospitals, stores.trust.current)
+
+    def ask_for_lists() -> None:
+        trust_lists.ask_for_lists(stores.database, stores.trust)
+
+    def judge_signatures() -> None:
+        watch.turn()
+
+    return (
+        (trust_lists.LOOK_S, trust_lists.NAME, ask_for_lists),
+        (signatures.EVERY_S, signatures.NAME, judge_signatures),
     )
 
 

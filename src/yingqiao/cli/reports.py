@@ -26,6 +26,7 @@ _DOCUMENTS = {
     "reason": "原因",
     "mend": "办法",
 }
+_SIGNATURES = {"words": "电子签名", "step": "步骤", "reason": "原因", "verified_at": "时间"}
 
 
 @click.group()
@@ -75,5 +76,7 @@ def show_(
     show_rows([readable(exam) for exam in found.exams], _EXAMS, Shape.TABLE)
     if found.documents:
         show_rows([readable(one) for one in found.documents], _DOCUMENTS, Shape.TABLE)
+    if found.signatures:
+        show_rows([readable(one) for one in found.signatures], _SIGNATURES, Shape.TABLE)
     if values:
         show_values(found.values, settings.exchange.edition, "report")

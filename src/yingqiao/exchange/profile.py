@@ -3,7 +3,8 @@
 A grade is refuse, warn, note or off. The most specific one wins: `table.field:rule`,
 `table.field`, `table:rule`,
 `rule`. In JSON: `{"grades": {"length": "note", "exam.mtuRecMark": "off", "report.CAData:ca": "refuse"},
-"ca_required": true, "group": ["…"], "window_seconds": 600, "window": "warn"}`.
+"ca_required": true, "group": ["…"], "window_seconds": 600, "window": "warn",
+"verification": {"revocation-missing": "warn"}}`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import orjson
 
 from yingqiao.exchange.model import Level
+from yingqiao.signing.verification.policy import DEFAULT as VERIFICATION
+from yingqiao.signing.verification.policy import Policy, PolicyError
 
 OFF = "off"
 Grade = Level | None
@@ -43,6 +46,7 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "url-host": Level.WARN,  # an address that is not fetched: its host is not registered (T94)
         "conflict": Level.WARN,  # two fields that contradict each other (T39, T40, T52, T61, T73)
         "ca": Level.WARN,  # CA fields while the hospital has no CA yet (T65)
+        "signature": Level.WARN,  # the report's signature: refuse = verified before the answer
         "single": Level.WARN,  # a list of one record (T18)
         "timestamp": Level.WARN,  # T03
         "old-key": Level.NOTE,
@@ -84,6 +88,8 @@ class Profile:
     """How far the envelope's timestamp may be from now (T03)."""
     window: str = "warn"
     """What happens outside the window: refuse | warn | off."""
+    verification: Policy = VERIFICATION
+    """By what its reports' signatures are judged."""
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -109,6 +115,8 @@ class Profile:
         for name in ("ca_required", "window_seconds", "window"):
             if getattr(self, name) != getattr(DEFAULT, name):
                 shown[name] = getattr(self, name)
+        if verification := self.verification.shown():
+            shown["verification"] = verification
         return orjson.dumps(shown).decode()
 
     def to_json(self) -> str:
@@ -175,11 +183,21 @@ def _window(value: Any) -> str:
     return str(value)
 
 
+def _verification(value: Any) -> Policy:
+    if not isinstance(value, dict):
+        raise ProfileError("verification 应为对象")
+    try:
+        return Policy.of(value)
+    except PolicyError as error:
+        raise ProfileError(f"verification：{error}") from error
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "grades": _grades,
     "ca_required": _flag,
     "group": _group,
     "window_seconds": _seconds,
     "window": _window,
+    "verification": _verification,
 }
 DEFAULT = Profile()

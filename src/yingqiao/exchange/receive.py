@@ -8,14 +8,16 @@ Nothing here touches disk or network: the caller makes the submission durable an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
 from msgspec import Struct, structs
 
 from yingqiao.exchange import bounded_json, documents
+from yingqiao.exchange.conditions import is_audited
 from yingqiao.exchange.envelope import Envelope, Opened, Window, open_envelope, parse, verify_encryption_type
 from yingqiao.exchange.errors import Refusal
 from yingqiao.exchange.images_list import Reach, nothing_registered, receipt, refusal_of
@@ -32,6 +34,9 @@ from yingqiao.exchange.model import (
     Submission,
 )
 from yingqiao.exchange.profile import Profile
+from yingqiao.exchange.report_signature import MEND, RULE, judge_report
+from yingqiao.signing.trust import NOTHING, Trust
+from yingqiao.signing.verification.report import Indication
 from yingqiao.spec import Edition
 
 MAX_CODE = 64
@@ -121,10 +126,18 @@ class _Request:
 class Receiver:
     """Takes requests of the interfaces whose request is a record. Thread-safe."""
 
-    def __init__(self, edition: Edition, hospitals: Hospitals, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        edition: Edition,
+        hospitals: Hospitals,
+        policy: Policy | None = None,
+        trust: Callable[[], Trust] = lambda: NOTHING,
+    ) -> None:
+        """`trust`: whom reports' signatures are trusted by, asked when a profile has them judged at once."""
         self._edition = edition
         self._hospitals = hospitals
         self._policy = policy or Policy()
+        self._trust = trust
 
     def take(
         self,
@@ -223,9 +236,25 @@ class Receiver:
         table = self._edition.interfaces[request.interface].request
         judged = judge(self._edition, entry.profile, entry.code, table, value, load, entry.reach)
         request.body = documents.take_out(request.body, value, judged.taken)
-        request.findings += judged.findings
+        request.findings += judged.findings + self._signature(request, entry, judged)
         refused = [f for f in request.findings if f.level is Level.REFUSE]
         return self._refuse_record(request, judged, refused) if refused else self._accept(request, judged)
+
+    def _signature(self, request: _Request, entry: HospitalEntry, judged: Judged) -> tuple[Finding, ...]:
+        """The report's signature, where the hospital's profile refuses a wrong one; else it is judged later."""
+        if judged.report is None or not judged.report.signed:
+            return ()
+        if entry.profile.grade("report", "", RULE) is not Level.REFUSE:
+            return ()
+        part = next(part for part in judged.parts if part.table == "report")
+        if not is_audited(part.validated.values):
+            return ()
+        at = datetime.fromtimestamp(request.received_at / 1000, UTC)
+        report = judge_report(part.validated.values, self._trust(), at, entry.profile.verification)
+        if report.indication is Indication.PASSED:
+            return ()
+        level = Level.REFUSE if report.indication is Indication.FAILED else Level.WARN
+        return (Finding("SignValue", "CA 签名值", RULE, level, report.words, MEND, ("T66",)),)
 
     def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
         message = validation_message(self._edition, refused)

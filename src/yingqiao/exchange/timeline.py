@@ -248,7 +248,7 @@ class Event:
     at: int
     kind: str
     """exam-received | exam-updated | exam-stale | report-… | refused | study-linked | images-arrived |
-    images-expected | images-complete | report-audited | waiting"""
+    images-expected | images-complete | report-audited | signature-passed | signature-failed | signature-unknown | waiting"""
     text: str
     """Chinese, for people."""
     submission_id: int | None = None
@@ -270,6 +270,18 @@ class DocumentFacts:
     """What the operator does about it; '' when there is nothing to do here."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignatureFacts:
+    """What became of the signature of a report's version."""
+
+    at: int
+    record_num: str
+    submission_id: int
+    indication: str
+    """passed | failed | unknown"""
+    words: str
+
+
 def events(
     exam: ExamFacts,
     submissions: Sequence[SubmissionFacts],
@@ -278,6 +290,7 @@ def events(
     standing: Standing,
     images: Mapping[str, Completeness] = {},
     documents: Sequence[DocumentFacts] = (),
+    signatures: Sequence[SignatureFacts] = (),
 ) -> tuple[Event, ...]:
     """The exam's timeline, oldest first: what was received (stale and refused too), joined, told, audited,
     and what is waited for.
@@ -293,6 +306,7 @@ def events(
     for study_uid, known in images.items():
         found += _told(study_uid, known)
     found += map(_brought, documents)
+    found += map(_verified, signatures)
     found.sort(key=lambda event: (event.at, event.submission_id or 0))
     if standing.waiting_for and standing.waiting_since is not None:
         needs = "、".join(NEED_NAMES[need] for need in standing.waiting_for)
@@ -313,6 +327,11 @@ def _brought(document: DocumentFacts) -> Event:
         text += f"；{document.mend}"
     kind = "document-fetched" if document.done else "document-missing"
     return Event(document.at, kind, text, document.submission_id, "", document.record_num)
+
+
+def _verified(one: SignatureFacts) -> Event:
+    text = f"报告 {one.record_num}：{one.words}"
+    return Event(one.at, f"signature-{one.indication}", text, one.submission_id, "", one.record_num)
 
 
 def _received(submissions: Sequence[SubmissionFacts]) -> list[Event]:

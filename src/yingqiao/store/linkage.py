@@ -31,6 +31,7 @@ from yingqiao.store.expectations import mark_due
 from yingqiao.store.expectations import read as read_told
 from yingqiao.store.link_rows import Situation, due_rows, held_back, judge, named, read_situation
 from yingqiao.store.pulls import ask_for_pulls
+from yingqiao.store.report_signatures import mark_due as mark_signatures_due
 from yingqiao.store.schema import (
     exam_keys,
     exam_reports,
@@ -213,6 +214,7 @@ def _write(connection: Connection, seen: Situation, changes: Changes) -> None:
     _clear(connection, studies, "instance_count", seen.due_studies)
     _ask_for_pulls(connection, seen, changes)
     hurry(connection, [seen.exams[exam_id] for exam_id in sorted(seen.due_exams)])
+    _ask_for_signatures(connection, seen)
     _look_again(connection, seen)
 
 
@@ -221,6 +223,13 @@ def _ask_for_pulls(connection: Connection, seen: Situation, changes: Changes) ->
     short = {row["b_id"] for row in changes.standings if row["b_missing"]}
     concerned = sorted(seen.core | short)
     ask_for_pulls(connection, [(seen.exams[i], seen.reports_of(seen.exams[i])) for i in concerned], short)
+
+
+def _ask_for_signatures(connection: Connection, seen: Situation) -> None:
+    """The signatures of reports that are audited, as far as they carry one."""
+    audited = [i for i in sorted(seen.due_reports) if report_state(seen.reports[i]) is ReportState.AUDITED]
+    if audited:
+        mark_signatures_due(connection, audited)
 
 
 def _look_again(connection: Connection, seen: Situation) -> None:

@@ -42,7 +42,7 @@ class Page:
     camera: bool = False
 
 
-PAGES: Final = (Page("/", "front"),)
+PAGES: Final = (Page("/", "front"), Page("/verify/", "verify"))
 
 
 def page_routes(pages: Sequence[Page] = PAGES, static: Path = STATIC) -> list[BaseRoute]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import orjson
 from sqlalchemy import Connection, Row, select
 
 from yingqiao.exchange.fetch import FILE_STATE_NAMES, FileState
@@ -23,6 +24,7 @@ from yingqiao.store.queries.common import (
     within,
 )
 from yingqiao.store.report_documents import documents_of, mend_of
+from yingqiao.store.report_signatures import signatures_of
 from yingqiao.store.schema import exam_reports, exams, reports
 
 
@@ -100,11 +102,26 @@ class ReportDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     updated_at: int
 
 
+class ReportSignature(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of the signature of a version; `indication` is '' until it was judged."""
+
+    submission_id: int
+    state: str
+    indication: str
+    step: str
+    reason: str
+    words: str
+    details: dict[str, Any]
+    verified_at: int | None
+
+
 class ReportDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     report: ReportSummary
     values: dict[str, Any]
     exams: tuple[ReportExam, ...]
     documents: tuple[ReportDocument, ...] = ()
+    signatures: tuple[ReportSignature, ...] = ()
+    """Newest version first; none of a report without signature fields, or not audited."""
 
 
 def list_reports(
@@ -165,7 +182,19 @@ def show_report(connection: Connection, hospital_code: str, record_num: str) -> 
         )
     values = version_record(connection, row.submission_id, "report")
     documents = tuple(_document(row) for row in documents_of(connection, hospital_code, record_num))
-    return ReportDetail(report=report_summary(row), values=values, exams=tuple(named), documents=documents)
+    signed = tuple(_signature(row) for row in signatures_of(connection, hospital_code, record_num))
+    return ReportDetail(
+        report=report_summary(row),
+        values=values,
+        exams=tuple(named),
+        documents=documents,
+        signatures=signed,
+    )
+
+
+def _signature(row: Row[Any]) -> ReportSignature:
+    details = orjson.loads(row.details) if row.details else {}
+    return as_struct(ReportSignature, row, details=details)
 
 
 def _document(row: Row[Any]) -> ReportDocument:

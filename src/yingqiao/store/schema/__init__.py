@@ -41,6 +41,12 @@ from yingqiao.store.schema.signing import (
     timestamp_serials,
     timestamp_tokens,
 )
+from yingqiao.store.schema.trust import (
+    report_signatures,
+    trust_certificates,
+    trust_changes,
+    trust_lists,
+)
 from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
 
 __all__ = [
@@ -67,6 +73,7 @@ __all__ = [
     "missing_exams",
     "pacs_nodes",
     "report_documents",
+    "report_signatures",
     "reports",
     "series",
     "sign_jobs",
@@ -76,6 +83,9 @@ __all__ = [
     "timestamp_authorities",
     "timestamp_serials",
     "timestamp_tokens",
+    "trust_certificates",
+    "trust_changes",
+    "trust_lists",
     "work",
     "work_destinations",
     "work_executors",

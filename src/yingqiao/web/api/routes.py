@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from yingqiao.exchange.completeness import STABLE_MS
+from yingqiao.signing.trust import NOTHING, Trust
 from yingqiao.store import queries
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoredBodyBroken, StoreUnavailable
@@ -30,6 +31,7 @@ from yingqiao.store.queries.words import WordError
 from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
 from yingqiao.web.api.reconciliation import reconciliation_routes
+from yingqiao.web.api.verify import verify_routes
 from yingqiao.web.api.work import work_routes
 
 Endpoint = Callable[[Request], Response]
@@ -51,11 +53,12 @@ def routes(
     *,
     landing: Path | None = None,
     stable_after: int = STABLE_MS,
+    trust: Callable[[], Trust] = lambda: NOTHING,
 ) -> list[BaseRoute]:
     """All routes, to be mounted at /api. Without `objects` a report's PDF answers 404.
 
     `landing`: the folder of landing files; without it no instance counts as kept. `stable_after`: ms without
-    arrivals before images count as stable.
+    arrivals before images count as stable. `trust`: whom signatures are trusted by.
     """
 
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
@@ -86,6 +89,7 @@ def routes(
         Route("/pacs/{hospital}/{name}", reading(pacs.node)),
         *work_routes(reading, acting),
         *reconciliation_routes(reading, acting, objects, landing),
+        *verify_routes(trust),
     ]
 
 

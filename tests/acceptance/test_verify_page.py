@@ -1,0 +1,61 @@
+"""The page /verify/ in Debian's Chromium: paste or drop, and read the report in Chinese."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.helpers import pki
+from tests.helpers.trust import crl_of, pem
+from tests.peers.gateway import RunningGateway
+from yingqiao.gm import sm2
+
+W = pki.world()
+CONTENT = "影像诊断：未见异常。"
+
+
+def test_a_signature_is_judged_for_people(shared_gateway: RunningGateway, desk: Page, tmp_path: Path) -> None:
+    """Three depths: the line, the steps, the details; an altered original is named."""
+    (tmp_path / "chain.pem").write_bytes(pem(*W.chain))
+    (tmp_path / "ca.crl").write_bytes(crl_of(W.ca, at=datetime.now(UTC)).raw)
+    trust = ("trust", "add", str(tmp_path / "chain.pem"), "--crl", str(tmp_path / "ca.crl"))
+    assert shared_gateway.cli(*trust).returncode == 0
+    desk.goto(f"{shared_gateway.url}/")
+    desk.get_by_role("link", name="验证签名").click()
+    expect(desk).to_have_title("影桥 · 验证签名")
+    value = sm2.sign(W.doctor.private, CONTENT.encode())
+    desk.get_by_label("签名原文", exact=True).fill(CONTENT)
+    desk.get_by_label("签名值", exact=True).fill(base64.b64encode(value).decode())
+    (tmp_path / "doctor.cer").write_bytes(W.doctor.certificate.raw)
+    desk.locator("input[type=file]").nth(2).set_input_files(tmp_path / "doctor.cer")
+    expect(desk.get_by_text("doctor.cer")).to_be_visible()
+    desk.get_by_label("访问令牌").fill(shared_gateway.token)
+    desk.get_by_role("button", name="开始验证").click()
+    expect(desk.get_by_text("签名验证通过").first).to_be_visible()
+    expect(desk.get_by_role("cell", name="张三 → 影桥测试 CA → 影桥测试根")).to_be_visible()
+    desk.get_by_text("详细报告").click()
+    expect(desk.get_by_text("证书按此时间判断", exact=False)).to_be_visible()
+    desk.screenshot(path=tmp_path / "passed.png", full_page=True)
+    desk.get_by_label("签名原文", exact=True).fill(CONTENT + "改")
+    desk.get_by_role("button", name="开始验证").click()
+    expect(desk.get_by_text("签名验证不通过", exact=False).first).to_be_visible()
+    desk.get_by_role("tab", name="验证证书").click()
+    expect(desk.get_by_text("doctor.cer")).to_be_visible()
+    desk.get_by_label("判定时间").fill("2030-01-01")
+    desk.get_by_role("button", name="开始验证").click()
+    expect(desk.get_by_text("过期", exact=False).first).to_be_visible()
+    desk.emulate_media(media="print")
+    expect(desk.get_by_role("button", name="开始验证")).to_be_hidden()
+    expect(desk.get_by_text("证书按此时间判断", exact=False)).to_be_visible()
+    desk.screenshot(path=tmp_path / "print.png", full_page=True)
+
+
+def test_the_page_fits_a_phone(shared_gateway: RunningGateway, phone: Page) -> None:
+    """No scrolling sideways."""
+    phone.goto(f"{shared_gateway.url}/verify/")
+    expect(phone.get_by_text("验证签名、时间戳与证书")).to_be_visible()
+    width = phone.evaluate("document.documentElement.scrollWidth")
+    assert width <= 400

@@ -1,0 +1,3 @@
+from tests.peers.bouncycastle import bouncycastle
+
+__all__ = ["bouncycastle"]

@@ -1,0 +1,89 @@
+"""The checklist of material (接入申请材料清单, 四(二)4): complete, and with one thing wrong."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.helpers import pki
+from tests.helpers.trust import crl_of, pem
+from yingqiao.gm import sm2
+from yingqiao.gm.timestamp_writing import Stamp, Stamper, imprint_of
+from yingqiao.signing.material import Situation, check_material
+from yingqiao.signing.verification.report import Indication
+
+W = pki.world()
+STAMPER = Stamper(W.tsa.certificate, W.tsa.signer, pki.POLICY)
+
+
+def folder() -> dict[str, bytes]:
+    files = {
+        "附件2 电子签名接入申请表.pdf": b"%PDF-1.7",
+        "附件5 单位电子签章申请表.pdf": b"%PDF-1.7",
+        "附件6 采样表.pdf": b"%PDF-1.7",
+        "电子认证服务许可证.pdf": b"%PDF-1.7",
+        "电子认证服务使用密码许可证.pdf": b"%PDF-1.7",
+        "CA证书链.pem": pem(*W.chain),
+        "吊销列表地址.txt": b"http://ca.example/crl/1.crl",
+    }
+    for number in (1, 2, 3):
+        content = f"报告 {number}".encode()
+        value = sm2.sign(W.doctor.private, content)
+        files |= {
+            f"第{number}组/签名原文.txt": content,
+            f"第{number}组/签名者证书.cer": W.doctor.certificate.raw,
+            f"第{number}组/签名值.txt": base64.b64encode(value),
+            f"第{number}组/时间戳.tsr": STAMPER.stamp(Stamp(imprint_of(content), number, pki.NOW)),
+            f"第{number}组/盖章报告.pdf": b"%PDF-1.7",
+        }
+    return files
+
+
+def failed(files: dict[str, bytes], situation: Situation = Situation.SIGNATURE) -> list[str]:
+    checks = check_material(files, situation, pki.NOW)
+    return [check.item for check in checks if check.indication is Indication.FAILED]
+
+
+@pytest.mark.parametrize("situation", [Situation.SIGNATURE, Situation.SIGNATURE_AND_SEAL])
+def test_complete(situation: Situation):
+    checks = check_material(folder(), situation, pki.NOW)
+    assert not failed(folder(), situation), checks
+    assert sum("签名与时间戳" in check.item and check.ok for check in checks) == 3
+
+
+def test_without_anything_only_forms_are_asked_of_who_has_neither():
+    items = failed({}, Situation.NEITHER)
+    assert any("附件3" in item for item in items)
+    assert not any("测试数据" in item for item in items)
+    assert "CA 证书链" in failed({})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "item"),
+    [
+        ("第2组/签名原文.txt", b"changed", "测试数据第 2 组：签名与时间戳"),
+        ("第2组/签名值.txt", b"", "测试数据第 2 组：签名与时间戳"),
+        ("第3组/时间戳.tsr", None, "测试数据第 3 组"),
+        ("CA证书链.pem", b"no chain", "CA 证书链"),
+        ("CA证书链.pem", W.doctor.certificate.raw, "CA 证书链"),
+        ("吊销列表地址.txt", b"none", "吊销列表发布地址"),
+        ("电子认证服务许可证.pdf", None, "《电子认证服务许可证》"),
+    ],
+)
+def test_one_thing_wrong(name: str, content: bytes | None, item: str):
+    files = folder()
+    if content is None:
+        del files[name]
+    else:
+        files[name] = content
+    if item == "CA 证书链" and content == W.doctor.certificate.raw:
+        found = {c.item: c.indication for c in check_material(files, Situation.SIGNATURE, pki.NOW)}
+        assert found[item] is Indication.UNKNOWN
+        return
+    assert item in failed(files)
+
+
+def test_a_list_itself_serves_too():
+    files = folder() | {"吊销列表地址.txt": crl_of(W.ca).raw}
+    assert not failed(files)

@@ -1,0 +1,105 @@
+// /verify/: a signature, a time stamp or a certificate judged for people.
+import { Alert, Button, Card, Flex, Form, Input, Tabs, Typography } from "antd";
+import { useState } from "react";
+import { NOTHING, Refused, ask, bodyOf, type Given, type Kind, type Verdict } from "./ask";
+import { GivenInput } from "./GivenInput";
+import { VerdictView } from "./VerdictView";
+import "./verify.css";
+
+interface Field {
+  name: string;
+  label: string;
+  hint: string;
+}
+
+const CONTENT = { name: "content", label: "签名原文", hint: "粘贴原文（按 UTF-8 文本）；二进制请拖入文件" };
+const CERTIFICATE = { name: "certificate", label: "签名者证书", hint: "粘贴 PEM 或 Base64；可带证书链，也可为公钥" };
+const TOKEN = { name: "token", label: "时间戳", hint: "粘贴 Base64；没有可不填" };
+const KINDS: { key: Kind; label: string; fields: Field[] }[] = [
+  {
+    key: "signature",
+    label: "验证签名",
+    fields: [CONTENT, { name: "signature", label: "签名值", hint: "粘贴 Base64：PKCS#1 签名值或 PKCS#7 签名消息" }, CERTIFICATE, TOKEN],
+  },
+  { key: "timestamp", label: "验证时间戳", fields: [{ ...CONTENT, label: "所盖原文" }, { ...TOKEN, hint: "粘贴 Base64" }] },
+  { key: "certificate", label: "验证证书", fields: [{ ...CERTIFICATE, label: "证书" }] },
+];
+const KEPT = "yingqiao.api-token";
+
+export function Verify() {
+  const [kind, setKind] = useState<Kind>("signature");
+  const [given, setGiven] = useState<Record<string, Given>>({});
+  const [at, setAt] = useState("");
+  const [token, setToken] = useState(() => sessionStorage.getItem(KEPT) ?? "");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const [verdict, setVerdict] = useState<Verdict | null>(null);
+
+  const verify = async () => {
+    setBusy(true);
+    setProblem("");
+    setVerdict(null);
+    try {
+      sessionStorage.setItem(KEPT, token);
+      setVerdict(await ask(kind, bodyOf(kind, given, at.trim()), token.trim()));
+    } catch (error) {
+      setProblem(error instanceof Refused ? error.message : "网页内部错误");
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const fields = KINDS.find((one) => one.key === kind)?.fields ?? [];
+  return (
+    <Flex vertical gap="middle" style={{ maxWidth: 960, margin: "32px auto", padding: "0 24px" }}>
+      <Typography.Title level={3}>验证签名、时间戳与证书</Typography.Title>
+      <Card className="no-print">
+        <Tabs
+          activeKey={kind}
+          items={KINDS.map(({ key, label }) => ({ key, label }))}
+          onChange={(key) => {
+            setKind(key as Kind);
+            setVerdict(null);
+            setProblem("");
+          }}
+        />
+        <Form layout="vertical" onFinish={() => void verify()}>
+          {fields.map((field) => (
+            <GivenInput
+              key={field.name}
+              label={field.label}
+              hint={field.hint}
+              value={given[field.name] ?? NOTHING}
+              onChange={(one) => setGiven((before) => ({ ...before, [field.name]: one }))}
+              onError={setProblem}
+            />
+          ))}
+          <Flex gap="middle" wrap>
+            <Form.Item label="判定时间" style={{ width: 300 }}>
+              <Input
+                aria-label="判定时间"
+                placeholder="不填 = 现在；如 2026-03-01 12:00:00"
+                value={at}
+                onChange={(event) => setAt(event.target.value)}
+              />
+            </Form.Item>
+            <Form.Item label="访问令牌" style={{ width: 300 }}>
+              <Input.Password
+                aria-label="访问令牌"
+                autoComplete="off"
+                placeholder="由网关管理员提供（api.token）"
+                value={token}
+                onChange={(event) => setToken(event.target.value)}
+              />
+            </Form.Item>
+          </Flex>
+          <Button type="primary" htmlType="submit" loading={busy}>
+            开始验证
+          </Button>
+        </Form>
+      </Card>
+      {problem !== "" && <Alert type="error" showIcon title={problem} />}
+      {verdict !== null && <VerdictView verdict={verdict} />}
+    </Flex>
+  );
+}

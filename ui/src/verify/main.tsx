@@ -1,0 +1,4 @@
+import { show } from "@/common/page";
+import { Verify } from "./Verify";
+
+show(<Verify />);
