@@ -7,6 +7,18 @@ tables instead.
 """
 
 from yingqiao.store.schema.base import metadata
+from yingqiao.store.schema.certificates import (
+    activations,
+    authorities,
+    cases,
+    doctors,
+    login_sessions,
+    personal_certificates,
+    revocation_lists,
+    service_secrets,
+    shared_keys,
+    staff,
+)
 from yingqiao.store.schema.fetching import fetch_hosts, image_files, image_lists, pacs_nodes
 from yingqiao.store.schema.hospitals import dicom_sources, hospital_keys, hospitals
 from yingqiao.store.schema.images import (
@@ -50,13 +62,17 @@ from yingqiao.store.schema.trust import (
 from yingqiao.store.schema.work import work, work_destinations, work_executors, work_timers
 
 __all__ = [
+    "activations",
     "applications",
+    "authorities",
     "balance_entries",
+    "cases",
     "commitments",
     "comparisons",
     "day_statements",
     "dicom_sources",
     "differences",
+    "doctors",
     "exam_keys",
     "exam_reports",
     "exam_studies",
@@ -69,14 +85,20 @@ __all__ = [
     "image_lists",
     "instances",
     "landing_progress",
+    "login_sessions",
     "metadata",
     "missing_exams",
     "pacs_nodes",
+    "personal_certificates",
     "report_documents",
     "report_signatures",
     "reports",
+    "revocation_lists",
     "series",
+    "service_secrets",
+    "shared_keys",
     "sign_jobs",
+    "staff",
     "studies",
     "study_expectations",
     "submissions",

@@ -1,0 +1,1 @@
+"""What the signing services keep: people, applications, the CA, certificates, shared keys."""

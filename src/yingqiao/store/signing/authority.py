@@ -1,0 +1,327 @@
+"""The built-in CA as kept: its key, what it issued and revoked, its revocation lists. Offline, others issue for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from yingqiao.gm import certificates, crl, csr, sm2
+from yingqiao.gm.certificates import Certificate
+from yingqiao.gm.issuing import Authority, Profile
+from yingqiao.gm.keystore import MasterKey
+from yingqiao.gm.signatures import sm2_key, sm2_signer
+from yingqiao.signing.certificates.authority import (
+    IssuingRule,
+    Subject,
+    doctor_certificate,
+    root_certificate,
+)
+from yingqiao.signing.certificates.states import CertificateState, state_of
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.store.database import Database
+from yingqiao.store.schema import authorities, personal_certificates, revocation_lists
+from yingqiao.store.signing.doctors import Doctor
+
+_CA_KEY = "ca key"
+_ENCRYPTION_KEY = "encryption key"
+CRL_VALID = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentAuthority:
+    """The CA that issues now; `authority` is None in offline mode, where an administrator imports certificates."""
+
+    id: int
+    name: str
+    certificate: Certificate
+    authority: Authority | None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A person's certificate, or the wait for one. `state` None: 证书尚未生成，请等待证书导入."""
+
+    id: int
+    doctor_id: int
+    profile: Profile
+    key_id: str
+    serial: str | None
+    certificate: bytes | None
+    not_before: int | None
+    not_after: int | None
+    revoked_at: int | None
+    revocation: crl.Reason | None
+    replaced_by: int | None
+    state: CertificateState | None
+
+
+class CertificateAuthority:
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+
+    def __init__(
+        self, database: Database, master_key: MasterKey, rule: IssuingRule, now_ms: Callable[[], int]
+    ) -> None:
+        self._database = database
+        self._master_key = master_key
+        self._rule = rule
+        self._now_ms = now_ms
+
+    def start(self, name: str) -> CurrentAuthority:
+        """A new root with its key under the master key; it becomes the current one, earlier ones stay for what they issued."""
+        private = sm2.generate()
+        signer = sm2_signer(private)
+        certificate = root_certificate(name, sm2_key(private.public().point), signer, self._now())
+        self._keep(name, certificate, self._master_key.seal(private.to_pkcs8(), _CA_KEY))
+        self.publish()
+        return self.current()
+
+    def start_offline(self, certificate: bytes) -> CurrentAuthority:
+        """A CA elsewhere issues; its certificate says for whom requests are collected. Raises CertificateError."""
+        read = certificates.parse(certificate)
+        if not read.is_ca:
+            raise SigningRefused("not-ca", "这不是 CA 证书")
+        self._keep(read.subject.common_name, certificate, None)
+        return self.current()
+
+    def current(self) -> CurrentAuthority:
+        with self._database.read() as connection:
+            row = connection.execute(select(authorities).where(authorities.c.current)).first()
+        if row is None:
+            raise SigningRefused("no-authority", "还没有建立 CA：请运行 yingqiao ca init")
+        return self._open(row)
+
+    def issue_pair(
+        self, connection: Connection, doctor: Doctor, key_id: str, public: sm2.PublicKey, request: bytes
+    ) -> Sequence[int]:
+        """The signing certificate over the shared key and an encryption certificate over a key made here; earlier ones of
+        the doctor are replaced by them. In offline mode both wait for import. Their ids.
+        """
+        row = connection.execute(select(authorities).where(authorities.c.current)).first()
+        if row is None:
+            raise SigningRefused("no-authority", "还没有建立 CA：请联系管理员")
+        current = self._open(row)
+        encryption = sm2.generate()
+        pair = (
+            (Profile.SIGNING, key_id, public, request, None),
+            (
+                Profile.ENCRYPTION,
+                f"{key_id}-e",
+                encryption.public(),
+                None,
+                self._master_key.seal(encryption.to_pkcs8(), _ENCRYPTION_KEY),
+            ),
+        )
+        made = []
+        for profile, key, point, asked, sealed in pair:
+            der = self._certify(current, profile, doctor, point)
+            values = {
+                "doctor_id": doctor.id,
+                "profile": str(profile),
+                "key_id": key,
+                "request": asked,
+                "sealed": sealed,
+                "authority_id": current.id,
+                "created_at": self._now_ms(),
+                **_certificate_columns(der),
+            }
+            inserted = connection.execute(insert(personal_certificates).values(values)).inserted_primary_key
+            new = int(inserted[0]) if inserted else 0
+            self._replace(connection, doctor.id, profile, new)
+            made.append(new)
+        return made
+
+    def import_certificate(self, der: bytes) -> Issued:
+        """A certificate made elsewhere for a request of ours (离线): found by its key. Raises CertificateError."""
+        read = certificates.parse(der)
+        current = self.current()
+        if not read.signed_by(current.certificate.key).valid:
+            raise SigningRefused("issuer", "该证书不是当前 CA 签发的")
+        with self._database.write() as connection:
+            for row in connection.execute(_PERSONAL.where(personal_certificates.c.certificate.is_(None))):
+                if _key_of(row, self._master_key) == read.key.point:
+                    where = personal_certificates.c.id == row.id
+                    connection.execute(
+                        update(personal_certificates).where(where).values(_certificate_columns(der))
+                    )
+                    return self._issued(connection.execute(_PERSONAL.where(where)).one())
+        raise SigningRefused("no-request", "没有与该证书公钥相符、正在等待导入的申请")
+
+    def waiting_requests(self) -> list[tuple[int, bytes]]:
+        """Requests (PKCS#10) that wait for a certificate: id and DER."""
+        waiting = personal_certificates.c.certificate.is_(None) & personal_certificates.c.request.is_not(None)
+        with self._database.read() as connection:
+            rows = connection.execute(_PERSONAL.where(waiting).order_by(personal_certificates.c.id))
+            return [(row.id, row.request) for row in rows]
+
+    def of_doctor(self, doctor_id: int, profile: Profile | None = None) -> list[Issued]:
+        """Newest first."""
+        query = _PERSONAL.where(personal_certificates.c.doctor_id == doctor_id)
+        if profile is not None:
+            query = query.where(personal_certificates.c.profile == str(profile))
+        with self._database.read() as connection:
+            return [
+                self._issued(row)
+                for row in connection.execute(query.order_by(personal_certificates.c.id.desc()))
+            ]
+
+    def get(self, certificate_id: int) -> Issued:
+        with self._database.read() as connection:
+            row = connection.execute(_PERSONAL.where(personal_certificates.c.id == certificate_id)).first()
+        if row is None:
+            raise SigningRefused("no-certificate", f"没有证书 {certificate_id}")
+        return self._issued(row)
+
+    def list(self, *, limit: int = 10_000) -> list[Issued]:
+        """All that were issued or wait, newest first."""
+        query = _PERSONAL.order_by(personal_certificates.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [self._issued(row) for row in connection.execute(query)]
+
+    def revoke(self, certificate_id: int, reason: crl.Reason) -> Issued:
+        """Revoked now and for ever; the revocation list that says so is published before this returns."""
+        with self._database.write() as connection:
+            where = (personal_certificates.c.id == certificate_id) & personal_certificates.c.revoked_at.is_(
+                None
+            )
+            changed = {"revoked_at": self._now_ms(), "revocation": int(reason)}
+            done = connection.execute(update(personal_certificates).where(where).values(changed)).rowcount
+        if not done:
+            self.get(certificate_id)
+            raise SigningRefused("revoked", "该证书已经吊销")
+        self.publish()
+        return self.get(certificate_id)
+
+    def publish(self) -> bytes | None:
+        """A new revocation list of the current CA; None in offline mode, where the other CA publishes."""
+        with self._database.write() as connection:
+            row = connection.execute(select(authorities).where(authorities.c.current)).first()
+            current = self._open(row) if row is not None else None
+            if current is None or current.authority is None:
+                return None
+            newest = (
+                connection.scalar(_NEWEST_NUMBER.where(revocation_lists.c.authority_id == current.id)) or 0
+            )
+            now = self._now()
+            revoked = connection.execute(
+                _PERSONAL.where(
+                    (personal_certificates.c.authority_id == current.id)
+                    & personal_certificates.c.revoked_at.is_not(None)
+                ).order_by(personal_certificates.c.revoked_at)
+            )
+            entries = [
+                crl.Entry(int(row.serial, 16), moment(row.revoked_at), crl.Reason(row.revocation))
+                for row in revoked
+                if row.serial
+            ]
+            content = crl.issue(current.authority, entries, newest + 1, now, now + CRL_VALID)
+            values = {
+                "authority_id": current.id,
+                "number": newest + 1,
+                "content": content,
+                "this_update": milliseconds(now),
+                "next_update": milliseconds(now + CRL_VALID),
+            }
+            connection.execute(insert(revocation_lists).values(values))
+        return content
+
+    def newest_list(self, authority_id: int) -> tuple[bytes, int] | None:
+        """The newest revocation list of a CA and when the next is due, Unix ms."""
+        query = select(revocation_lists.c.content, revocation_lists.c.next_update)
+        ordered = query.where(revocation_lists.c.authority_id == authority_id).order_by(
+            revocation_lists.c.number.desc()
+        )
+        with self._database.read() as connection:
+            row = connection.execute(ordered.limit(1)).first()
+        return (row.content, row.next_update) if row is not None else None
+
+    def _certify(
+        self, current: CurrentAuthority, profile: Profile, doctor: Doctor, public: sm2.PublicKey
+    ) -> bytes | None:
+        if current.authority is None:
+            return None
+        subject = Subject(doctor.hospital_name, doctor.name, doctor.department, doctor.id_number)
+        return doctor_certificate(
+            profile, subject, sm2_key(public.point), current.authority, self._rule, self._now()
+        )
+
+    @staticmethod
+    def _replace(connection: Connection, doctor_id: int, profile: Profile, by: int) -> None:
+        earlier = (
+            (personal_certificates.c.doctor_id == doctor_id)
+            & (personal_certificates.c.profile == str(profile))
+            & personal_certificates.c.replaced_by.is_(None)
+            & (personal_certificates.c.id != by)
+        )
+        connection.execute(update(personal_certificates).where(earlier).values(replaced_by=by))
+
+    def _keep(self, name: str, certificate: bytes, sealed: bytes | None) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(authorities).where(authorities.c.current).values(current=False))
+            row = {
+                "name": name,
+                "certificate": certificate,
+                "sealed": sealed,
+                "current": True,
+                "created_at": self._now_ms(),
+            }
+            connection.execute(insert(authorities).values(row))
+
+    def _open(self, row: Row[Any]) -> CurrentAuthority:
+        certificate = certificates.parse(row.certificate)
+        if row.sealed is None:
+            return CurrentAuthority(row.id, row.name, certificate, None)
+        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, _CA_KEY))
+        return CurrentAuthority(row.id, row.name, certificate, Authority.of(certificate, sm2_signer(private)))
+
+    def _issued(self, row: Row[Any]) -> Issued:
+        return Issued(
+            id=row.id,
+            doctor_id=row.doctor_id,
+            profile=Profile(row.profile),
+            key_id=row.key_id,
+            serial=row.serial,
+            certificate=row.certificate,
+            not_before=row.not_before,
+            not_after=row.not_after,
+            revoked_at=row.revoked_at,
+            revocation=crl.Reason(row.revocation) if row.revocation is not None else None,
+            replaced_by=row.replaced_by,
+            state=self._state(row),
+        )
+
+    def _state(self, row: Row[Any]) -> CertificateState | None:
+        if row.not_after is None:
+            return CertificateState.REVOKED if row.revoked_at is not None else None
+        revoked_at = moment(row.revoked_at) if row.revoked_at is not None else None
+        return state_of(moment(row.not_before), moment(row.not_after), self._now(), revoked_at=revoked_at)
+
+    def _now(self) -> datetime:
+        return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)
+
+
+_PERSONAL = select(personal_certificates)
+_NEWEST_NUMBER = select(func.max(revocation_lists.c.number))
+
+
+def _certificate_columns(der: bytes | None) -> dict[str, Any]:
+    if der is None:
+        return {}
+    read = certificates.parse(der)
+    return {
+        "certificate": der,
+        "serial": read.serial_hex,
+        "not_before": milliseconds(read.not_before),
+        "not_after": milliseconds(read.not_after),
+    }
+
+
+def _key_of(row: Row[Any], master_key: MasterKey) -> bytes:
+    """The point that the certificate awaited must be over."""
+    if row.request is not None:
+        return csr.parse(row.request).key.point
+    return sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed, _ENCRYPTION_KEY)).public().point

@@ -1,0 +1,137 @@
+"""The server's halves of cooperative keys: made at activation, used under one lock a key, erased when given up.
+
+Every answer is stored before it leaves: after a crash the same request gets the same answer, another one a new attempt
+with new nonces (see gm/cooperative).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from yingqiao.gm.cooperative import Attempt, KeyState, Outcome
+from yingqiao.gm.key_share import KeyAnswer, KeyOffer, ServerShare, accept_key, unwrap_share, wrap_share
+from yingqiao.gm.keystore import MasterKey
+from yingqiao.gm.sm2 import PublicKey
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.store.database import Database
+from yingqiao.store.schema import shared_keys
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKey:
+    """A key as lists show it."""
+
+    id: str
+    doctor_id: int
+    device: str
+    public: PublicKey
+    state: KeyState
+    created_at: int
+    erased_at: int | None
+
+
+class SharedKeys:
+    """Safe from any thread and process. Methods raise SigningRefused and StoreUnavailable."""
+
+    def __init__(self, database: Database, master_key: MasterKey, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._master_key = master_key
+        self._now_ms = now_ms
+
+    def make(
+        self, connection: Connection, doctor_id: int, device: str, offer: KeyOffer, session: str
+    ) -> tuple[str, KeyAnswer]:
+        """A new key with a phone; its id and what to answer. Raises CooperativeError."""
+        user = user_of(doctor_id)
+        share, answer = accept_key(offer, session=session, user=user)
+        key_id = secrets.token_hex(12)
+        row = {
+            "id": key_id,
+            "doctor_id": doctor_id,
+            "device": device[:64],
+            "public": share.public.point,
+            "sealed": wrap_share(self._master_key, share, key_id=key_id, user=user),
+            "state": _packed(KeyState()),
+            "version": 0,
+            "created_at": self._now_ms(),
+        }
+        connection.execute(insert(shared_keys).values(row))
+        return key_id, answer
+
+    def get(self, key_id: str) -> SharedKey:
+        with self._database.read() as connection:
+            return self._get(connection, key_id)
+
+    def run(self, key_id: str, step: Callable[[ServerShare, KeyState], Outcome]) -> Outcome:
+        """One step of the protocol: its state is stored before the outcome is returned; two at once exclude each other."""
+        for _ in range(_TRIES):
+            with self._database.read() as connection:
+                key = self._get(connection, key_id)
+                row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).one()
+            if row.sealed is None:
+                raise SigningRefused("key-erased", "该证书的密钥已注销，请重新下载证书")
+            share = unwrap_share(
+                self._master_key, row.sealed, key_id=key_id, user=user_of(key.doctor_id), public=key.public
+            )
+            outcome = step(share, key.state)
+            if outcome.state == key.state or self._store(key_id, row.version, outcome.state):
+                return outcome
+        raise SigningRefused("busy", "该证书正在签名，请稍后再试")
+
+    def unlock(self, connection: Connection, key_id: str) -> None:
+        """Wrong PINs are forgotten: an administrator's act."""
+        key = self._get(connection, key_id)
+        state = KeyState(key.state.attempt)
+        connection.execute(
+            update(shared_keys)
+            .where(shared_keys.c.id == key_id)
+            .values(state=_packed(state), version=shared_keys.c.version + 1)
+        )
+
+    def erase(self, connection: Connection, key_id: str) -> None:
+        """The share is destroyed: nobody signs with this key again."""
+        values = {"sealed": None, "state": _packed(KeyState()), "erased_at": self._now_ms()}
+        connection.execute(update(shared_keys).where(shared_keys.c.id == key_id).values(values))
+
+    def _store(self, key_id: str, version: int, state: KeyState) -> bool:
+        """False when another step came first."""
+        unchanged = (shared_keys.c.id == key_id) & (shared_keys.c.version == version)
+        with self._database.write() as connection:
+            changed = {"state": _packed(state), "version": version + 1}
+            return bool(connection.execute(update(shared_keys).where(unchanged).values(changed)).rowcount)
+
+    @staticmethod
+    def _get(connection: Connection, key_id: str) -> SharedKey:
+        row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).first()
+        if row is None:
+            raise SigningRefused("no-key", "没有这个密钥，请重新下载证书")
+        return SharedKey(
+            row.id,
+            row.doctor_id,
+            row.device,
+            PublicKey(row.public),
+            _unpacked(row.state),
+            row.created_at,
+            row.erased_at,
+        )
+
+
+def user_of(doctor_id: int) -> str:
+    """What proofs and seals of a doctor's key are bound to."""
+    return f"doctor:{doctor_id}"
+
+
+def _packed(state: KeyState) -> bytes:
+    return msgspec.msgpack.encode((state.attempt, state.failures))
+
+
+def _unpacked(raw: bytes) -> KeyState:
+    attempt, failures = msgspec.msgpack.decode(raw, type=tuple[Attempt | None, int])
+    return KeyState(attempt, failures)
