@@ -24,6 +24,8 @@ from yingqiao.hospital.simulate.dicom_sender import DicomNode, DicomUnreachableE
 from yingqiao.hospital.simulate.people import credit_code
 from yingqiao.hospital.simulate.plan import Day, Kind
 from yingqiao.hospital.simulate.push import Pusher, Sent, push_day
+from yingqiao.hospital.simulate.site import SitePlan
+from yingqiao.hospital.simulate.visits import Place
 from yingqiao.hospital.simulate.web import ImageServer
 
 _T = TypeVar("_T")
@@ -83,6 +85,10 @@ command.add_command(map_command)
     "--faults", default=0.02, show_default=True, type=click.FloatRange(0, 1), help="--ris：出错的比例"
 )
 @click.option(
+    "--images", default=4, show_default=True, type=click.IntRange(1), help="--ris：一次检查最多几个影像"
+)
+@click.option("--pixels", default=0, type=click.IntRange(0, 2048), help="--ris：影像的边长；0 = 按设备")
+@click.option(
     "--seconds",
     default=0.0,
     show_default=True,
@@ -100,17 +106,16 @@ def simulate(
     folder: Path | None,
     images_to: DicomNode | None,
     faults: float,
+    images: int,
+    pixels: int,
     seconds: float,
 ) -> None:
     """模拟一家医院的一天：向网关推送检查、报告和影像，其中有各种常见错误；或造一家医院供连接器读取"""
     if folder is not None:
+        place, day = Place(code, "影桥模拟医院"), _when(date_).date()
         hospital_site.live(
             folder,
-            code,
-            day=_when(date_).date(),
-            exams=exams,
-            seed=seed,
-            faulty=faults,
+            SitePlan(place, day, exams, faulty=faults, images=images, pixels=pixels, seed=seed),
             seconds=seconds,
             images_to=images_to,
             gateway=gateway,
@@ -121,9 +126,9 @@ def simulate(
     if gateway is None or dicom is None or sm4_key is None:
         raise click.UsageError("推送需要 --gateway、--dicom 与 --sm4-key；或用 --ris DIR 造一家医院")
     console = Console(highlight=False)
-    day = _day(code, exams, seed, date_)
+    pushed = _day(code, exams, seed, date_)
     node, key = dicom, sm4_key
-    sent = _guarded(lambda: _push(day, gateway, node, key, console))
+    sent = _guarded(lambda: _push(pushed, gateway, node, key, console))
     console.print(tables.sent_table(sent))
     if not tables.print_unplanned(console, sent):
         raise SystemExit(1)

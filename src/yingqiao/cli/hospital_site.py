@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,8 @@ _DAY_SECONDS = 86_400.0
 
 def live(
     folder: Path,
-    code: str,
+    plan: SitePlan,
     *,
-    day: date,
-    exams: int,
-    seed: int,
-    faulty: float,
     seconds: float,
     images_to: DicomNode | None,
     gateway: str | None,
@@ -37,18 +32,17 @@ def live(
     """Writes RIS, truth and (with `gateway` and `key`) hospital.toml, then lives the day in `seconds`."""
     if (folder / RIS).exists():
         raise click.UsageError(f"{folder} 里已经有一家模拟医院；请换一个目录")
-    plan = SitePlan(Place(code, "影桥模拟医院"), day, exams, faulty=faulty, images=4, pixels=0, seed=seed)
     cases = plan_site(plan)
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)
     if gateway and key:
         write_secret(folder / KEY, key)
-        write_config(folder, sections(code, gateway, dicom, images_to))
+        write_config(folder, sections(plan.place, gateway, dicom, images_to))
         console.print(f"连接器配置：{folder / TOML}", soft_wrap=True)
     console.print(f"RIS 视图 v_exam、v_report：{folder / RIS}；应当到达的：{folder / TRUTH}", soft_wrap=True)
     counted = Counter(case.fault for case in cases)
     told = "；".join(f"{FAULT_NAMES[one]} {counted[one]} 例" for one in Fault if counted[one])
-    console.print(f"{day} 检查 {len(cases)} 人次：{told}")
+    console.print(f"{plan.day} 检查 {len(cases)} 人次：{told}")
     life = Life(folder, cases, images_to, faster=_DAY_SECONDS / seconds if seconds else float("inf"))
     life.start()
     try:
@@ -67,11 +61,11 @@ def write_secret(file: Path, key: str) -> None:
 
 
 def sections(
-    code: str, gateway: str, dicom: DicomNode | None, images_to: DicomNode | None
+    place: Place, gateway: str, dicom: DicomNode | None, images_to: DicomNode | None
 ) -> Mapping[str, Mapping[str, Any]]:
     """Of hospital.toml; with both nodes the connector listens where modalities send, and forwards to the gateway."""
     said: dict[str, dict[str, Any]] = {
-        "hospital": {"code": code, "name": "影桥模拟医院"},
+        "hospital": {"code": place.code, "name": place.name},
         "gateway": {"url": gateway, "key": f"file:{KEY}"},
         "spool": {"folder": "spool"},
         "reading": {"poll_seconds": 2},
