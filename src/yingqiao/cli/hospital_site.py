@@ -42,7 +42,7 @@ def live(
     console.print(f"RIS 视图 v_exam、v_report：{folder / RIS}；应当到达的：{folder / TRUTH}", soft_wrap=True)
     counted = Counter(case.fault for case in cases)
     told = "；".join(f"{FAULT_NAMES[one]} {counted[one]} 例" for one in Fault if counted[one])
-    console.print(f"{plan.day} 检查 {len(cases)} 人次：{told}")
+    console.print(f"{plan.day} 检查 {len(cases)} 人次：{told}", soft_wrap=True)
     life = Life(folder, cases, images_to, faster=_DAY_SECONDS / seconds if seconds else float("inf"))
     life.start()
     try:
