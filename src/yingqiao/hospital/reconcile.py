@@ -33,7 +33,8 @@ from yingqiao.store.errors import StoreError
 log = structlog.get_logger(__name__)
 _BATCH = 500
 _LOOK_SECONDS = 5.0
-_AGAIN_SECONDS = 600.0
+_AGAIN_SECONDS, _AGAIN_AT_MOST = 20.0, 600.0
+"""After a failure; doubled with each."""
 
 
 class Platform(Protocol):
@@ -114,6 +115,7 @@ class Daily:
         self._on_resent = resent
         self._stopping = threading.Event()
         self._not_before = 0.0
+        self._failures = 0
         self._looked: dict[str, float] = {}
         """When each day told was looked at last, `time.monotonic()`."""
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
@@ -140,15 +142,18 @@ class Daily:
                 self._looked[day] = time.monotonic()
                 self._on_resent()
             self._look_again()
-            self.reason = ""
+            self.reason, self._failures = "", 0
         except (ClientError, SourceUnavailableError, StoreError, SpoolFullError) as error:
-            self.reason = str(error)
-            self._not_before = time.monotonic() + _AGAIN_SECONDS
+            self._failed(str(error))
             log.warning("reconcile.failed", reason=str(error))
         except Exception as error:  # tomorrow's has to be tried all the same
-            self.reason = f"本程序出错：{type(error).__name__}"
-            self._not_before = time.monotonic() + _AGAIN_SECONDS
+            self._failed(f"本程序出错：{type(error).__name__}")
             log.exception("reconcile.broken")
+
+    def _failed(self, reason: str) -> None:
+        self.reason = reason
+        self._not_before = time.monotonic() + min(_AGAIN_SECONDS * 2**self._failures, _AGAIN_AT_MOST)
+        self._failures = min(self._failures + 1, 16)
 
     def _look_again(self) -> None:
         settings = self._reconciler.settings
