@@ -71,7 +71,9 @@ class PhoneJobs:
     def shown(self, job: Job) -> ShownJob:
         return ShownJob(job, self._names().get(job.app_id, job.app_id))
 
-    def listed(self, visitor: Visitor, *, search: str = "", status: JobStatus = JobStatus.UNSIGN) -> list[ShownJob]:
+    def listed(
+        self, visitor: Visitor, *, search: str = "", status: JobStatus = JobStatus.UNSIGN
+    ) -> list[ShownJob]:
         """Newest first, at most `MOST_LISTED`; `search` in title, description and application."""
         doctor, now = visitor.doctor, self._now_ms()
         found = sign_jobs.jobs_of(self._database, signer_of(doctor), now, status=status, limit=MOST_LISTED)

@@ -94,9 +94,7 @@ class Phone:
             "logout": self._logout,
         }
         return [
-            Service(
-                ROOT + name, f"phone-{name}", self._handle(name, answer), _limit_of(name), anywhere=True
-            )
+            Service(ROOT + name, f"phone-{name}", self._handle(name, answer), _limit_of(name), anywhere=True)
             for name, answer in answers.items()
         ]
 
