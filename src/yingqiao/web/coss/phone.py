@@ -311,7 +311,7 @@ def _shown(shown: ShownJob) -> dict[str, Any]:
         "createdAt": job.created_at,
         "expiresAt": job.expires_at,
         "finishedAt": job.finished_at,
-        "size": len(job.data),
+        "size": shown.size,
         "state": str(job.status),
         "result": job.result,
     }
