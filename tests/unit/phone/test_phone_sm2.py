@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers import pki
 from tests.helpers import sm2_reference as reference
-from tests.helpers.phone_script import PhoneScript, Refused, phone_script
+from tests.helpers.phone_script import PhoneRefusedError, PhoneScript, phone_script
 from tests.helpers.sm2_reference import N, Phone, b32
 from yingqiao.gm import cooperative, key_share, sm2
 from yingqiao.gm.cooperative import KeyState, SignFinish, SignOffer
@@ -98,7 +98,7 @@ def test_a_nonce_serves_once(js: PhoneScript) -> None:
     """Reuse of w1 gives D1 away: a second answer to the same offer gets nothing."""
     offer_signature(js, ONES, "user-1", PUBLIC, "job", 1, E, w1=THREES)
     js.bytes("finish", answer=R + S1)
-    with pytest.raises(Refused, match="随机数"):
+    with pytest.raises(PhoneRefusedError, match="随机数"):
         js.bytes("finish", answer=R + S1)
 
 
@@ -106,9 +106,9 @@ def test_a_nonce_serves_once(js: PhoneScript) -> None:
 def test_answers_that_are_refused(js: PhoneScript, answer: bytes) -> None:
     """Range, length, and a signature that does not verify under P; the nonce is gone either way."""
     offer_signature(js, ONES, "user-1", PUBLIC, "job", 1, E, w1=THREES)
-    with pytest.raises(Refused):
+    with pytest.raises(PhoneRefusedError):
         js.bytes("finish", answer=answer)
-    with pytest.raises(Refused, match="随机数"):
+    with pytest.raises(PhoneRefusedError, match="随机数"):
         js.bytes("finish", answer=R + S1)
 
 
@@ -118,8 +118,13 @@ def test_a_server_without_its_share_is_refused(js: PhoneScript) -> None:
     _, answer = key_share.accept_key(KeyOffer.from_bytes(raw), session="session", user="user")
     good = answer.to_bytes()
     rogue = sm2.generate().public().point + good[65:]
-    for wrong, session in ((rogue, "session"), (good[:-1] + b"\0", "session"), (good, "other"), (good[:128], "session")):
-        with pytest.raises(Refused):
+    for wrong, session in (
+        (rogue, "session"),
+        (good[:-1] + b"\0", "session"),
+        (good, "other"),
+        (good[:128], "session"),
+    ):
+        with pytest.raises(PhoneRefusedError):
             js.bytes("take-key", answer=wrong, session=session, user="user", d1=b32(d1))
 
 

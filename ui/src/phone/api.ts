@@ -15,6 +15,8 @@ export class Refused extends Error {
 /** No answer, or none of a signing service. */
 export class Unreachable extends Error {}
 
+/** Told to the window when a service no longer knows the token. */
+export const SESSION_OVER = "yingqiao-session-over";
 const WAIT_MS = 20_000;
 const PATH = "/coss/phone/v1/";
 
@@ -27,6 +29,7 @@ export async function call<T>(service: string, name: string, body: object = {}):
     throw new Unreachable("服务的应答无法识别，请核对服务地址");
   }
   if (said.status === 200) return (said.data ?? {}) as T;
+  if (said.status === 401) window.dispatchEvent(new Event(SESSION_OVER));
   const code = (said.data as { code?: string } | null | undefined)?.code ?? "";
   throw new Refused(code, said.message ?? "服务没有说明原因", said.status ?? answer.status);
 }
@@ -99,12 +102,13 @@ export interface Job {
 
 export interface HeldCertificate {
   id: string;
-  serial: string;
-  subject: string;
-  issuer: string;
-  notBefore: number;
-  notAfter: number;
-  state: string;
+  /** The rest but words and profile is null while the administrator has not imported it. */
+  serial: string | null;
+  subject: string | null;
+  issuer: string | null;
+  notBefore: number | null;
+  notAfter: number | null;
+  state: string | null;
   stateWords: string;
   profile: string;
 }

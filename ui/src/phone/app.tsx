@@ -1,6 +1,6 @@
 // The state every screen shares: services, keys, who is logged in; and asking for the PIN.
-import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from "react";
-import { Refused, call, type Session } from "./api.ts";
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
+import { Refused, SESSION_OVER, call, type Session } from "./api.ts";
 import { pinByBiometric } from "./biometric.ts";
 import { PinSheet } from "./parts/PinSheet.tsx";
 import { utf8 } from "./sm2/bytes.ts";
@@ -72,6 +72,10 @@ export function AppProvider({ kept: first, children }: { kept: Kept; children: R
     sessionStorage.removeItem(SESSION);
     setSession(null);
   }, []);
+  useEffect(() => {
+    window.addEventListener(SESSION_OVER, drop);
+    return () => window.removeEventListener(SESSION_OVER, drop);
+  }, [drop]);
   const choose = useCallback(
     (next: string) => {
       localStorage.setItem(CURRENT, next);
@@ -94,11 +98,10 @@ export function AppProvider({ kept: first, children }: { kept: Kept; children: R
         return await step(pin);
       } catch (error) {
         if (isWrongPin(error)) await keyTable.put({ ...known, remembered: null }).then(reload);
-        if (error instanceof Refused && error.code === "token") drop();
         throw error;
       }
     },
-    [ask, reload, drop],
+    [ask, reload],
   );
 
   const state = useMemo<AppState>(() => {

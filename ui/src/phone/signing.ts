@@ -31,8 +31,12 @@ export async function makeKey(
   const locked = await sealShare(await lock(d1, pin));
   const sent = { ...proof, device: deviceName(), session, offer: toBase64(offer) };
   const made = await call<{ keyId: string; answer: string; request: string }>(service, "makeKey", sent);
+  const { user, name, hospital, department } = person;
   const key: Key = {
-    ...person,
+    user,
+    name,
+    hospital,
+    department,
     ...locked,
     service,
     keyId: made.keyId,

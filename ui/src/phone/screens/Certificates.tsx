@@ -51,23 +51,23 @@ function Held({ held }: { held: HeldCertificate }) {
     <Card
       className="certificate"
       title={held.profile === "encryption" ? "加密证书" : "签名证书"}
-      extra={<Tag color={COLOURS[held.state] ?? "danger"}>{held.stateWords}</Tag>}
+      extra={<Tag color={COLOURS[held.state ?? ""] ?? "danger"}>{held.stateWords}</Tag>}
     >
       <dl>
         <dt>使用者</dt>
-        <dd>{held.subject}</dd>
+        <dd>{held.subject ?? "—"}</dd>
         <dt>颁发者</dt>
-        <dd>{held.issuer}</dd>
+        <dd>{held.issuer ?? "—"}</dd>
         <dt>有效期</dt>
         <dd>
-          {dateWords(held.notBefore)} – {dateWords(held.notAfter)}
+          {held.notBefore === null || held.notAfter === null ? "—" : `${dateWords(held.notBefore)} – ${dateWords(held.notAfter)}`}
         </dd>
         <dt>序列号</dt>
-        <dd className="hex">{held.serial}</dd>
+        <dd className="hex">{held.serial ?? "—"}</dd>
       </dl>
       {isThis && <p className="quiet">本机正在使用</p>}
       {problem !== "" && <p className="problem">{problem}</p>}
-      {isThis && UPDATABLE.has(held.state) && (
+      {isThis && UPDATABLE.has(held.state ?? "") && (
         <Button block color="primary" loading={busy} onClick={() => void renew()}>
           更新证书
         </Button>

@@ -17,7 +17,11 @@ export function Detail() {
   const o = params.get("o");
   const query = useQuery({
     queryKey: ["job", session.token, id],
-    queryFn: () => call<Job>(session.service, "job", { token: session.token, id, ...(o === null ? {} : { o }) }),
+    queryFn: async () => {
+      const { service, token } = session;
+      if (o !== null) await call(service, "ticket", { o, token }); // a job for whoever scans it becomes this doctor's
+      return call<Job>(service, "job", { token, id });
+    },
   });
   return (
     <Page title="签名详情" back="/jobs">

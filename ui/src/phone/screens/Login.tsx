@@ -67,7 +67,10 @@ function Enter({ owner }: { owner: Key }) {
   const stored = owner.remembered !== null || owner.biometric !== null;
   const log = async (typed: string) => {
     const found = await logIn(owner, typed);
-    if (!(await offerUpdate(owner, typed, found))) return;
+    if (!(await offerUpdate(owner, typed, found))) {
+      setPin("");
+      return reload();
+    }
     if (owner.remembered === null && owner.biometric === null && (await askRemember())) await rememberPin(owner, typed);
     await reload();
     enter({ service: owner.service, keyId: owner.keyId, ...found });

@@ -67,8 +67,8 @@ function useFollow(setProblem: (words: string) => void): (text: string) => Promi
         if (found.kind === "activation") void navigate(`/activate?code=${encodeURIComponent(found.code)}`, { replace: true });
         else if (found.kind === "service") void navigate("/login", { replace: true });
         else {
-          const { jobId } = await call<{ jobId: string }>(service.url, "ticket", { o: found.ticket });
           const here = session?.service === service.url;
+          const { jobId } = await call<{ jobId: string }>(service.url, "ticket", { o: found.ticket });
           const hasKey = keys.some((one) => one.service === service.url);
           const next = `/job/${encodeURIComponent(jobId)}?o=${found.ticket}`;
           if (here) void navigate(next, { replace: true });
