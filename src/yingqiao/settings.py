@@ -193,12 +193,35 @@ class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     max_body_bytes: Annotated[int, _help("coss 请求体上限（字节），超过答 413", ge=4096)] = 8 * _MIB
+    dsvs_strangers: Annotated[
+        bool, _help("dsvs 也答复没有登记的应用；已登记的应用总按它自己的 HMAC 要求")
+    ] = True
     tsa_name: Annotated[str, _help("首次启动时内置时间戳证书的名称前缀", min_length=1)] = "影桥"
     tsa_policy: Annotated[str, _help("时间戳策略 OID；有登记的 OID 时改为自己的", pattern=r"^[0-9.]+$")] = (
         "2.25.312749113957120943172953476184512935"
     )
     tsa_accuracy_ms: Annotated[int, _help("写入时间戳的精度（毫秒）；0 = 不写", ge=0, le=60_000)] = 1000
     clock_jump_seconds: Annotated[float, _help("系统时钟跳变超过此值（秒）就停发时间戳", gt=0)] = 1.0
+
+
+class PhoneSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """手机签名服务（[phone]）"""
+
+    name: Annotated[str, _help("手机上显示的服务名称", min_length=1, max_length=64)] = "影桥协同签名"
+    download_by_mobile: Annotated[
+        bool, _help("手机号下证：凭短信验证码下载证书；没有接入短信时验证码只显示在服务的标准输出")
+    ] = False
+    handwritten_seal: Annotated[bool, _help("手机上可提交手写签章")] = True
+    seal_review: Annotated[bool, _help("手写签章经审核后才生效；否则立即生效")] = True
+    auto_sign_max_minutes: Annotated[
+        int, _help("自动签名的最长期限（分钟），默认 30 天；0 = 不开放", ge=0, le=527_040)
+    ] = 43_200
+    certificate_months: Annotated[int, _help("内置 CA 所签发证书的有效期（月）", ge=1, le=60)] = 12
+    crl_urls: Annotated[tuple[str, ...], _help("写入证书的吊销列表地址")] = ()
+    province: Annotated[str, _help("写入证书主体的省份", min_length=1, max_length=64)] = "山西省"
+    peer_rate: Annotated[
+        float, _help("每个来源地址每秒可下证、登录、取验证码的次数上限；0 = 不限", ge=0)
+    ] = 5.0
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,6 +252,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pull: PullSettings = PullSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     coss: CossSettings = CossSettings()
+    phone: PhoneSettings = PhoneSettings()
     log: LogSettings = LogSettings()
 
 

@@ -134,7 +134,7 @@ async def _serve(
     )
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
     statements = _reconciliation(settings, stores, ledger)
-    dsvs = Dsvs(stores.trust.current, settings.http)
+    dsvs = Dsvs(stores.trust.current, settings.http, signing.request_signature(site.edition))
     more = (
         services.apps()
         | dsvs.apps()

@@ -8,18 +8,23 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from yingqiao.app.phone import phone_desk
 from yingqiao.app.stores import Stores
 from yingqiao.gm.certificates import Certificate
+from yingqiao.gm.crl import State
 from yingqiao.gm.errors import GmError
 from yingqiao.settings import CossSettings, Settings
 from yingqiao.signing import tsa
 from yingqiao.signing.clock import TrustedClock
+from yingqiao.signing.trust import TIME_STAMPERS
 from yingqiao.signing.tsa import Tsa
 from yingqiao.spec.model import Edition
 from yingqiao.store import tokens
 from yingqiao.store.errors import StoreError, StoreUnavailable
 from yingqiao.store.tokens import TokenJournal, TsaError
 from yingqiao.web.coss import CossParts, services
+from yingqiao.web.coss.door import Door, SignedByApplication
+from yingqiao.web.coss.phone import Phone, PhoneParts
 from yingqiao.web.coss.timestamps import Timestamps
 from yingqiao.web.service import Service
 
@@ -57,14 +62,23 @@ class SigningSide:
         self._stores.apps.close()
 
     def services(self, edition: Edition) -> list[Service]:
-        """coss, as served."""
+        """coss and the phone API, as served. Raises StoreUnavailable."""
         stamps = Timestamps(self._authority, self._journal, self._clock, self._authority)
         parts = CossParts(self._stores.database, edition, self._stores.apps, stamps, self._settings.coss)
-        return services(parts)
+        desk = phone_desk(self._settings, self._stores)
+        phone = Phone(PhoneParts(desk, self._settings.phone, self._settings.coss))
+        return [*services(parts), *phone.services()]
+
+    def request_signature(self, edition: Edition) -> SignedByApplication:
+        """What dsvs asks of requests."""
+        door = Door(self._stores.apps, edition)
+        return SignedByApplication(door, strangers=self._settings.coss.dsvs_strangers)
 
 
 class _AtWork:
-    """The newest authority, followed as commands change it; and, as a trust store, the gateway's own roots."""
+    """The newest authority, followed as commands change it; and, as a trust store, the gateway's own roots together
+    with what an operator trusts for time stamps (roles ca and tsa).
+    """
 
     def __init__(self, settings: CossSettings, stores: Stores) -> None:
         self._settings, self._stores = settings, stores
@@ -94,14 +108,15 @@ class _AtWork:
         return self._current
 
     def roots(self) -> Sequence[Certificate]:
-        return self._roots
+        return (*self._roots, *self._stores.trust.current().anchors(TIME_STAMPERS))
 
     def known(self) -> Sequence[Certificate]:
-        return self._known
+        return (*self._known, *self._stores.trust.current().certificates)
 
-    def revoked(self, certificate: Certificate, issuer: Certificate, at: datetime) -> bool:  # noqa: ARG002 the seam
-        """The gateway's own roots publish no lists."""
-        return False
+    def revoked(self, certificate: Certificate, issuer: Certificate, at: datetime) -> bool:
+        """By the lists at hand; the gateway's own roots publish none."""
+        found = self._stores.trust.current().revocation(certificate, issuer, at, ())
+        return found.state is State.REVOKED
 
     def _load(self) -> None:
         found = tokens.authority(self._stores.database, self._stores.master_key)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from yingqiao.app.folder import StartError, database_of, read_or_make_secret
+from yingqiao.app.phone import phone_desk
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.receive import Receiver
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
@@ -64,6 +65,7 @@ class Surroundings:
 
 
 _RETENTION_S = 3600.0
+_AUTOMATIC_S = 1.0
 Timer = tuple[float, str, Callable[[], None]]
 
 
@@ -104,9 +106,20 @@ def timers(around: Surroundings) -> Sequence[Timer]:
         (30.0, "missing-exams", balancing.look_again),
         (30.0, "nightly-comparisons", balancing.ask_nightly),
         (EXPIRE_EVERY_S, "sign-jobs-expire", _callbacks(around).expire),
+        _automatic(around),
         *_trusting(around),
         *_retention(around),
     )
+
+
+def _automatic(around: Surroundings) -> Timer:
+    """Jobs of doctors who have automatic signing on (annex 7, row 19)."""
+    automatic = phone_desk(around.settings, around.stores).automatic
+
+    def sign() -> None:
+        automatic.turn()
+
+    return _AUTOMATIC_S, "automatic-signing", sign
 
 
 def _trusting(around: Surroundings) -> Sequence[Timer]:

@@ -64,5 +64,15 @@ def _wanted(attributes: der.Node) -> tuple[Extension, ...]:
 
 def build(subject: Name, key: SubjectKey, signer: Signer) -> bytes:
     """A request for `key`, signed with it, in DER."""
-    info = der.sequence(der.write_integer(0), subject.raw, key.raw, der.element(der.context(0), b""))
-    return issuing.signed(info, signer)
+    return issuing.signed(unsigned(subject, key), signer)
+
+
+def unsigned(subject: Name, key: SubjectKey) -> bytes:
+    """The CertificationRequestInfo that is to be signed, in DER: where no one side has the whole key."""
+    return der.sequence(der.write_integer(0), subject.raw, key.raw, der.element(der.context(0), b""))
+
+
+def assembled(info: bytes, signature: bytes) -> bytes:
+    """A request of `unsigned` info and its SM2 signature with SM3, both in DER. Nothing is verified: see `proof`."""
+    algorithm = der.write_algorithm(oids.SM2_SM3)
+    return issuing.signed(info, Signer(algorithm, lambda _: signature))

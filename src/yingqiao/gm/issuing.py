@@ -23,6 +23,8 @@ class Profile(StrEnum):
     """What a certificate is for."""
 
     SIGNING = "signing"
+    AUTOMATIC = "automatic"
+    """A signing certificate over a key that a server uses by itself, on its holder's order."""
     ENCRYPTION = "encryption"
     CA = "ca"
     TSA = "tsa"
@@ -31,6 +33,7 @@ class Profile(StrEnum):
 
 _USAGES = {
     Profile.SIGNING: ("digitalSignature", "nonRepudiation"),
+    Profile.AUTOMATIC: ("digitalSignature", "nonRepudiation"),
     Profile.ENCRYPTION: ("keyEncipherment", "dataEncipherment", "keyAgreement"),
     Profile.CA: ("keyCertSign", "cRLSign"),
     Profile.TSA: ("digitalSignature", "nonRepudiation"),

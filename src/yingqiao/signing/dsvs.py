@@ -48,8 +48,8 @@ class DsvsError(Exception):
 class RequestSignature(Protocol):
     """The application's own signature over its request (HMAC), and by what policy it is served."""
 
-    def check(self, parameters: Mapping[str, Any]) -> Policy:
-        """`parameters` as received. Raises DsvsError."""
+    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Policy:
+        """`parameters` as read of the body `raw`, whose very text is signed. Raises DsvsError."""
         ...
 
 
@@ -59,7 +59,7 @@ class Unsigned:
     def __init__(self, policy: Policy = DEFAULT) -> None:
         self._policy = policy
 
-    def check(self, parameters: Mapping[str, Any]) -> Policy:  # noqa: ARG002 nothing is asked of them
+    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Policy:  # noqa: ARG002 nothing is asked of them
         return self._policy
 
 

@@ -105,6 +105,16 @@ def finish(
     return _step(database, job_id, lambda job: jobs.finish(job, signature, certificate, signer, at), at)
 
 
+def finish_in(
+    connection: Connection, before: Job, signature: bytes, certificate: bytes, *, signer: str, at: int
+) -> Job:
+    """As `finish`, of the job as just read, in the caller's transaction. Raises JobError, also when another was first."""
+    after = jobs.finish(before, signature, certificate, signer, at)
+    if after != before and not _change(connection, before, after, at):
+        raise jobs.JobError("签名任务已处理")
+    return after
+
+
 def refuse(database: Database, job_id: str, reason: str, *, signer: str, at: int) -> Job:
     """The job refused. Raises JobError, StoreUnavailable."""
     return _step(database, job_id, lambda job: jobs.refuse(job, storable(reason), signer, at), at)

@@ -25,7 +25,14 @@ from yingqiao.gm.errors import GmError
 from yingqiao.signing.trust import MAX_LIST, Entry, Role, Trust, TrustError
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.schema import report_signatures, trust_certificates, trust_changes, trust_lists
+from yingqiao.store.schema import (
+    authorities,
+    report_signatures,
+    revocation_lists,
+    trust_certificates,
+    trust_changes,
+    trust_lists,
+)
 from yingqiao.store.text import storable
 
 FRESH_S = 1.0
@@ -100,7 +107,7 @@ class TrustStore:
         now = _now_ms()
         with self._database.write() as connection:
             ids = [_add(connection, one, role, now) for one in given]
-            _changed(connection)
+            tell_changed(connection)
         return ids
 
     def add_list(self, certificate_id: int, raw: bytes) -> RevocationList:
@@ -110,7 +117,7 @@ class TrustStore:
             number = _source(connection, certificate_id, "", None)
             _keep(connection, number, found)
             connection.execute(update(trust_lists).where(_l.id == number).values(due_at=None))
-            _changed(connection)
+            tell_changed(connection)
         return found
 
     def add_url(self, certificate_id: int, url: str) -> int:
@@ -140,7 +147,7 @@ class TrustStore:
         with self._database.write() as connection:
             connection.execute(delete(trust_lists).where(_l.certificate_id == certificate_id))
             gone = connection.execute(delete(trust_certificates).where(_c.id == certificate_id)).rowcount > 0
-            _changed(connection)
+            tell_changed(connection)
         return gone
 
     def due_lists(self, now_ms: int) -> list[tuple[int, str]]:
@@ -168,7 +175,7 @@ class TrustStore:
             found = _usable(connection, owner, raw)
             _keep(connection, list_id, found)
             connection.execute(update(trust_lists).where(_l.id == list_id).values(due_at=due_ms))
-            _changed(connection)
+            tell_changed(connection)
         return found
 
     def failed(self, list_id: int, why: str, due_ms: int) -> None:
@@ -181,13 +188,27 @@ class TrustStore:
 def _read(connection: Connection) -> Trust:
     rows = connection.execute(select(_c.raw, _c.role).order_by(_c.id)).all()
     entries = [Entry(certificates.parse(row.raw), Role(row.role)) for row in rows]
+    own, own_lists = _own(connection)
     lists = []
-    for raw in connection.scalars(select(_l.raw).where(_l.raw.is_not(None)).order_by(_l.id)):
+    kept = connection.scalars(select(_l.raw).where(_l.raw.is_not(None)).order_by(_l.id)).all()
+    for raw in (*kept, *own_lists):
         try:
             lists.append(crl.parse(raw))
         except GmError as error:  # kept by another edition of the program
             _log.error("trust.list_unreadable", error=error.code)
-    return Trust(entries, lists)
+    return Trust([*entries, *own], lists)
+
+
+def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
+    """The CA that issues here now is trusted without being added, with the newest list it published."""
+    row = connection.execute(
+        select(authorities.c.id, authorities.c.certificate).where(authorities.c.current)
+    ).first()
+    if row is None:
+        return [], []
+    c = revocation_lists.c
+    newest = select(c.content).where(c.authority_id == row.id).order_by(c.number.desc()).limit(1)
+    return [Entry(certificates.parse(row.certificate), Role.CA)], list(connection.scalars(newest))
 
 
 def _add(connection: Connection, one: Certificate, role: Role, now: int) -> int:
@@ -251,7 +272,7 @@ def _keep(connection: Connection, list_id: int, found: RevocationList) -> None:
     connection.execute(update(trust_lists).where(_l.id == list_id).values(values))
 
 
-def _changed(connection: Connection) -> None:
+def tell_changed(connection: Connection) -> None:
     """Readers look again, and reports whose signature could not be judged are judged anew."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(trust_changes).values(id=1, count=1)

@@ -123,7 +123,7 @@ class Dsvs:
             raise DsvsError(f"请求不是合法的 JSON：{error}") from error
         if not isinstance(parameters, dict):
             raise DsvsError("请求应为 JSON 对象")
-        return read(parameters), self._signature.check(parameters)
+        return read(parameters), self._signature.check(parameters, raw)
 
     def _app(self, path: str) -> App:
         read, judge = _KINDS[path]

@@ -86,6 +86,8 @@ class Service:
     handle: Handle
     max_bytes: int
     seconds: float = 30.0
+    anywhere: bool = False
+    """Pages of any origin may call it (CORS); nothing about it goes by cookies."""
 
 
 class Services:
@@ -129,6 +131,9 @@ class Services:
             headers: dict[bytes, bytes] = dict(scope["headers"])
             client = scope.get("client")
             visit = Visit(service.name, peer_of(client[0] if client else "", headers, self._proxies))
+            if service.anywhere and scope["method"] == "OPTIONS":
+                await _preflight(send)
+                return
             try:
                 self._admit(visit, service, scope["method"], headers)
                 raw = await self._read(visit, service, receive)
@@ -140,7 +145,7 @@ class Services:
                 said = self._failed(visit, headers, error)
             try:
                 if said is not None:
-                    await send_json(send, *said)
+                    await send_json(send, *_open_to(service, said))
             finally:
                 self._end(visit)
 
@@ -154,7 +159,7 @@ class Services:
                 self._admit(visit, service, "POST", headers)
                 self._count(visit, service, request.raw)
             except TurnedAwayError as error:
-                self._respond(visit, request, self._failed(visit, headers, error))
+                self._respond(visit, request, _open_to(service, self._failed(visit, headers, error)))
             else:
                 self._later(self._whole(service, visit, request))
 
@@ -165,7 +170,7 @@ class Services:
             said = await self._answer(service, self._posted(visit, request.headers, request.raw))
         except Exception as error:  # noqa: BLE001 see _failed
             said = self._failed(visit, request.headers, error)
-        self._respond(visit, request, said)
+        self._respond(visit, request, _open_to(service, said))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -282,3 +287,23 @@ class Services:
 
 
 _Said = tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+
+
+def _open_to(service: Service, said: _Said) -> _Said:
+    """With the header by which a page of another origin may read the answer."""
+    status, body, headers = said
+    return (status, body, (*headers, _ANY_ORIGIN)) if service.anywhere else said
+
+
+async def _preflight(send: Send) -> None:
+    """What a browser asks before a page of another origin posts JSON (Fetch standard, CORS-preflight)."""
+    headers = [
+        _ANY_ORIGIN,
+        (b"access-control-allow-methods", b"POST"),
+        (b"access-control-allow-headers", b"content-type"),
+        (b"access-control-max-age", b"86400"),
+        (b"content-length", b"0"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

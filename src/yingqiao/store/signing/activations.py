@@ -33,18 +33,22 @@ class Activations:
     def look(self, code: str) -> int:
         """Whose code it is, without redeeming it. Raises SigningRefused."""
         with self._database.read() as connection:
-            return self._usable(connection, code)[0]
+            return self._usable(connection, code_digest(code))[0]
 
     def redeem(self, connection: Connection, code: str) -> int:
         """Whose code it was; good once, in the caller's transaction. Raises SigningRefused."""
-        doctor_id, used = self._usable(connection, code)
+        return self.redeem_digest(connection, code_digest(code))
+
+    def redeem_digest(self, connection: Connection, digest: bytes) -> int:
+        """As `redeem`, by what is kept of the code."""
+        doctor_id, used = self._usable(connection, digest)
         unused = (activations.c.digest == used.digest) & activations.c.used_at.is_(None)
         if not connection.execute(update(activations).where(unused).values(used_at=used.used_at)).rowcount:
             raise SigningRefused("activation-unknown", "激活码不对或已使用，请在自助服务页面重新获取")
         return doctor_id
 
-    def _usable(self, connection: Connection, code: str) -> tuple[int, Activation]:
-        row = connection.execute(select(activations).where(activations.c.digest == code_digest(code))).first()
+    def _usable(self, connection: Connection, digest: bytes) -> tuple[int, Activation]:
+        row = connection.execute(select(activations).where(activations.c.digest == digest)).first()
         kept = Activation(row.digest, row.expires_at, row.used_at) if row is not None else None
         used = use(kept, self._now_ms())
         return (row.doctor_id if row is not None else 0), used

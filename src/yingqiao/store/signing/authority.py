@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from yingqiao.gm import certificates, crl, csr, sm2
+from yingqiao.gm import certificates, crl, csr, names, oids, sm2
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.issuing import Authority, Profile
 from yingqiao.gm.keystore import MasterKey
@@ -26,9 +27,11 @@ from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.store.database import Database
 from yingqiao.store.schema import authorities, personal_certificates, revocation_lists
 from yingqiao.store.signing.doctors import Doctor
+from yingqiao.store.trust import tell_changed
 
 _CA_KEY = "ca key"
 _ENCRYPTION_KEY = "encryption key"
+_AUTOMATIC_KEY = "automatic key"
 CRL_VALID = timedelta(days=7)
 
 
@@ -135,6 +138,42 @@ class CertificateAuthority:
             made.append(new)
         return made
 
+    def issue_automatic(self, connection: Connection, doctor: Doctor) -> int:
+        """A certificate over a key of its own that the server signs with by itself (annex 7, row 19); its id. The
+        phone's key has no part in it. In offline mode it waits for import like the others.
+        """
+        row = connection.execute(select(authorities).where(authorities.c.current)).first()
+        if row is None:
+            raise SigningRefused("no-authority", "还没有建立 CA：请联系管理员")
+        current, private = self._open(row), sm2.generate()
+        key = sm2_key(private.public().point)
+        subject = names.build([(oids.COMMON_NAME, doctor.name)])
+        values = {
+            "doctor_id": doctor.id,
+            "profile": str(Profile.AUTOMATIC),
+            "key_id": f"a-{secrets.token_hex(12)}",
+            "request": csr.build(subject, key, sm2_signer(private)),
+            "sealed": self._master_key.seal(private.to_pkcs8(), _AUTOMATIC_KEY),
+            "authority_id": current.id,
+            "created_at": self._now_ms(),
+            **_certificate_columns(self._certify(current, Profile.AUTOMATIC, doctor, private.public())),
+        }
+        inserted = connection.execute(insert(personal_certificates).values(values)).inserted_primary_key
+        new = int(inserted[0]) if inserted else 0
+        self._replace(connection, doctor.id, Profile.AUTOMATIC, new)
+        return new
+
+    def automatic_key(self, certificate_id: int) -> sm2.PrivateKey:
+        """The key behind an automatic certificate."""
+        where = (personal_certificates.c.id == certificate_id) & (
+            personal_certificates.c.profile == str(Profile.AUTOMATIC)
+        )
+        with self._database.read() as connection:
+            sealed = connection.scalar(select(personal_certificates.c.sealed).where(where))
+        if sealed is None:
+            raise SigningRefused("no-certificate", f"没有证书 {certificate_id}")
+        return sm2.PrivateKey.from_pkcs8(self._master_key.unseal(sealed, _AUTOMATIC_KEY))
+
     def import_certificate(self, der: bytes) -> Issued:
         """A certificate made elsewhere for a request of ours (离线): found by its key. Raises CertificateError."""
         read = certificates.parse(der)
@@ -175,6 +214,13 @@ class CertificateAuthority:
         if row is None:
             raise SigningRefused("no-certificate", f"没有证书 {certificate_id}")
         return self._issued(row)
+
+    @staticmethod
+    def is_issued(connection: Connection, certificate_id: int) -> bool:
+        """Whether it is there, and not waiting for import."""
+        where = personal_certificates.c.id == certificate_id
+        found = connection.scalar(select(personal_certificates.c.serial).where(where))
+        return found is not None
 
     def list(self, *, limit: int = 10_000) -> list[Issued]:
         """All that were issued or wait, newest first."""
@@ -227,6 +273,7 @@ class CertificateAuthority:
                 "next_update": milliseconds(now + CRL_VALID),
             }
             connection.execute(insert(revocation_lists).values(values))
+            tell_changed(connection)
         return content
 
     def newest_list(self, authority_id: int) -> tuple[bytes, int] | None:
@@ -270,6 +317,7 @@ class CertificateAuthority:
                 "created_at": self._now_ms(),
             }
             connection.execute(insert(authorities).values(row))
+            tell_changed(connection)
 
     def _open(self, row: Row[Any]) -> CurrentAuthority:
         certificate = certificates.parse(row.certificate)

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
 
 from yingqiao.signing import passwords
 from yingqiao.signing.errors import SigningRefused
@@ -60,11 +60,15 @@ class Sessions:
 
     def open(self, who: str, now: int) -> str:
         """A new session's token; old sessions that have ended are forgotten. Raises StoreUnavailable."""
+        with self._database.write() as connection:
+            return self.open_in(connection, who, now)
+
+    def open_in(self, connection: Connection, who: str, now: int) -> str:
+        """As `open`, in the caller's transaction."""
         token = secrets.token_urlsafe(32)
         row = {"digest": _digest(token), "who": who, "created_at": now, "expires_at": now + SESSION_MS}
-        with self._database.write() as connection:
-            connection.execute(delete(login_sessions).where(login_sessions.c.expires_at <= now))
-            connection.execute(insert(login_sessions).values(row))
+        connection.execute(delete(login_sessions).where(login_sessions.c.expires_at <= now))
+        connection.execute(insert(login_sessions).values(row))
         return token
 
     def who(self, token: str, now: int) -> str | None:

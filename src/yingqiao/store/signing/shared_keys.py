@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from yingqiao.gm.cooperative import Attempt, KeyState, Outcome
 from yingqiao.gm.key_share import KeyAnswer, KeyOffer, ServerShare, accept_key, unwrap_share, wrap_share
@@ -19,9 +19,12 @@ from yingqiao.gm.keystore import MasterKey
 from yingqiao.gm.sm2 import PublicKey
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.store.database import Database
-from yingqiao.store.schema import shared_keys
+from yingqiao.store.schema import cooperative_attempts, shared_keys
 
 _TRIES = 20
+_ATTEMPTS_KEPT_MS = 7 * 24 * 3600 * 1000
+"""Longer than any job lives (four days at most); then it is refused by its own end."""
+Also = Callable[[Connection, Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,13 @@ class SharedKeys:
         with self._database.read() as connection:
             return self._get(connection, key_id)
 
-    def run(self, key_id: str, step: Callable[[ServerShare, KeyState], Outcome]) -> Outcome:
-        """One step of the protocol: its state is stored before the outcome is returned; two at once exclude each other."""
+    def run(
+        self, key_id: str, step: Callable[[ServerShare, KeyState], Outcome], also: Also | None = None
+    ) -> Outcome:
+        """One step of the protocol: its state is stored before the outcome is returned; two at once exclude each other.
+
+        `also` writes what follows in the same transaction as the state; what it raises leaves the state as it was.
+        """
         for _ in range(_TRIES):
             with self._database.read() as connection:
                 key = self._get(connection, key_id)
@@ -81,9 +89,16 @@ class SharedKeys:
                 self._master_key, row.sealed, key_id=key_id, user=user_of(key.doctor_id), public=key.public
             )
             outcome = step(share, key.state)
-            if outcome.state == key.state or self._store(key_id, row.version, outcome.state):
+            if outcome.state == key.state or self._store(key_id, row.version, outcome, also):
                 return outcome
         raise SigningRefused("busy", "该证书正在签名，请稍后再试")
+
+    def used(self, key_id: str, job: str) -> int:
+        """The highest attempt the job was ever answered at with this key; 0: none."""
+        c = cooperative_attempts.c
+        with self._database.read() as connection:
+            found = connection.scalar(select(c.number).where(c.key_id == key_id, c.job == job))
+        return found or 0
 
     def unlock(self, connection: Connection, key_id: str) -> None:
         """Wrong PINs are forgotten: an administrator's act."""
@@ -98,14 +113,37 @@ class SharedKeys:
     def erase(self, connection: Connection, key_id: str) -> None:
         """The share is destroyed: nobody signs with this key again."""
         values = {"sealed": None, "state": _packed(KeyState()), "erased_at": self._now_ms()}
-        connection.execute(update(shared_keys).where(shared_keys.c.id == key_id).values(values))
+        version = shared_keys.c.version + 1
+        connection.execute(
+            update(shared_keys).where(shared_keys.c.id == key_id).values(values | {"version": version})
+        )
 
-    def _store(self, key_id: str, version: int, state: KeyState) -> bool:
+    def erase_others(self, connection: Connection, doctor_id: int, key_id: str) -> None:
+        """A doctor signs with one key: the newest."""
+        others = (shared_keys.c.doctor_id == doctor_id) & (shared_keys.c.id != key_id)
+        held = select(shared_keys.c.id).where(others, shared_keys.c.sealed.is_not(None))
+        for other in connection.scalars(held).all():
+            self.erase(connection, other)
+
+    def _store(self, key_id: str, version: int, outcome: Outcome, also: Also | None) -> bool:
         """False when another step came first."""
         unchanged = (shared_keys.c.id == key_id) & (shared_keys.c.version == version)
         with self._database.write() as connection:
-            changed = {"state": _packed(state), "version": version + 1}
-            return bool(connection.execute(update(shared_keys).where(unchanged).values(changed)).rowcount)
+            changed = {"state": _packed(outcome.state), "version": version + 1}
+            if not connection.execute(update(shared_keys).where(unchanged).values(changed)).rowcount:
+                return False
+            if outcome.answer is not None and outcome.state.attempt is not None:
+                self._count(connection, key_id, outcome.state.attempt)
+            if also is not None:
+                also(connection, outcome)
+        return True
+
+    def _count(self, connection: Connection, key_id: str, attempt: Attempt) -> None:
+        c, now = cooperative_attempts.c, self._now_ms()
+        mine = (c.key_id == key_id) & (c.job == attempt.job)
+        connection.execute(delete(cooperative_attempts).where(mine | (c.at < now - _ATTEMPTS_KEPT_MS)))
+        row = {"key_id": key_id, "job": attempt.job, "number": attempt.number, "at": now}
+        connection.execute(insert(cooperative_attempts).values(row))
 
     @staticmethod
     def _get(connection: Connection, key_id: str) -> SharedKey:

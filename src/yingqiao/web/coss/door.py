@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from yingqiao.signing import hmac_signature
 from yingqiao.signing.applications import OFF, OPTIONAL, Application
+from yingqiao.signing.dsvs import DsvsError
 from yingqiao.signing.hmac_signature import SHA256, ParameterError, Parameters
+from yingqiao.signing.verification.policy import DEFAULT, Policy
 from yingqiao.spec.model import Edition, Required
 from yingqiao.web.service import Handle, Posted, Reply
 
@@ -87,17 +89,19 @@ class Door:
         posted.visit.hospital = opened.application.hospital_code
         return opened
 
-    async def open_dsvs(self, parameters: Parameters, posted: Posted) -> Application:
-        """Whose dsvs request it is, by the application's policy: required, optional (checked when there is a
-        signature) or off. Raises Refused.
+    def check_dsvs(self, parameters: Parameters, *, strangers: bool) -> None:
+        """A dsvs request by its application's policy: required, optional (checked when there is a signature) or off.
+        With `strangers`, who is no application of ours is served too. Raises Refused.
         """
-        application = self.apps.get(parameters.find("appId"))
+        app_id = parameters.find("appId")
+        application = self.apps.get(app_id) if app_id else None
+        if application is None and strangers:
+            return
         if application is not None and not application.disabled:
             policy = application.settings.dsvs_hmac
             if policy == OFF or (policy == OPTIONAL and not parameters.find(hmac_signature.SIGNATURE)):
-                posted.visit.hospital = application.hospital_code
-                return application
-        return (await self.open(parameters, posted)).application
+                return
+        self._open(parameters, "dsvs")
 
     def _open(self, parameters: Parameters, peer: str) -> Opened:
         app_id = parameters.find("appId")
@@ -116,6 +120,29 @@ class Door:
         if (version := parameters.find("version")) not in ("", "1.0"):
             raise Refused(BAD_REQUEST, f"version 应为 1.0，收到 {version[:20]!r}")
         return Opened(parameters, application, secret)
+
+
+class SignedByApplication:
+    """The seam of dsvs: requests of a registered application are held to its policy (T130).
+
+    Anybody could compute what dsvs answers: `strangers` says whether those without application are answered.
+    """
+
+    def __init__(self, door: Door, *, strangers: bool) -> None:
+        self._door = door
+        self._strangers = strangers
+
+    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Policy:
+        """Raises DsvsError."""
+        if self._strangers and not any(name.lower() == "appid" and parameters[name] for name in parameters):
+            return DEFAULT
+        try:
+            self._door.check_dsvs(hmac_signature.read_parameters(raw), strangers=self._strangers)
+        except ParameterError as error:
+            raise DsvsError(str(error)) from error
+        except Refused as refused:
+            raise DsvsError(refused.message, refused.status) from refused
+        return DEFAULT
 
 
 async def _read(raw: bytes) -> Parameters:

@@ -1,0 +1,148 @@
+"""Automatic signing (annex 7, row 19): until a moment the doctor sets, jobs addressed to the doctor are signed without
+the phone, by a key and certificate of their own that the server has whole. The phone's share is never asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import delete, insert, select
+
+from yingqiao.gm import certificates, sm2
+from yingqiao.gm.issuing import Profile
+from yingqiao.gm.sm2_keys import PrivateKey
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.jobs import Job, JobError
+from yingqiao.signing.phone import digest_of
+from yingqiao.store import sign_jobs
+from yingqiao.store.database import Database
+from yingqiao.store.schema import automatic_signing
+from yingqiao.store.signing.authority import CertificateAuthority, Issued
+from yingqiao.store.signing.doctors import Doctor, Doctors
+from yingqiao.store.signing.visits import Visitor, signer_of
+
+DEFAULT_MS = 24 * 3600 * 1000
+_MINUTE_MS = 60_000
+_AT_ONCE = 50
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticState:
+    """`until` is Unix ms; None while it is off."""
+
+    enabled: bool
+    until: int | None
+    max_minutes: int
+
+
+class Automatic:
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+
+    def __init__(
+        self,
+        database: Database,
+        authority: CertificateAuthority,
+        doctors: Doctors,
+        max_minutes: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`max_minutes` 0: not offered."""
+        self._database = database
+        self._authority = authority
+        self._doctors = doctors
+        self._max_minutes = max_minutes
+        self._now_ms = now_ms
+
+    def get(self, visitor: Visitor) -> AutomaticState:
+        c = automatic_signing.c
+        with self._database.read() as connection:
+            until = connection.scalar(select(c.until).where(c.doctor_id == visitor.doctor.id))
+        on = until is not None and until > self._now_ms()
+        return AutomaticState(on, until if on else None, self._max_minutes)
+
+    def set(self, visitor: Visitor, *, enabled: bool, until: int | None) -> AutomaticState:
+        """On until a moment (24 hours from now when none is given), or off."""
+        doctor, now = visitor.doctor, self._now_ms()
+        mine = automatic_signing.c.doctor_id == doctor.id
+        if not enabled:
+            with self._database.write() as connection:
+                connection.execute(delete(automatic_signing).where(mine))
+            _log.info("phone.automatic_off", doctor=doctor.id)
+            return self.get(visitor)
+        until = self._checked(until, now)
+        usable = self._usable(doctor.id)
+        with self._database.write() as connection:
+            number = usable.id if usable else self._authority.issue_automatic(connection, doctor)
+            on = mine & (automatic_signing.c.until > now)
+            since = connection.scalar(select(automatic_signing.c.enabled_at).where(on)) or now
+            connection.execute(delete(automatic_signing).where(mine))
+            row = {"doctor_id": doctor.id, "enabled_at": since, "until": until, "certificate_id": number}
+            connection.execute(insert(automatic_signing).values(row))
+        _log.info("phone.automatic_on", doctor=doctor.id, until=until)
+        return self.get(visitor)
+
+    def turn(self) -> int:
+        """Sign what waits for doctors who have it on; how many. Call it every second or so, in one process of all."""
+        c = automatic_signing.c
+        with self._database.read() as connection:
+            rows = connection.execute(select(automatic_signing).where(c.until > self._now_ms())).all()
+        count = 0
+        for row in rows:
+            try:
+                count += self._sign_for(row.doctor_id, row.certificate_id, row.enabled_at)
+            except SigningRefused as refused:  # the others' jobs do not wait for this one
+                _log.error("phone.automatic_failed", doctor=row.doctor_id, reason=refused.code)
+        return count
+
+    def _checked(self, until: int | None, now: int) -> int:
+        if not self._max_minutes:
+            raise SigningRefused("automatic-off", "本服务没有开放自动签名")
+        most = now + self._max_minutes * _MINUTE_MS
+        if until is None:
+            return min(now + DEFAULT_MS, most)
+        if not now < until <= most:
+            days, minutes = divmod(self._max_minutes, 1440)
+            words = f"{days} 天" if not minutes else f"{self._max_minutes} 分钟"
+            raise SigningRefused("until", f"截止时间应晚于现在，且不超过 {words}")
+        return until
+
+    def _usable(self, doctor_id: int) -> Issued | None:
+        """The certificate kept from before, or the one that waits for import."""
+        newest = self._authority.of_doctor(doctor_id, Profile.AUTOMATIC)[:1]
+        return next((one for one in newest if one.state is None or one.state.is_usable), None)
+
+    def _sign_for(self, doctor_id: int, certificate_id: int, since: int) -> int:
+        """Jobs pushed since. None while the doctor may not sign, or the certificate is not there: they wait for the phone."""
+        doctor, issued = self._doctors.get(doctor_id), self._authority.get(certificate_id)
+        own = self._authority.of_doctor(doctor_id, Profile.SIGNING)[:1]
+        states = [one.state for one in (issued, *own)]
+        if doctor.disabled or not own or any(state is None or not state.is_usable for state in states):
+            return 0
+        waiting = [job for job in self._waiting(doctor) if job.created_at >= since]
+        if not waiting:
+            return 0
+        private = self._authority.automatic_key(certificate_id)
+        return sum(self._sign(job, doctor, issued, private) for job in waiting)
+
+    def _waiting(self, doctor: Doctor) -> list[Job]:
+        found = sign_jobs.jobs_of(self._database, signer_of(doctor), self._now_ms(), limit=_AT_ONCE)
+        return [job for job in found if job.hospital_code in ("", doctor.hospital_code)]
+
+    def _sign(self, job: Job, doctor: Doctor, issued: Issued, private: PrivateKey) -> int:
+        public, raw = private.public(), issued.certificate or b""
+        if certificates.parse(raw).key.point != public.point:
+            raise SigningRefused("key", "自动签名的证书与密钥不符")
+        e = digest_of(job, public)
+        signature = sm2.sign_digest(private, e)
+        if not sm2.verify_digest(public, e, signature):
+            raise SigningRefused("signature", "自动签名的结果验证不通过")
+        signer, now = signer_of(doctor), self._now_ms()
+        try:
+            sign_jobs.finish(self._database, job.job_id, signature, raw, signer=signer, at=now)
+        except JobError:
+            return 0  # signed, refused or over meanwhile
+        _log.info("phone.signed_automatically", job=job.job_id, certificate=issued.id)
+        return 1

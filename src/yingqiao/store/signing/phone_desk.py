@@ -1,0 +1,84 @@
+"""Everything the phone API works with, put together on one database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from yingqiao.gm.keystore import MasterKey
+from yingqiao.settings import PhoneSettings
+from yingqiao.signing.certificates.authority import IssuingRule
+from yingqiao.signing.phone_codes import CodeSender
+from yingqiao.store.database import Database
+from yingqiao.store.objects import Objects
+from yingqiao.store.signing.activations import Activations
+from yingqiao.store.signing.authority import CertificateAuthority
+from yingqiao.store.signing.automatic import Automatic
+from yingqiao.store.signing.cases import Cases
+from yingqiao.store.signing.cosigning import Cosigning
+from yingqiao.store.signing.doctors import Doctors
+from yingqiao.store.signing.downloads import Downloads
+from yingqiao.store.signing.logins import Sessions
+from yingqiao.store.signing.personal import PersonalData
+from yingqiao.store.signing.phone_codes import PhoneCodes
+from yingqiao.store.signing.phone_jobs import PhoneJobs
+from yingqiao.store.signing.seals import Seals
+from yingqiao.store.signing.shared_keys import SharedKeys
+from yingqiao.store.signing.visits import Visits
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneDesk:
+    """Every part is safe from any thread."""
+
+    activations: Activations
+    authority: CertificateAuthority
+    automatic: Automatic
+    codes: PhoneCodes
+    cosigning: Cosigning
+    doctors: Doctors
+    downloads: Downloads
+    jobs: PhoneJobs
+    seals: Seals
+    sessions: Sessions
+    visits: Visits
+
+
+def rule_of(settings: PhoneSettings) -> IssuingRule:
+    """What the settings say of the certificates of the built-in CA."""
+    return IssuingRule(settings.certificate_months, settings.crl_urls, settings.province)
+
+
+def open_desk(
+    database: Database,
+    master_key: MasterKey,
+    objects: Objects,
+    settings: PhoneSettings,
+    sender: CodeSender,
+    now_ms: Callable[[], int],
+) -> PhoneDesk:
+    """Raises StoreUnavailable; KeystoreError under another master key."""
+    personal = PersonalData(database, master_key)
+    sessions = Sessions(database)
+    doctors = Doctors(database, personal, sessions, now_ms)
+    cases = Cases(database, personal, doctors, now_ms)
+    authority = CertificateAuthority(database, master_key, rule_of(settings), now_ms)
+    activations, keys = Activations(database, now_ms), SharedKeys(database, master_key, now_ms)
+    visits = Visits(database, doctors, keys, authority, sessions, now_ms)
+    downloads = Downloads(database, doctors, activations, keys, authority, sessions, now_ms)
+    jobs = PhoneJobs(database, now_ms)
+    return PhoneDesk(
+        activations=activations,
+        authority=authority,
+        automatic=Automatic(database, authority, doctors, settings.auto_sign_max_minutes, now_ms),
+        codes=PhoneCodes(database, personal, doctors, activations, sender, now_ms),
+        cosigning=Cosigning(
+            database, keys, visits, downloads, jobs, sessions, settings.name, now_ms
+        ),
+        doctors=doctors,
+        downloads=downloads,
+        jobs=jobs,
+        seals=Seals(database, objects, doctors, cases, review=settings.seal_review),
+        sessions=sessions,
+        visits=visits,
+    )

@@ -1,0 +1,155 @@
+"""The jobs of a doctor: those addressed to the doctor's user id, and those addressed to nobody whose ticket the doctor
+scanned first (T121).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.jobs import Job, JobError, JobStatus
+from yingqiao.store import sign_jobs
+from yingqiao.store.database import Database
+from yingqiao.store.schema import applications, job_claims
+from yingqiao.store.signing.doctors import Doctor
+from yingqiao.store.signing.visits import Visitor, signer_of
+
+MOST_LISTED = 200
+MAX_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ShownJob:
+    job: Job
+    app_name: str
+
+
+class PhoneJobs:
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._now_ms = now_ms
+
+    def by_ticket(self, ticket: str, visitor: Visitor | None = None) -> ShownJob:
+        """The job of a scanned code; for a visitor it becomes theirs when it is addressed to nobody."""
+        job = sign_jobs.by_ticket(self._database, ticket)
+        if job is None:
+            raise SigningRefused("ticket", "没有这个签名二维码，或它已失效")
+        if visitor is not None:
+            self._claim(visitor.doctor, job)
+        return self.shown(job)
+
+    def find(self, job_id: str) -> Job:
+        job = sign_jobs.find(self._database, job_id)
+        if job is None:
+            raise SigningRefused("no-job", "没有这个签名任务")
+        return job
+
+    def find_theirs(self, visitor: Visitor, job_id: str) -> Job:
+        """A job of this doctor's; others' answer as if there were none."""
+        job = sign_jobs.find(self._database, job_id)
+        if job is None or not self._is_theirs(visitor.doctor, job):
+            raise SigningRefused("no-job", "没有这个签名任务")
+        return job
+
+    def open_for(self, visitor: Visitor, job_id: str) -> Job:
+        """A job this doctor may sign now."""
+        job = self.find_theirs(visitor, job_id)
+        self._claim(visitor.doctor, job)
+        status = job.status_at(self._now_ms())
+        if status is JobStatus.EXPIRE:
+            raise SigningRefused("job-expired", "签名任务已过期")
+        if status is JobStatus.FINISH:
+            raise SigningRefused("job-over", "签名任务已处理")
+        return job
+
+    def shown(self, job: Job) -> ShownJob:
+        return ShownJob(job, self._names().get(job.app_id, job.app_id))
+
+    def listed(self, visitor: Visitor, *, search: str = "", status: JobStatus = JobStatus.UNSIGN) -> list[ShownJob]:
+        """Newest first, at most `MOST_LISTED`; `search` in title, description and application."""
+        doctor, now = visitor.doctor, self._now_ms()
+        found = sign_jobs.jobs_of(self._database, signer_of(doctor), now, status=status, limit=MOST_LISTED)
+        known = {job.job_id: job for job in found if self._is_in_reach(doctor, job)}
+        for job in self._claimed(doctor.id):
+            if job.status is status and (status is not JobStatus.UNSIGN or job.expires_at > now):
+                known.setdefault(job.job_id, job)
+        names = self._names()
+        shown = [ShownJob(job, names.get(job.app_id, job.app_id)) for job in known.values()]
+        wanted = search.strip().lower()
+        matching = [one for one in shown if wanted in _text_of(one)] if wanted else shown
+        return sorted(matching, key=lambda one: one.job.created_at, reverse=True)[:MOST_LISTED]
+
+    def refuse(self, visitor: Visitor, job_id: str, reason: str) -> None:
+        """拒签, with its reason."""
+        reason = reason.strip()
+        if not reason or len(reason) > MAX_REASON:
+            raise SigningRefused("reason", f"拒签须写明原因，至多 {MAX_REASON} 个字")
+        job = self.find_theirs(visitor, job_id)
+        self._claim(visitor.doctor, job)
+        try:
+            sign_jobs.refuse(self._database, job_id, reason, signer=visitor.signer, at=self._now_ms())
+        except JobError as error:
+            raise SigningRefused("job-over", str(error)) from error
+
+    def _is_theirs(self, doctor: Doctor, job: Job) -> bool:
+        if job.signer:
+            return job.signer == signer_of(doctor) and self._is_in_reach(doctor, job)
+        if job.for_user:
+            return job.for_user == signer_of(doctor) and self._is_in_reach(doctor, job)
+        claimed = self._claimed_by(job.job_id)
+        return claimed in (None, doctor.id)
+
+    @staticmethod
+    def _is_in_reach(doctor: Doctor, job: Job) -> bool:
+        """User ids are a hospital's own: U7 of another hospital is somebody else."""
+        return job.hospital_code in ("", doctor.hospital_code)
+
+    def _claim(self, doctor: Doctor, job: Job) -> None:
+        """Who scans first has it; to be known by a signDataId takes the ticket (or the PACS)."""
+        if job.for_user:
+            if not self._is_theirs(doctor, job):
+                raise SigningRefused("not-yours", "签名任务指定了其他签名人")
+            return
+        if self._claimed_by(job.job_id) is None:
+            row = {"job_id": job.job_id, "doctor_id": doctor.id, "at": self._now_ms()}
+            try:
+                with self._database.write() as connection:
+                    connection.execute(insert(job_claims).values(row))
+            except IntegrityError:
+                pass  # someone scanned it at the same moment: judged below
+        if self._claimed_by(job.job_id) != doctor.id:
+            raise SigningRefused("not-yours", "签名任务已由另一位医师扫码领取")
+
+    def _claimed_by(self, job_id: str) -> int | None:
+        with self._database.read() as connection:
+            found: int | None = connection.scalar(
+                select(job_claims.c.doctor_id).where(job_claims.c.job_id == job_id)
+            )
+        return found
+
+    def _claimed(self, doctor_id: int) -> list[Job]:
+        newest = (
+            select(job_claims.c.job_id)
+            .where(job_claims.c.doctor_id == doctor_id)
+            .order_by(job_claims.c.at.desc())
+            .limit(MOST_LISTED)
+        )
+        with self._database.read() as connection:
+            ids = connection.scalars(newest).all()
+        found = (sign_jobs.find(self._database, job_id) for job_id in ids)
+        return [job for job in found if job is not None]
+
+    def _names(self) -> Mapping[str, str]:
+        with self._database.read() as connection:
+            rows = connection.execute(select(applications.c.app_id, applications.c.name)).all()
+        return {row.app_id: row.name or row.app_id for row in rows}
+
+
+def _text_of(shown: ShownJob) -> str:
+    return "\n".join((shown.job.title, shown.job.description, shown.app_name)).lower()
