@@ -8,6 +8,8 @@ import { Loaded, Page } from "../parts/Page.tsx";
 
 const WIDTH = 800;
 const HEIGHT = 400;
+/** Characters of a data URL that a service surely takes (512 KiB of picture). */
+const MOST = 680_000;
 
 interface Seals {
   picture: string | null;
@@ -25,7 +27,9 @@ export function Seal() {
     queryFn: () => call<Seals>(session.service, "seal", { token: session.token }),
   });
   const upload = async (canvas: HTMLCanvasElement) => {
-    const picture = canvas.toDataURL("image/png").split(",")[1] ?? "";
+    const exact = canvas.toDataURL("image/png");
+    const sent = exact.length <= MOST ? exact : canvas.toDataURL("image/jpeg", 0.85); // a photo
+    const picture = sent.split(",")[1] ?? "";
     setProblem("");
     try {
       const { applied } = await call<{ applied: boolean }>(session.service, "setSeal", { token: session.token, picture });
