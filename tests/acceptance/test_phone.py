@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 import segno
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.senders import HOSPITAL
 from tests.helpers.coss import APP, SECRET, call, job
@@ -276,6 +278,68 @@ def test_the_whole_journey_with_the_gateway(shared_gateway: RunningGateway, phon
     phone.get_by_role("button", name="进入").click()
     phone.get_by_text("跳过", exact=True).click()
     expect(phone.get_by_role("button", name="待办列表")).to_be_visible()
+
+
+def test_a_code_before_the_camera(
+    shared_gateway: RunningGateway, browser: Browser, service: PhoneService, tmp_path: Path
+) -> None:
+    """Row 3: the camera reads the activation's code; the camera here is a film of it."""
+    code = {"t": "yingqiao-activation", "sUrl": service.url, "code": service.code, "cv": "2.0"}
+    film = tmp_path / "code.y4m"
+    film.write_bytes(film_of(json.dumps(code)))
+    camera = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    seen = browser.browser_type.launch(
+        executable_path=shutil.which("chromium"),
+        args=["--no-sandbox", *camera, f"--use-file-for-fake-video-capture={film}"],
+    )
+    context = seen.new_context(locale="zh-CN", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{shared_gateway.url}/phone/#/scan")
+    expect(page.get_by_text(service.url, exact=False)).to_be_visible()
+    shot(page, "30-camera")
+    page.get_by_role("button", name="添加", exact=True).click()
+    expect(page.get_by_text("设置证书密码")).to_be_visible()
+    seen.close()
+
+
+def film_of(text: str) -> bytes:
+    """One grey frame of 640x480 with the code in the middle, as YUV4MPEG2."""
+    drawn = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(drawn, kind="png", scale=7, border=4)
+    frame = Image.new("L", (640, 480), 255)
+    code = Image.open(drawn).convert("L")
+    frame.paste(code, ((640 - code.width) // 2, (480 - code.height) // 2))
+    colours = b"\x80" * (320 * 240 * 2)
+    return b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420mpeg2\nFRAME\n" + frame.tobytes() + colours
+
+
+def test_a_fingerprint_instead_of_the_keyboard(
+    shared_gateway: RunningGateway, phone: Page, service: PhoneService
+) -> None:
+    """Row 23: the authenticator's secret (WebAuthn, PRF) opens the PIN; Chromium's virtual one stands for the finger."""
+    devices = phone.context.new_cdp_session(phone)
+    devices.send("WebAuthn.enable")
+    able = (
+        "hasResidentKey",
+        "hasUserVerification",
+        "hasPrf",
+        "isUserVerified",
+        "automaticPresenceSimulation",
+    )
+    options = {"protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal"}
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options | dict.fromkeys(able, True)})
+    named = shared_gateway.url.replace("127.0.0.1", "localhost")  # WebAuthn knows no addresses
+    number = service.add_job("胸部 CT 报告", REPORT.encode())
+    activate(phone, named, service)
+    phone.goto(f"{named}/phone/#/settings")
+    phone.get_by_role("switch", name="生物特征认证").click()
+    give_pin(phone)
+    expect(phone.get_by_role("switch", name="生物特征认证")).to_be_checked()
+    shot(phone, "31-biometric")
+    phone.goto(f"{named}/phone/#/job/{number}")
+    phone.get_by_role("button", name="签名", exact=True).click()
+    expect(phone.get_by_text("已签名")).to_be_visible()
+    assert verified(service, number, REPORT)
 
 
 def until_served(url: str, asked: dict[str, object]) -> dict[str, str]:
