@@ -219,9 +219,9 @@ class PhoneSettings(msgspec.Struct, frozen=True, kw_only=True):
     certificate_months: Annotated[int, _help("内置 CA 所签发证书的有效期（月）", ge=1, le=60)] = 12
     crl_urls: Annotated[tuple[str, ...], _help("写入证书的吊销列表地址")] = ()
     province: Annotated[str, _help("写入证书主体的省份", min_length=1, max_length=64)] = "山西省"
-    peer_rate: Annotated[
-        float, _help("每个来源地址每秒可下证、登录、取验证码的次数上限；0 = 不限", ge=0)
-    ] = 5.0
+    peer_rate: Annotated[float, _help("每个来源地址每秒可下证、登录、取验证码的次数上限；0 = 不限", ge=0)] = (
+        5.0
+    )
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):

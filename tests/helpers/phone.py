@@ -13,7 +13,7 @@ Post = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Service and parameters to the whole answer."""
 
 
-class PhoneRefused(AssertionError):
+class PhoneRefused(AssertionError):  # noqa: N818 an answer, not an error
     """The service did not answer 200."""
 
     def __init__(self, answer: dict[str, Any]) -> None:

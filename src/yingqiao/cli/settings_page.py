@@ -36,6 +36,7 @@ _TITLES = {
     "pull": "从 PACS 调取影像 `[pull]`",
     "reconcile": "对账 `[reconcile]`",
     "coss": "电子签名服务 `[coss]`",
+    "phone": "手机签名服务 `[phone]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

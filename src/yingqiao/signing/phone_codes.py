@@ -45,9 +45,7 @@ def may_send(kept: PhoneCode, now: int) -> bool:
 def sent(kept: PhoneCode, digest: bytes, now: int) -> PhoneCode:
     """Another code takes the place of the one before."""
     fresh = now - kept.day >= _DAY_MS
-    return PhoneCode(
-        digest, now + VALID_MS, 0, now if fresh else kept.day, 1 if fresh else kept.sent + 1
-    )
+    return PhoneCode(digest, now + VALID_MS, 0, now if fresh else kept.day, 1 if fresh else kept.sent + 1)
 
 
 def tried(kept: PhoneCode, digest: bytes, now: int) -> tuple[bool, PhoneCode]:

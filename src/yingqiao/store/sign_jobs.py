@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from yingqiao.exchange.callbacks import callback_address
@@ -17,7 +17,7 @@ from yingqiao.exchange.work import NewWork
 from yingqiao.signing import jobs
 from yingqiao.signing.jobs import DataType, Job, JobStatus
 from yingqiao.store.database import Database
-from yingqiao.store.schema import sign_jobs
+from yingqiao.store.schema import job_claims, sign_jobs
 from yingqiao.store.text import storable
 from yingqiao.store.work import ledger
 
@@ -96,6 +96,33 @@ def jobs_of(
         wanted = wanted.where(c.expires_at > now)
     with database.read() as connection:
         return [_job(row) for row in connection.execute(wanted)]
+
+
+def briefs_of(
+    database: Database,
+    user_id: str,
+    claimed_by: int,
+    now: int,
+    *,
+    status: JobStatus = JobStatus.UNSIGN,
+    limit: int = 200,
+) -> list[tuple[Job, int]]:
+    """As `jobs_of`, with those a doctor claimed by their tickets; without data, but its size in bytes: many jobs may
+    hold a megabyte each. Raises StoreUnavailable.
+    """
+    c = sign_jobs.c
+    claimed = select(job_claims.c.job_id).where(job_claims.c.doctor_id == claimed_by)
+    named = or_(c.authorized_user_id == user_id, (c.authorized_user_id == "") & (c.user_id == user_id))
+    theirs = or_(named, c.job_id.in_(claimed))
+    if status is not JobStatus.UNSIGN:
+        theirs = or_(theirs, c.signer == user_id)
+    columns = [column for column in c if column.name != "data"]
+    size = func.length(c.data).label("size")
+    wanted = select(*columns, size).where(theirs, c.status == str(status)).order_by(c.id.desc()).limit(limit)
+    if status is JobStatus.UNSIGN:
+        wanted = wanted.where(c.expires_at > now)
+    with database.read() as connection:
+        return [(_job(row, data=b""), row.size) for row in connection.execute(wanted)]
 
 
 def finish(
@@ -201,10 +228,10 @@ def _row(job: Job) -> dict[str, Any]:
     }
 
 
-def _job(row: Row[Any]) -> Job:
-    found = dict(row._mapping)  # noqa: SLF001 SQLAlchemy's documented way
-    for name in ("id", "request_digest"):
-        found.pop(name)
+def _job(row: Row[Any], **more: bytes) -> Job:
+    found = dict(row._mapping) | more  # noqa: SLF001 SQLAlchemy's documented way
+    for name in ("id", "request_digest", "size"):
+        found.pop(name, None)
     found["trans_id"] = found["trans_id"] or ""
     found["data_type"], found["status"] = DataType(found["data_type"]), JobStatus(found["status"])
     for name in ("data", "signature", "certificate"):

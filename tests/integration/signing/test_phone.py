@@ -100,7 +100,9 @@ class World:
         self.ca = self.desk.authority.start("测试 CA")
         served = Phone(PhoneParts(self.desk, settings, CossSettings())).services()
         stamps = Timestamps(_Nobody(), TokenJournal(database), TrustedClock(0, 1.0), _Nobody())
-        parts = CossParts(database, load_edition("shanxi/v2_1"), self.apps, stamps, CossSettings(), self.clock)
+        parts = CossParts(
+            database, load_edition("shanxi/v2_1"), self.apps, stamps, CossSettings(), self.clock
+        )
         self.services = {one.path.rpartition("/")[2]: one for one in (*served, *services(parts))}
 
     def clock(self) -> int:
@@ -373,9 +375,7 @@ def test_wrong_pins_are_counted_and_lock(world: World) -> None:
     assert refusal(phone.log_in) == "key-locked"
 
 
-def test_a_signature_has_an_end_that_outlives_a_crash(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signature_has_an_end_that_outlives_a_crash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before the commit, nothing happened, and the same last message is the end; told again when it was lost."""
     phone = world.activated()
     number, _ = world.push(authorizedUserId="U7")
@@ -567,6 +567,7 @@ def test_automatic_signing(world: World) -> None:
     assert world.result(late)["jobStatus"] == "UNSIGN"
     phone.log_in()
     assert phone.with_token("autoSign")["enabled"] is False
+    world.now += 1
     phone.with_token("setAutoSign", enabled=True)
     world.push(authorizedUserId="U7", title="又一份")
     revoked = world.desk.authority.of_doctor(1, Profile.AUTOMATIC)

@@ -16,13 +16,15 @@ key_requests = Table(  # a key made, whose certificate request phone and server 
     Column("expires_at", BigInteger, nullable=False),
 )
 
-cooperative_attempts = Table(  # the highest attempt a job was answered at: numbers below are never answered again
-    "cooperative_attempts",
-    metadata,
-    Column("key_id", ForeignKey("shared_keys.id"), primary_key=True),
-    Column("job", String, primary_key=True),
-    Column("number", Integer, nullable=False),
-    Column("at", BigInteger, nullable=False, index=True),
+cooperative_attempts = (
+    Table(  # the highest attempt a job was answered at: numbers below are never answered again
+        "cooperative_attempts",
+        metadata,
+        Column("key_id", ForeignKey("shared_keys.id"), primary_key=True),
+        Column("job", String, primary_key=True),
+        Column("number", Integer, nullable=False),
+        Column("at", BigInteger, nullable=False, index=True),
+    )
 )
 
 login_challenges = Table(  # what a phone signs to log in; one a key

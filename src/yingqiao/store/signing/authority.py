@@ -346,7 +346,8 @@ class CertificateAuthority:
         if row.not_after is None:
             return CertificateState.REVOKED if row.revoked_at is not None else None
         revoked_at = moment(row.revoked_at) if row.revoked_at is not None else None
-        return state_of(moment(row.not_before), moment(row.not_after), self._now(), revoked_at=revoked_at)
+        now = moment(self._now_ms())  # to the millisecond: a revocation counts at once
+        return state_of(moment(row.not_before), moment(row.not_after), now, revoked_at=revoked_at)
 
     def _now(self) -> datetime:
         return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)

@@ -113,7 +113,9 @@ class Cosigning:
             raise SigningRefused("answer", "没有应答，请重新签名")
         return outcome.answer.to_bytes()
 
-    def finish(self, key_id: str, named: Named, token: str, final: SignFinish) -> Downloaded | LoggedIn | Signed:
+    def finish(
+        self, key_id: str, named: Named, token: str, final: SignFinish
+    ) -> Downloaded | LoggedIn | Signed:
         """The end: what was signed takes effect. Asked again when it had, the same is told once more."""
         if (done := self._done_before(key_id, named, token)) is not None:
             return done
@@ -179,7 +181,9 @@ class Cosigning:
         if row is None or not right or row.expires_at <= self._now_ms():
             raise SigningRefused("challenge", "登录请求已失效，请重新登录")
 
-    def _effect(self, connection: Connection, subject: _Subject, named: Named, signature: bytes) -> str | None:
+    def _effect(
+        self, connection: Connection, subject: _Subject, named: Named, signature: bytes
+    ) -> str | None:
         """What the signature is for, in the transaction that closes its attempt. A token, where one follows."""
         key = subject.key
         if named.kind is Kind.CSR:

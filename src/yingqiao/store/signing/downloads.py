@@ -94,7 +94,9 @@ class Downloads:
         with self._database.read() as connection:
             return bytes(self._waiting(connection, key_id).info)
 
-    def issue(self, connection: Connection, key_id: str, public: sm2.PublicKey, signature: bytes) -> str | None:
+    def issue(
+        self, connection: Connection, key_id: str, public: sm2.PublicKey, signature: bytes
+    ) -> str | None:
         """Both sides signed: the request verified, the code redeemed, the certificates issued, the doctor's other keys
         erased, the phone logged in; in the caller's transaction. The token.
         """

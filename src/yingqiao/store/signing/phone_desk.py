@@ -72,9 +72,7 @@ def open_desk(
         authority=authority,
         automatic=Automatic(database, authority, doctors, settings.auto_sign_max_minutes, now_ms),
         codes=PhoneCodes(database, personal, doctors, activations, sender, now_ms),
-        cosigning=Cosigning(
-            database, keys, visits, downloads, jobs, sessions, settings.name, now_ms
-        ),
+        cosigning=Cosigning(database, keys, visits, downloads, jobs, sessions, settings.name, now_ms),
         doctors=doctors,
         downloads=downloads,
         jobs=jobs,

@@ -24,8 +24,11 @@ MAX_REASON = 200
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
+    """`size` of the data in bytes; in lists the job comes without it."""
+
     job: Job
     app_name: str
+    size: int
 
 
 class PhoneJobs:
@@ -69,21 +72,28 @@ class PhoneJobs:
         return job
 
     def shown(self, job: Job) -> ShownJob:
-        return ShownJob(job, self._names().get(job.app_id, job.app_id))
+        return ShownJob(job, self._names().get(job.app_id, job.app_id), len(job.data))
 
-    def listed(self, visitor: Visitor, *, search: str = "", status: JobStatus = JobStatus.UNSIGN) -> list[ShownJob]:
+    def listed(
+        self, visitor: Visitor, *, search: str = "", status: JobStatus = JobStatus.UNSIGN
+    ) -> list[ShownJob]:
         """Newest first, at most `MOST_LISTED`; `search` in title, description and application."""
-        doctor, now = visitor.doctor, self._now_ms()
-        found = sign_jobs.jobs_of(self._database, signer_of(doctor), now, status=status, limit=MOST_LISTED)
-        known = {job.job_id: job for job in found if self._is_in_reach(doctor, job)}
-        for job in self._claimed(doctor.id):
-            if job.status is status and (status is not JobStatus.UNSIGN or job.expires_at > now):
-                known.setdefault(job.job_id, job)
-        names = self._names()
-        shown = [ShownJob(job, names.get(job.app_id, job.app_id)) for job in known.values()]
+        doctor, names = visitor.doctor, self._names()
+        found = sign_jobs.briefs_of(
+            self._database,
+            signer_of(doctor),
+            doctor.id,
+            self._now_ms(),
+            status=status,
+            limit=MOST_LISTED,
+        )
+        shown = [
+            ShownJob(job, names.get(job.app_id, job.app_id), size)
+            for job, size in found
+            if not job.for_user or self._is_in_reach(doctor, job)
+        ]
         wanted = search.strip().lower()
-        matching = [one for one in shown if wanted in _text_of(one)] if wanted else shown
-        return sorted(matching, key=lambda one: one.job.created_at, reverse=True)[:MOST_LISTED]
+        return [one for one in shown if wanted in _text_of(one)] if wanted else shown
 
     def refuse(self, visitor: Visitor, job_id: str, reason: str) -> None:
         """拒签, with its reason."""
@@ -132,18 +142,6 @@ class PhoneJobs:
                 select(job_claims.c.doctor_id).where(job_claims.c.job_id == job_id)
             )
         return found
-
-    def _claimed(self, doctor_id: int) -> list[Job]:
-        newest = (
-            select(job_claims.c.job_id)
-            .where(job_claims.c.doctor_id == doctor_id)
-            .order_by(job_claims.c.at.desc())
-            .limit(MOST_LISTED)
-        )
-        with self._database.read() as connection:
-            ids = connection.scalars(newest).all()
-        found = (sign_jobs.find(self._database, job_id) for job_id in ids)
-        return [job for job in found if job is not None]
 
     def _names(self) -> Mapping[str, str]:
         with self._database.read() as connection:

@@ -94,9 +94,7 @@ class Phone:
             "logout": self._logout,
         }
         return [
-            Service(
-                ROOT + name, f"phone-{name}", self._handle(name, answer), _limit_of(name), anywhere=True
-            )
+            Service(ROOT + name, f"phone-{name}", self._handle(name, answer), _limit_of(name), anywhere=True)
             for name, answer in answers.items()
         ]
 
@@ -313,7 +311,7 @@ def _shown(shown: ShownJob) -> dict[str, Any]:
         "createdAt": job.created_at,
         "expiresAt": job.expires_at,
         "finishedAt": job.finished_at,
-        "size": len(job.data),
+        "size": shown.size,
         "state": str(job.status),
         "result": job.result,
     }
