@@ -114,8 +114,6 @@ def briefs_of(
     claimed = select(job_claims.c.job_id).where(job_claims.c.doctor_id == claimed_by)
     named = or_(c.authorized_user_id == user_id, (c.authorized_user_id == "") & (c.user_id == user_id))
     theirs = or_(named, c.job_id.in_(claimed))
-    if status is not JobStatus.UNSIGN:
-        theirs = or_(theirs, c.signer == user_id)
     columns = [column for column in c if column.name != "data"]
     size = func.length(c.data).label("size")
     wanted = select(*columns, size).where(theirs, c.status == str(status)).order_by(c.id.desc()).limit(limit)

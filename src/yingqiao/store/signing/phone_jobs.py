@@ -108,8 +108,6 @@ class PhoneJobs:
             raise SigningRefused("job-over", str(error)) from error
 
     def _is_theirs(self, doctor: Doctor, job: Job) -> bool:
-        if job.signer:
-            return job.signer == signer_of(doctor) and self._is_in_reach(doctor, job)
         if job.for_user:
             return job.for_user == signer_of(doctor) and self._is_in_reach(doctor, job)
         claimed = self._claimed_by(job.job_id)
