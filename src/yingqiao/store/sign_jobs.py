@@ -114,9 +114,9 @@ def briefs_of(
     claimed = select(job_claims.c.job_id).where(job_claims.c.doctor_id == claimed_by)
     named = or_(c.authorized_user_id == user_id, (c.authorized_user_id == "") & (c.user_id == user_id))
     theirs = or_(named, c.job_id.in_(claimed))
-    columns = [column for column in c if column.name != "data"]
-    size = func.length(c.data).label("size")
-    wanted = select(*columns, size).where(theirs, c.status == str(status)).order_by(c.id.desc()).limit(limit)
+    columns: list[Any] = [column for column in c if column.name != "data"]
+    columns.append(func.length(c.data).label("size"))
+    wanted = select(*columns).where(theirs, c.status == str(status)).order_by(c.id.desc()).limit(limit)
     if status is JobStatus.UNSIGN:
         wanted = wanted.where(c.expires_at > now)
     with database.read() as connection:
