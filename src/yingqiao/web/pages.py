@@ -40,14 +40,22 @@ class Page:
     connects_to: str = "'self'"
     """Whom its scripts may talk to (CSP connect-src)."""
     camera: bool = False
+    beside: tuple[str, ...] = ()
+    """Files of its folder that are served beside it under their own names: a service worker reaches no further than its path."""
 
 
-PAGES: Final = (Page("/", "front"), Page("/verify/", "verify"))
+_INSTALLABLE = ("sw.js", "manifest.webmanifest", "icon-192.png", "icon-512.png")
+PAGES: Final = (
+    Page("/", "front"),
+    Page("/verify/", "verify"),
+    Page("/phone/", "phone", connects_to="'self' https: http:", camera=True, beside=_INSTALLABLE),
+)
 
 
 def page_routes(pages: Sequence[Page] = PAGES, static: Path = STATIC) -> list[BaseRoute]:
     """Routes of all pages and of what they load (/ui/…)."""
-    return [*(_page_route(page, static) for page in pages), _assets_route(static)]
+    beside = (_file_route(page, name, static) for page in pages for name in page.beside)
+    return [*(_page_route(page, static) for page in pages), *beside, _assets_route(static)]
 
 
 def _page_route(page: Page, static: Path) -> Route:
@@ -57,6 +65,15 @@ def _page_route(page: Page, static: Path) -> Route:
         return _answer(request, static, f"{page.folder}/index.html", headers)
 
     return Route(page.path, answer)
+
+
+def _file_route(page: Page, name: str, static: Path) -> Route:
+    headers = _headers(page)
+
+    def answer(request: Request) -> Response:
+        return _answer(request, static, f"{page.folder}/{name}", headers)
+
+    return Route(page.path + name, answer)
 
 
 def _headers(page: Page) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ interface Place {
 
 const PLACES: Place[] = [
   { title: "验证签名", words: "签名、时间戳与证书的验证报告", href: "/verify/" },
+  { title: "手机签名", words: "协同签名：医生用手机打开并安装", href: "/phone/" },
   { title: "接口描述", words: "OpenAPI 文档，供厂商对接", href: "/openapi.json" },
 ];
 

@@ -1,0 +1,90 @@
+// Automatic signing (annex 7, row 19), as version above 2.0: switched on here, with a deadline.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { DatePicker, Dialog, List, Switch } from "antd-mobile";
+import { useState } from "react";
+import { call, wordsOf } from "../api.ts";
+import { useSession } from "../app.tsx";
+import { Loaded, Page, timeWords } from "../parts/Page.tsx";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const OLD_VERSION_MS = DAY_MS;
+
+interface Auto {
+  enabled: boolean;
+  until: number | null;
+  maxMinutes: number;
+}
+
+export function AutoSign() {
+  const { session } = useSession();
+  const query = useQuery({
+    queryKey: ["auto", session.token],
+    queryFn: () => call<Auto>(session.service, "autoSign", { token: session.token }),
+  });
+  return (
+    <Page title="自动签名" back="/home">
+      <p className="quiet">开启后，截止时间之前推送的自动签名数据不经手机确认即签名，直接出现在“已签”中。请只在值守、出诊等确有需要时开启。</p>
+      <Loaded query={query}>{(found) => <Controls found={found} />}</Loaded>
+    </Page>
+  );
+}
+
+function Controls({ found }: { found: Auto }) {
+  const { session, service } = useSession();
+  const [picking, setPicking] = useState<{ first: Date; last: Date } | null>(null);
+  const [problem, setProblem] = useState("");
+  const client = useQueryClient();
+  /** Up to 2.0 the service switches, and the deadline is a day away at most. */
+  const isOld = Number.parseFloat(service.version) <= 2.0;
+  const set = async (enabled: boolean, until: number | null) => {
+    setProblem("");
+    try {
+      await call(session.service, "setAutoSign", { token: session.token, enabled, until });
+      await client.invalidateQueries({ queryKey: ["auto"] });
+    } catch (error) {
+      setProblem(wordsOf(error));
+    }
+  };
+  const turn = async (on: boolean) => {
+    if (!on) return set(false, null);
+    const until = Date.now() + Math.min(DAY_MS, found.maxMinutes * MINUTE_MS);
+    const words = `截止 ${timeWords(until)}，之后可修改。截止前推送的自动签名数据将不再逐份确认。`;
+    if (await Dialog.confirm({ title: "开启自动签名", content: words, confirmText: "开启" })) await set(true, until);
+  };
+  const pick = () => {
+    const longest = isOld ? OLD_VERSION_MS : found.maxMinutes * MINUTE_MS;
+    setPicking({ first: new Date(), last: new Date(Date.now() + longest) });
+  };
+  return (
+    <>
+      <List mode="card">
+        <List.Item
+          extra={<Switch aria-label="自动签名" checked={found.enabled} disabled={isOld} onChange={turn} />}
+          description={isOld ? "由管理员在服务端开启" : undefined}
+        >
+          自动签名
+        </List.Item>
+        {found.enabled && (
+          <List.Item extra={found.until === null ? "未设置" : timeWords(found.until)} onClick={pick}>
+            截止时间
+          </List.Item>
+        )}
+      </List>
+      <p className="quiet">最长 {Math.floor((found.maxMinutes * MINUTE_MS) / DAY_MS)} 天，由管理员设定。</p>
+      {problem !== "" && <p className="problem">{problem}</p>}
+      {picking !== null && (
+        <DatePicker
+          visible
+          title="截止时间"
+          precision="minute"
+          min={picking.first}
+          max={picking.last}
+          defaultValue={found.until === null ? picking.last : new Date(found.until)}
+          onClose={() => setPicking(null)}
+          onConfirm={(value) => void set(true, value.getTime())}
+        />
+      )}
+    </>
+  );
+}

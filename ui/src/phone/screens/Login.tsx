@@ -1,0 +1,110 @@
+// Login (annex 7, rows 10 and 12): choose a certificate, give its password, remember it or not.
+import { Button, CheckList, Dialog, Empty, Toast } from "antd-mobile";
+import { useState } from "react";
+import { useNavigate, useSearchParams } from "react-router";
+import { describe, wordsOf } from "../api.ts";
+import { rememberPin, useApp } from "../app.tsx";
+import { Page } from "../parts/Page.tsx";
+import { PinInput } from "../parts/PinSheet.tsx";
+import { SideBar } from "../parts/SideBar.tsx";
+import { logIn } from "../signing.ts";
+import type { Key } from "../store.ts";
+import { offerUpdate } from "../update.ts";
+
+export function Login() {
+  const { current, keys, addService } = useApp();
+  const navigate = useNavigate();
+  const mine = keys.filter((key) => key.service === current?.url);
+  const [chosen, setChosen] = useState("");
+  const key = mine.find((one) => one.keyId === chosen) ?? mine[0];
+  const refresh = async () => {
+    if (current === null) return;
+    try {
+      await addService(await describe(current.url));
+      Toast.show({ icon: "success", content: "服务信息已更新" });
+    } catch (error) {
+      Toast.show({ content: wordsOf(error) });
+    }
+  };
+  return (
+    <Page title={current?.name ?? "登录"} back={null} left={<SideBar />}>
+      <h3>请选择证书</h3>
+      {mine.length === 0 && <Empty description="本机还没有这个服务的证书，请先下载证书" />}
+      {key !== undefined && (
+        <CheckList value={[key.keyId]} onChange={(value) => setChosen(String(value[0] ?? key.keyId))} mode="card">
+          {mine.map((one) => (
+            <CheckList.Item key={one.keyId} value={one.keyId} description={`${one.hospital} · ${one.department}`}>
+              {one.name}
+            </CheckList.Item>
+          ))}
+        </CheckList>
+      )}
+      {key !== undefined && <Enter key={key.keyId} owner={key} />}
+      <div className="stack">
+        <Button block onClick={() => void navigate(current?.phoneDownload ? "/phone" : "/activate")}>
+          下载证书
+        </Button>
+        {current?.phoneDownload && (
+          <Button block fill="none" onClick={() => void navigate("/activate")}>
+            用激活码下载
+          </Button>
+        )}
+        <Button block fill="none" onClick={() => void refresh()}>
+          刷新服务
+        </Button>
+      </div>
+    </Page>
+  );
+}
+
+function Enter({ owner }: { owner: Key }) {
+  const [params] = useSearchParams();
+  const [pin, setPin] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const { enter, reload, withPin } = useApp();
+  const navigate = useNavigate();
+  const stored = owner.remembered !== null || owner.biometric !== null;
+  const log = async (typed: string) => {
+    const found = await logIn(owner, typed);
+    if (!(await offerUpdate(owner, typed, found))) {
+      setPin("");
+      return reload();
+    }
+    if (owner.remembered === null && owner.biometric === null && (await askRemember())) await rememberPin(owner, typed);
+    await reload();
+    enter({ service: owner.service, keyId: owner.keyId, ...found });
+    void navigate(params.get("next") ?? "/home", { replace: true });
+  };
+  const go = async (typed: string) => {
+    setBusy(true);
+    setProblem("");
+    try {
+      if (typed === "") await withPin(owner, log);
+      else await log(typed);
+    } catch (error) {
+      setPin("");
+      setProblem(wordsOf(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <div className="stack">
+      <PinInput label="证书密码" value={pin} onChange={setPin} />
+      {problem !== "" && <p className="problem">{problem}</p>}
+      <Button block color="primary" size="large" loading={busy} disabled={pin.length !== 6 && !stored} onClick={() => void go(pin)}>
+        {problem !== "" ? "重试" : stored && pin === "" ? "免密进入" : "进入"}
+      </Button>
+    </div>
+  );
+}
+
+function askRemember(): Promise<boolean> {
+  return Dialog.confirm({
+    title: "记住证书密码？",
+    content: "记住后，在这台手机上签名不再输入密码。请只在设有锁屏的本人手机上使用。",
+    confirmText: "记住",
+    cancelText: "跳过",
+  });
+}
