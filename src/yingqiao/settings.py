@@ -201,6 +201,26 @@ class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
     clock_jump_seconds: Annotated[float, _help("系统时钟跳变超过此值（秒）就停发时间戳", gt=0)] = 1.0
 
 
+class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """证书办理（[signing]）：内置 CA、自助服务与管理网页"""
+
+    public_url: Annotated[
+        str,
+        _help(
+            "手机与验签方访问本网关的地址 http(s)://主机[:端口]，写入证书的吊销列表地址与激活二维码；空 = 用 coss.public_url",
+            pattern=r"^(https?://[^/\\s]+/?)?$",
+        ),
+    ] = ""
+    certificate_months: Annotated[int, _help("医师证书的有效期（月）", ge=1, le=60)] = 12
+    province: Annotated[str, _help("证书主体中的省份", min_length=1, max_length=64)] = "山西省"
+    crl_hours: Annotated[
+        float, _help("吊销列表至少每隔多少小时发布一次（吊销时另外立即发布）", gt=0, le=120)
+    ] = 24.0
+    logins_per_minute: Annotated[
+        float, _help("每个地址每分钟可尝试登录的次数，超过答 429；0 = 不限", ge=0)
+    ] = 20.0
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -229,6 +249,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pull: PullSettings = PullSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     coss: CossSettings = CossSettings()
+    signing: SigningSettings = SigningSettings()
     log: LogSettings = LogSettings()
 
 

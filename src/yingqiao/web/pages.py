@@ -42,7 +42,12 @@ class Page:
     camera: bool = False
 
 
-PAGES: Final = (Page("/", "front"), Page("/verify/", "verify"))
+PAGES: Final = (
+    Page("/", "front"),
+    Page("/verify/", "verify"),
+    Page("/web/Selfcertification/", "self"),
+    Page("/admin/", "admin"),
+)
 
 
 def page_routes(pages: Sequence[Page] = PAGES, static: Path = STATIC) -> list[BaseRoute]:
