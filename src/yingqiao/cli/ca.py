@@ -111,7 +111,9 @@ def revoke(number: int, reason: str, settings: Settings) -> None:
 
 
 @command.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="每份写成一个文件")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="每份写成一个文件"
+)
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")
 @data_options
 def requests(out: Path | None, as_json: bool, settings: Settings) -> None:

@@ -15,8 +15,10 @@ from yingqiao.signing.enrolment import pictures
 from yingqiao.signing.enrolment.annexes import FORMS
 from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.signing.enrolment.form import FieldKind, Form
-from yingqiao.signing.enrolment.sheets import SheetRow, read_sheet, shape_of as sheet_shape, template
-from yingqiao.web.office.admin_cases import case_shown, submit as hand_in
+from yingqiao.signing.enrolment.sheets import SheetRow, read_sheet, template
+from yingqiao.signing.enrolment.sheets import shape_of as sheet_shape
+from yingqiao.web.office.admin_cases import case_shown
+from yingqiao.web.office.admin_cases import submit as hand_in
 
 _FORM = click.Choice(list(FORMS))
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -41,7 +43,13 @@ def command() -> None:
 @command.command()
 @click.argument("form", type=_FORM)
 @click.option("--hospital", metavar="CODE", required=True, help="医疗机构")
-@click.option("--from", "sheet", type=_FILE, required=True, help="表格：.xlsx、.csv 或 .json；图片列写图片文件名（相对于表格）")
+@click.option(
+    "--from",
+    "sheet",
+    type=_FILE,
+    required=True,
+    help="表格：.xlsx、.csv 或 .json；图片列写图片文件名（相对于表格）",
+)
 @click.option("--by", help="提交人；默认为操作系统账号")
 @data_options
 def submit(form: str, hospital: str, sheet: Path, by: str | None, settings: Settings) -> None:
@@ -71,7 +79,9 @@ def list_(
 ) -> None:
     """申请，新的在前"""
     with office(settings) as opened:
-        found = opened.cases.list(state=CaseState(state) if state else None, hospital_code=hospital, form=form)
+        found = opened.cases.list(
+            state=CaseState(state) if state else None, hospital_code=hospital, form=form
+        )
     rows = [case_shown(one) | {"submitted": when(one.case.submitted_at)} for one in found]
     show_rows(rows, _COLUMNS, shape_of(as_json, as_csv), empty="没有申请")
 

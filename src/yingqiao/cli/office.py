@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from yingqiao.app.signing_office import open_office
 from yingqiao.cli.options import stores
 from yingqiao.cli.output import fail
@@ -41,7 +39,7 @@ def who() -> str:
 def ask_password() -> str:
     """The password, typed twice or a line of a pipe; never an argument, which others would see."""
     if not sys.stdin.isatty():
-        return click.get_text_stream("stdin").readline().rstrip("\r\n")
+        return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass("口令：")
     if getpass.getpass("再输一次：") != first:
         fail("两次输入的口令不同")

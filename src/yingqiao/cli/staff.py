@@ -27,7 +27,12 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice([str(role) for role in Role]), required=True, help="admin 管理员 · operator 经办人 · approver 审批人")
+@click.option(
+    "--role",
+    type=click.Choice([str(role) for role in Role]),
+    required=True,
+    help="admin 管理员 · operator 经办人 · approver 审批人",
+)
 @click.option("--hospital", metavar="CODE", help="只限这家医疗机构；不写 = 全部")
 @data_options
 def add(name: str, role: str, hospital: str | None, settings: Settings) -> None:

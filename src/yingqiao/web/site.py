@@ -108,7 +108,9 @@ def _paths(edition: Edition) -> list[tuple[str, str]]:
 
 def public_app(site: Site) -> App:
     """Health, the standard as data, pages: nothing about patients."""
-    return _safe(_starlette([*_health_routes(site), *_spec_routes(site.edition), *site.office, *page_routes()]))
+    return _safe(
+        _starlette([*_health_routes(site), *_spec_routes(site.edition), *site.office, *page_routes()])
+    )
 
 
 def admin_app(site: Site) -> App:

@@ -70,15 +70,13 @@ def template(form: Form) -> bytes:
         if field.hint:
             sheet.write_comment(0, at, field.hint)
         if field.kind is FieldKind.CHOICE:
-            sheet.data_validation(
-                1, at, MAX_ROWS, at, {"validate": "list", "source": list(field.choices)}
-            )
+            sheet.data_validation(1, at, MAX_ROWS, at, {"validate": "list", "source": list(field.choices)})
     book.close()
     return out.getvalue()
 
 
 def _rows(form: Form, lines: Iterator[Sequence[object]]) -> Iterator[tuple[int, dict[str, str]]]:
-    head: Sequence[object] | None = None
+    head: list[str] | None = None
     for number, line in enumerate(islice(lines, MAX_ROWS * 2), 1):
         cells = [_text(cell) for cell in line[:MAX_COLUMNS]]
         if not any(cells):
@@ -90,9 +88,9 @@ def _rows(form: Form, lines: Iterator[Sequence[object]]) -> Iterator[tuple[int, 
             yield number, from_row(form, head, cells)
 
 
-def _refuse_other_head(form: Form, head: Sequence[object]) -> None:
+def _refuse_other_head(form: Form, head: Sequence[str]) -> None:
     known = {field.label for field in form.fields} | {field.name for field in form.fields}
-    given = {str(cell).lstrip("*").strip() for cell in head}
+    given = {cell.lstrip("*").strip() for cell in head}
     if not known & given:
         raise SigningRefused("sheet-head", f"首行应为列名：{'、'.join(columns(form))}")
 
@@ -119,10 +117,22 @@ def _xlsx_lines(content: bytes) -> Iterator[Sequence[object]]:
         sheet: Any = book.worksheets[0]
         rows = sheet.iter_rows(max_row=MAX_ROWS * 2, max_col=MAX_COLUMNS, values_only=True)
         yield from list(rows)
+        book.close()
     except SigningRefused:
         raise
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError, TypeError, SyntaxError,
-            AttributeError, OSError, NotImplementedError, RuntimeError) as error:  # what hostile files make of the reader
+    except (
+        InvalidFileException,
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        IndexError,
+        TypeError,
+        SyntaxError,
+        AttributeError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:  # what hostile files make of the reader
         raise SigningRefused("sheet-format", "不是可读的 XLSX 表格（请用表格软件另存为 .xlsx）") from error
 
 

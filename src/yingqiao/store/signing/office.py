@@ -44,7 +44,7 @@ def office_of(
     now_ms: Callable[[], int],
     public_url: str = "",
 ) -> Office:
-    """Raises StoreUnavailable; KeystoreError under another master key."""
+    """Nothing is asked of the database yet."""
     personal = PersonalData(database, master_key)
     sessions = Sessions(database)
     doctors = Doctors(database, personal, sessions, now_ms)

@@ -46,7 +46,7 @@ def case_routes(office: Office, door: Door) -> list[BaseRoute]:
     return [
         door.get("/web/api/admin/forms", cases.forms),
         door.get("/web/api/admin/forms/{form}/template.xlsx", cases.template),
-        door.get("/web/api/admin/cases", cases.list),
+        door.get("/web/api/admin/cases", cases.all),
         door.get("/web/api/admin/cases.csv", cases.as_csv),
         door.post("/web/api/admin/cases", cases.submit, most=_SUBMIT_MOST),
         door.post("/web/api/admin/sheet", cases.import_sheet, most=_SUBMIT_MOST),
@@ -72,7 +72,7 @@ class AdminCases:
         form = _form(asked.path["form"])
         return _file(sheets.template(form), _XLSX, f"{form.title}.xlsx")
 
-    def list(self, asked: Asked) -> list[dict[str, Any]]:
+    def all(self, asked: Asked) -> list[dict[str, Any]]:
         account = need_staff(self._office, asked)
         return [case_shown(one) for one in self._found(account, asked, 2000)]
 
@@ -110,7 +110,9 @@ class AdminCases:
         form, hospital = _form(asked.text("form")), _hospital(account, asked)
         if form is SAMPLE:
             raise SigningRefused("sheet-form", "采样表带有图片，请逐人填写")
-        rows = sheets.read_sheet(form, _base64(asked.text("content", _SUBMIT_MOST)), sheets.shape_of(asked.text("name")))
+        rows = sheets.read_sheet(
+            form, _base64(asked.text("content", _SUBMIT_MOST)), sheets.shape_of(asked.text("name"))
+        )
         wrong = sum(bool(row.problems) for row in rows)
         made: list[int] = []
         if asked.body.get("commit") is True and not wrong:

@@ -229,7 +229,9 @@ def authority_shown(office: Office) -> dict[str, Any]:
         "serial": current.certificate.serial_hex,
         "notBefore": milliseconds(current.certificate.not_before),
         "notAfter": milliseconds(current.certificate.not_after),
-        "crlUrl": f"{office.public_url}/crl/{current.id}.crl" if office.public_url and current.authority else "",
+        "crlUrl": f"{office.public_url}/crl/{current.id}.crl"
+        if office.public_url and current.authority
+        else "",
         "crlNextUpdate": found[1] if found else None,
         "waiting": len(office.authority.waiting_requests()),
     }

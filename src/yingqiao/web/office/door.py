@@ -234,25 +234,29 @@ def doctor_of(office: Office, asked: Asked) -> Doctor | None:
 def need_doctor(office: Office, asked: Asked, *, changed: bool = True) -> Doctor:
     """Raises TurnedAway: nobody, or (with `changed`) somebody who has to set a password first."""
     doctor = doctor_of(office, asked)
-    _refuse_absent(doctor is None, changed and doctor is not None and doctor.must_change)
-    assert doctor is not None
+    if doctor is None:
+        raise _nobody()
+    _refuse_first(changed and doctor.must_change)
     return doctor
 
 
 def need_staff(office: Office, asked: Asked, *roles: Role, changed: bool = True) -> Account:
     """One of `roles` (any without). Raises TurnedAway."""
     account = staff_of(office, asked)
-    _refuse_absent(account is None, changed and account is not None and account.must_change)
-    assert account is not None
+    if account is None:
+        raise _nobody()
+    _refuse_first(changed and account.must_change)
     if roles and account.role not in roles:
         words = "、".join(role.words for role in roles)
         raise TurnedAway(403, "role", f"此操作须由{words}进行")
     return account
 
 
-def _refuse_absent(absent: bool, must_change: bool) -> None:
-    if absent:
-        raise TurnedAway(401, "login", "请先登录")
+def _nobody() -> TurnedAway:
+    return TurnedAway(401, "login", "请先登录")
+
+
+def _refuse_first(must_change: bool) -> None:
     if must_change:
         raise TurnedAway(403, "must-change", "请先设置新口令")
 

@@ -78,7 +78,12 @@ def _area(pdf: Any, field: Field, content: bytes) -> None:
     if content:
         try:
             pdf.image(
-                io.BytesIO(content), x + _LABEL + 3, y + 3, pdf.epw - _LABEL - 6, _AREA - 6, keep_aspect_ratio=True
+                io.BytesIO(content),
+                x + _LABEL + 3,
+                y + 3,
+                pdf.epw - _LABEL - 6,
+                _AREA - 6,
+                keep_aspect_ratio=True,
             )
         except (OSError, ValueError, SyntaxError):  # what the decoder makes of a damaged picture
             pdf.set_xy(x + _LABEL + 1, y)
