@@ -13,6 +13,7 @@ from tests.docs.pages import ROOT, page
 from tests.peers.gateway import GatewayMaker, free_port
 
 FIRST_EXAM = page("docs/tutorials/first-exam.md")
+CONNECT = page("docs/tutorials/connect-a-hospital.md")
 OPERATE = page("docs/howto/operate.md")
 
 
@@ -62,6 +63,21 @@ def test_the_tutorial_does_what_it_says(checkout: Path):
     assert "上传成功" in shown
     assert "待影像" in shown
     assert "收到检查数据" in shown
+
+
+def test_connecting_a_hospital_does_what_it_says(checkout: Path):
+    http, dicom = str(free_port()), str(free_port())
+    (checkout / "tutorial-data").mkdir()
+    shell = "".join(block.text for block in CONNECT.blocks)
+    assert {block.language for block in CONNECT.blocks} == {"bash"}
+    assert shell.startswith("make setup\n")
+    shell = shell.removeprefix("make setup\n").replace("\nwait\n", "\nwait || true\n")
+    shown = run(shell.replace("8080", http).replace("11112", dicom), checkout)
+    assert "setInfoList" in shown
+    assert "不通过" not in shown
+    assert "医院清单" in shown
+    assert " 平" in shown
+    assert "不平" not in shown
 
 
 def test_a_backup_made_as_the_page_says_can_be_restored(make_gateway: GatewayMaker, checkout: Path):

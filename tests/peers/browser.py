@@ -9,9 +9,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Fails when there is no Chromium: `scripts/peers.sh` installs it."""
+    """Fails when there is no Chromium: `scripts/peers.sh` installs it.
+
+    Ends with its module: while Playwright runs, its thread has an event loop, and `asyncio.run` elsewhere fails.
+    """
     program = shutil.which("chromium")
     assert program, "chromium is missing: scripts/peers.sh"
     with sync_playwright() as playwright:

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from yingqiao.cli import connector, hospital_push
+from yingqiao.cli import connector, hospital_push, hospital_site
 from yingqiao.cli import hospital_tables as tables
 from yingqiao.cli.hospital_map import command as map_command
 from yingqiao.client import ClientError
@@ -24,6 +24,8 @@ from yingqiao.hospital.simulate.dicom_sender import DicomNode, DicomUnreachableE
 from yingqiao.hospital.simulate.people import credit_code
 from yingqiao.hospital.simulate.plan import Day, Kind
 from yingqiao.hospital.simulate.push import Pusher, Sent, push_day
+from yingqiao.hospital.simulate.site import SitePlan
+from yingqiao.hospital.simulate.visits import Place
 from yingqiao.hospital.simulate.web import ImageServer
 
 _T = TypeVar("_T")
@@ -62,20 +64,71 @@ command.add_command(map_command)
 
 
 @command.command()
-@click.option("--gateway", required=True, metavar="URL", help="网关的 HTTP 地址")
-@click.option("--dicom", required=True, type=_Node(), help="网关的 DICOM 地址")
-@click.option("--code", required=True, help="医疗机构代码（统一社会信用代码），须已在网关登记")
-@click.option("--sm4-key", required=True, metavar="HEX", help="SM4 密钥，32 位十六进制")
-@click.option("--exams", default=40, show_default=True, type=click.IntRange(1, 5000), help="检查人次")
+@click.option("--gateway", metavar="URL", help="网关的 HTTP 地址")
+@click.option("--dicom", type=_Node(), help="网关的 DICOM 地址")
+@click.option("--code", required=True, help="医疗机构代码（统一社会信用代码），推送时须已在网关登记")
+@click.option("--sm4-key", metavar="HEX", help="SM4 密钥，32 位十六进制")
+@click.option("--exams", default=40, show_default=True, type=click.IntRange(1, 20_000), help="检查人次")
 @click.option("--seed", default=1, show_default=True, help="同一种子、日期和机构得到同样的一天")
 @click.option("--date", "date_", type=click.DateTime(["%Y-%m-%d"]), help="模拟哪一天 [默认昨天]")
+@click.option(
+    "--ris",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="不推送，而在 DIR 里造一家医院（RIS 视图、应当到达的清单、hospital.toml），供连接器读取",
+)
+@click.option(
+    "--images-to", type=_Node(), help="--ris：影像发往哪里（连接器，或 Orthanc 等 PACS）；不写则不发"
+)
+@click.option(
+    "--faults", default=0.02, show_default=True, type=click.FloatRange(0, 1), help="--ris：出错的比例"
+)
+@click.option(
+    "--images", default=4, show_default=True, type=click.IntRange(1), help="--ris：一次检查最多几个影像"
+)
+@click.option("--pixels", default=0, type=click.IntRange(0, 2048), help="--ris：影像的边长；0 = 按设备")
+@click.option(
+    "--seconds",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="--ris：一天压缩成多少秒；0 = 一次写完",
+)
 def simulate(
-    gateway: str, dicom: DicomNode, code: str, sm4_key: str, exams: int, seed: int, date_: datetime | None
+    gateway: str | None,
+    dicom: DicomNode | None,
+    code: str,
+    sm4_key: str | None,
+    exams: int,
+    seed: int,
+    date_: datetime | None,
+    folder: Path | None,
+    images_to: DicomNode | None,
+    faults: float,
+    images: int,
+    pixels: int,
+    seconds: float,
 ) -> None:
-    """模拟一家医院的一天：向网关推送检查、报告和影像，其中有各种常见错误"""
+    """模拟一家医院的一天：向网关推送检查、报告和影像，其中有各种常见错误；或造一家医院供连接器读取"""
+    if folder is not None:
+        place, day = Place(code, "影桥模拟医院"), _when(date_).date()
+        hospital_site.live(
+            folder,
+            SitePlan(place, day, exams, faulty=faults, images=images, pixels=pixels, seed=seed),
+            seconds=seconds,
+            images_to=images_to,
+            gateway=gateway,
+            key=sm4_key,
+            dicom=dicom,
+        )
+        return
+    if gateway is None or dicom is None or sm4_key is None:
+        raise click.UsageError("推送需要 --gateway、--dicom 与 --sm4-key；或用 --ris DIR 造一家医院")
     console = Console(highlight=False)
-    day = _day(code, exams, seed, date_)
-    sent = _guarded(lambda: _push(day, gateway, dicom, sm4_key, console))
+    pushed = _day(code, exams, seed, date_)
+    node, key = dicom, sm4_key
+    sent = _guarded(lambda: _push(pushed, gateway, node, key, console))
     console.print(tables.sent_table(sent))
     if not tables.print_unplanned(console, sent):
         raise SystemExit(1)
@@ -102,8 +155,11 @@ def demo(data: Path, exams: int, seed: int, keep: bool) -> None:
 
 
 def _day(code: str, exams: int, seed: int, date_: datetime | None) -> Day:
-    when = date_ or datetime.now(BEIJING) - timedelta(days=1)
-    return make_day(code, exams=exams, seed=seed, day=when.date())
+    return make_day(code, exams=exams, seed=seed, day=_when(date_).date())
+
+
+def _when(date_: datetime | None) -> datetime:
+    return date_ or datetime.now(BEIJING) - timedelta(days=1)
 
 
 def _guarded(action: Callable[[], _T]) -> _T:

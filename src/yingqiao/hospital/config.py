@@ -139,6 +139,10 @@ class Reconcile(_Section, frozen=True, kw_only=True):
     send_hospital_code: Annotated[bool, _help("请求外层另带 hospitalCode（T150）")] = False
     margin_days: Annotated[int, _help("向来源询问时前后各多问几天，以免漏掉跨日完成的检查", ge=0, le=31)] = 1
     catch_up_days: Annotated[int, _help("停机后最多补对几天的账", ge=1, le=31)] = 7
+    again_hours: Annotated[
+        float,
+        _help("已对过账的日子（catch_up_days 之内）隔多久再核一次（小时），数目变了或上次有缺就再报送", gt=0),
+    ] = 6.0
 
 
 class Log(_Section, frozen=True, kw_only=True):

@@ -32,8 +32,9 @@ from yingqiao.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 _BATCH = 500
-_LOOK_SECONDS = 30.0
-_AGAIN_SECONDS = 600.0
+_LOOK_SECONDS = 5.0
+_AGAIN_SECONDS, _AGAIN_AT_MOST = 20.0, 600.0
+"""After a failure; doubled with each."""
 
 
 class Platform(Protocol):
@@ -58,7 +59,20 @@ class Reconciler:
         SourceUnavailableError, StoreError, SpoolFullError.
         """
         self._ask_again(day)
-        found = totals(self.spool, day, images=self.counts_images)
+        return self._send(day, totals(self.spool, day, images=self.counts_images))
+
+    def look_again(self, before: days.Reconciled) -> bool:
+        """A day that was told: once more when something was missing, or when it counts otherwise now (a late
+        report, an exam the source told late); whether it was. Raises as `reconcile`.
+        """
+        self._ask_again(before.day)
+        found = totals(self.spool, before.day, images=self.counts_images)
+        if not before.missing and [_told(one) for one in found] == list(before.totals):
+            return False
+        self._send(before.day, found)
+        return True
+
+    def _send(self, day: str, found: Sequence[ModalityTotals]) -> days.Reconciled:
         missing = list(self.platform.reconcile(day, found))
         matched = match(self.spool, missing)
         resent = resend(self.spool, matched.names)
@@ -101,6 +115,9 @@ class Daily:
         self._on_resent = resent
         self._stopping = threading.Event()
         self._not_before = 0.0
+        self._failures = 0
+        self._looked: dict[str, float] = {}
+        """When each day told was looked at last, `time.monotonic()`."""
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
         self.reason = ""
 
@@ -122,16 +139,32 @@ class Daily:
         try:
             for day in due_days(self._reconciler.spool, self._reconciler.settings, datetime.now(BEIJING)):
                 self._reconciler.reconcile(day)
+                self._looked[day] = time.monotonic()
                 self._on_resent()
-            self.reason = ""
+            self._look_again()
+            self.reason, self._failures = "", 0
         except (ClientError, SourceUnavailableError, StoreError, SpoolFullError) as error:
-            self.reason = str(error)
-            self._not_before = time.monotonic() + _AGAIN_SECONDS
+            self._failed(str(error))
             log.warning("reconcile.failed", reason=str(error))
         except Exception as error:  # tomorrow's has to be tried all the same
-            self.reason = f"本程序出错：{type(error).__name__}"
-            self._not_before = time.monotonic() + _AGAIN_SECONDS
+            self._failed(f"本程序出错：{type(error).__name__}")
             log.exception("reconcile.broken")
+
+    def _failed(self, reason: str) -> None:
+        self.reason = reason
+        self._not_before = time.monotonic() + min(_AGAIN_SECONDS * 2**self._failures, _AGAIN_AT_MOST)
+        self._failures = min(self._failures + 1, 16)
+
+    def _look_again(self) -> None:
+        settings = self._reconciler.settings
+        earliest = (today() - timedelta(days=settings.catch_up_days)).isoformat()
+        told = days.reconciled(self._reconciler.spool, settings.catch_up_days)
+        for before in (one for one in told if one.state == "done" and earliest <= one.day):
+            last = self._looked.setdefault(before.day, time.monotonic())
+            if time.monotonic() - last >= settings.again_hours * 3600:
+                if self._reconciler.look_again(before):
+                    self._on_resent()
+                self._looked[before.day] = time.monotonic()
 
 
 def due_days(spool: Spool, settings: Reconcile, now: datetime) -> list[str]:

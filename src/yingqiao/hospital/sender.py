@@ -104,6 +104,7 @@ class Sender:
         self._woken = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._free: deque[AsyncGateway] = deque()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="sender", daemon=True)
         self.health = Health()
 
@@ -126,10 +127,13 @@ class Sender:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         hands = _Hands()
-        async with self._connect() as gateway:
+        async with contextlib.AsyncExitStack() as opened:
+            # A client for each request at a time: a pool looks at every connection it has, for every request.
+            gateways = [await opened.enter_async_context(self._connect()) for _ in range(self._pace.parallel)]
+            self._free = deque(gateways)
             while not self._stopping:
                 try:
-                    await self._turn(hands, gateway)
+                    await self._turn(hands)
                 except StoreError as error:
                     log.warning("sender.spool_unavailable", error=str(error))
                     await asyncio.sleep(1)
@@ -138,17 +142,17 @@ class Sender:
                 self._gather(hands)
             await self._finish(hands)
 
-    async def _turn(self, hands: _Hands, gateway: AsyncGateway) -> None:
+    async def _turn(self, hands: _Hands) -> None:
         if self._woken.is_set():
             self._woken.clear()
             for queue in hands.ready.values():
                 queue.clear()  # what is new may be more urgent, or newer than what was claimed
-        await self._fill(hands, gateway)
+        await self._fill(hands)
         self._settle(hands)
         await self._rest(hands)
         self._gather(hands)
 
-    async def _fill(self, hands: _Hands, gateway: AsyncGateway) -> None:
+    async def _fill(self, hands: _Hands) -> None:
         """Starts as many as there is room for."""
         slots = self._breaker.slots(self._pace.parallel, now_ms(), self._rule.breaker)
         for lane in Lane:
@@ -163,7 +167,7 @@ class Sender:
                 due = queue.popleft()
                 if due.name not in taken:
                     taken.add(due.name)
-                    hands.tasks[asyncio.create_task(self._send(gateway, due))] = due
+                    hands.tasks[asyncio.create_task(self._send(due))] = due
                     room -= 1
         self.health.in_hand = len(hands.tasks)
 
@@ -213,7 +217,8 @@ class Sender:
                 log.warning("sender.spool_unavailable", error=str(error))
                 return
 
-    async def _send(self, gateway: AsyncGateway, due: Due) -> Outcome:
+    async def _send(self, due: Due) -> Outcome:
+        gateway = self._free.popleft()
         try:
             await push(gateway, due.kind, due.values)
         except ClientError as error:
@@ -222,6 +227,8 @@ class Sender:
             log.exception("sender.record_failed", kind=due.kind)
             reason = f"本程序出错：{type(error).__name__}"
             return self._again(due, WorkError(ErrorClass.OURS, reason))
+        finally:
+            self._free.append(gateway)
         self.health.sent += 1
         self.health.last_sent_at = now_ms()
         await self._heard(None)

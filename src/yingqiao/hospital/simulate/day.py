@@ -12,15 +12,14 @@ import pybase64
 from yingqiao.hospital.simulate.catalogue import ITEMS, Item, mutual_name
 from yingqiao.hospital.simulate.images import HONEST, LIE, MISSING, SYNTAXES, Charset, ImageSpec, make_uid
 from yingqiao.hospital.simulate.paper import chinese_font, report_pdf
-from yingqiao.hospital.simulate.people import make_person
 from yingqiao.hospital.simulate.plan import Case, Day, Flaw, Kind, Seal, Step
 from yingqiao.hospital.simulate.records import Record, Visit, exam_record, report_record
+from yingqiao.hospital.simulate.visits import Place, make_visit
 from yingqiao.spec import Edition, load_edition
 
 OPENING = time(8, 0)
 CHINESE_REPORTS = 3
 """PDFs drawn with a Chinese font at most; embedding one takes about a second."""
-_STAFF = ("周技师", "吴技师"), ("陈医师", "武医师", "任医师"), ("郭主任", "薛主任")
 _NEEDS_IMAGES = tuple(item for item in ITEMS if item.modality != "US")
 _RARE_EVERY = 7
 _ITEM_OF_FLAW = {Flaw.CHARSET_LIE: "CT", Flaw.CHARSET_MISSING: "DX", Flaw.WRONG_STUDY_UID: "CT"}
@@ -68,30 +67,15 @@ class _Maker:
         begin = datetime.combine(self._day, OPENING) + timedelta(
             minutes=number * 3, seconds=rng.randrange(60)
         )
-        registered = begin + timedelta(minutes=rng.randint(5, 40))
-        finished = registered + timedelta(minutes=rng.randint(10, 60))
-        reported = finished + timedelta(minutes=rng.randint(15, 90))
-        return Visit(
-            hospital_code=self._code,
-            hospital_name=self._name,
-            number=number,
-            patient=make_person(rng, self._day, rare=number % _RARE_EVERY == 0),
-            item=item,
-            mutual_name=mutual_name(item, self._edition),
-            ris_study_id=f"RIS{self._day:%Y%m%d}{number:05d}",
-            study_uid=make_uid(rng),
-            accession=f"{item.modality}{self._day:%y%m%d}{number:05d}",
-            image_number=f"P{rng.randrange(10**8):08d}",
-            source=rng.choice((1, 1, 1, 2, 3, 3)),
-            applied=begin,
-            registered=registered,
-            finished=finished,
-            reported=reported,
-            audited=reported + timedelta(minutes=rng.randint(5, 60)),
-            radiographer=rng.choice(_STAFF[0]),
-            reporter=rng.choice(_STAFF[1]),
-            auditor=rng.choice(_STAFF[2]),
-            positive=rng.random() < 0.4,
+        return make_visit(
+            rng,
+            Place(self._code, self._name),
+            number,
+            begin,
+            item,
+            mutual_name(item, self._edition),
+            day=self._day,
+            rare=number % _RARE_EVERY == 0,
         )
 
     def _item(self, number: int, flaw: Flaw) -> Item:

@@ -72,6 +72,8 @@ class ImageSpec:
     charset: Charset
     variant: int = 0
     """Another number makes other pixels under the same UIDs."""
+    size: int = 0
+    """Pixels along a side; 0 = as the modality has it."""
 
     @property
     def sop_class(self) -> str:
@@ -162,10 +164,11 @@ def _pixels(spec: ImageSpec) -> np.ndarray[Any, Any]:
     """A body-like ellipse with a lesion that wanders from slice to slice; little-endian 12 bits in 16."""
     import numpy as np
 
-    size = SIZES[spec.visit.item.modality]
+    size = spec.size or SIZES[spec.visit.item.modality]
     image = _body(size).copy()
+    half = min(6, size // 8)
     at = (spec.instance_number * 7 + spec.series_number * 13 + spec.variant * 29) % (size // 4)
-    image[size // 2 - 6 : size // 2 + 6, size // 3 + at : size // 3 + at + 12] = 3000
+    image[size // 2 - half : size // 2 + half, size // 3 + at : size // 3 + at + 2 * half] = 3000
     return np.stack([image, image[:, ::-1]]) if spec.visit.item.modality == "NM" else image
 
 
