@@ -51,12 +51,14 @@ class ListPublisher:
         return content is not None
 
     def gauges(self) -> dict[str, float]:
-        """Seconds until the newest list ends, negative when it has; nothing without a CA of our own."""
+        """Seconds until the newest list ends, negative when it has; infinite without a CA of our own."""
         if time.monotonic() - self._looked > _GAUGE_S:
             self._due, self._looked = self._newest(), time.monotonic()
             if self._due is not None and self._due - self._now_ms() < _LATE_MS:
                 _log.error("crl.late", seconds_left=(self._due - self._now_ms()) // 1000)
-        return {} if self._due is None else {"crl_seconds_left": (self._due - self._now_ms()) / 1000}
+        return {
+            "crl_seconds_left": float("inf") if self._due is None else (self._due - self._now_ms()) / 1000
+        }
 
     def _is_time(self, due: int) -> bool:
         made = milliseconds(moment(due) - CRL_VALID)

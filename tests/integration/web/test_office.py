@@ -382,7 +382,7 @@ def test_a_revocation_is_served_at_once_where_the_certificate_says(desk: Desk) -
 def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: Desk) -> None:
     publisher = ListPublisher(desk.office.authority, DAY, lambda: desk.now)
     assert publisher.turn() is False
-    assert publisher.gauges() == {}
+    assert publisher.gauges() == {"crl_seconds_left": float("inf")}
     desk.office.authority.start("测试 CA")
     assert publisher.turn() is False
     desk.now += DAY
