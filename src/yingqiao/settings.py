@@ -216,12 +216,29 @@ class PhoneSettings(msgspec.Struct, frozen=True, kw_only=True):
     auto_sign_max_minutes: Annotated[
         int, _help("自动签名的最长期限（分钟），默认 30 天；0 = 不开放", ge=0, le=527_040)
     ] = 43_200
-    certificate_months: Annotated[int, _help("内置 CA 所签发证书的有效期（月）", ge=1, le=60)] = 12
-    crl_urls: Annotated[tuple[str, ...], _help("写入证书的吊销列表地址")] = ()
-    province: Annotated[str, _help("写入证书主体的省份", min_length=1, max_length=64)] = "山西省"
     peer_rate: Annotated[float, _help("每个来源地址每秒可下证、登录、取验证码的次数上限；0 = 不限", ge=0)] = (
         5.0
     )
+
+
+class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """证书办理（[signing]）：内置 CA、自助服务与管理网页"""
+
+    public_url: Annotated[
+        str,
+        _help(
+            "手机与验签方访问本网关的地址 http(s)://主机[:端口]，写入证书的吊销列表地址与激活二维码；空 = 用 coss.public_url",
+            pattern=r"^(https?://[^/\\s]+/?)?$",
+        ),
+    ] = ""
+    certificate_months: Annotated[int, _help("医师证书的有效期（月）", ge=1, le=60)] = 12
+    province: Annotated[str, _help("证书主体中的省份", min_length=1, max_length=64)] = "山西省"
+    crl_hours: Annotated[
+        float, _help("吊销列表至少每隔多少小时发布一次（吊销时另外立即发布）", gt=0, le=120)
+    ] = 24.0
+    logins_per_minute: Annotated[
+        float, _help("每个地址每分钟可尝试登录的次数，超过答 429；0 = 不限", ge=0)
+    ] = 20.0
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,6 +270,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile: ReconcileSettings = ReconcileSettings()
     coss: CossSettings = CossSettings()
     phone: PhoneSettings = PhoneSettings()
+    signing: SigningSettings = SigningSettings()
     log: LogSettings = LogSettings()
 
 

@@ -21,6 +21,7 @@ from tests.acceptance.senders import HOSPITAL
 from tests.helpers.coss import APP, SECRET, call, job
 from tests.helpers.phone_service import PhoneService, serve_phones
 from tests.peers.gateway import RunningGateway
+from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.app.phone import ConsoleSender
 from yingqiao.gm import certificates, sm2
 from yingqiao.gm.keystore import MasterKey
@@ -229,7 +230,7 @@ class Office:
         key = MasterKey(bytes.fromhex((gateway.data / "master.key").read_text().strip()))
         clock = lambda: int(time.time() * 1000)  # noqa: E731
         objects = LocalObjects(gateway.data / "objects")
-        desk = open_desk(database, key, objects, PhoneSettings(), ConsoleSender(), clock)
+        desk = open_desk(database, key, objects, PhoneSettings(), IssuingRule(), ConsoleSender(), clock)
         desk.authority.start("影桥测试 CA")
         cases = Cases(database, PersonalData(database, key), desk.doctors, clock)
         case = cases.submit("doctor", HOSPITAL, ENTRIES, "经办甲")

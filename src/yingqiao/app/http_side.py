@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import uvloop
+from starlette.routing import BaseRoute
 
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.signing import SigningSide
+from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.model import Submission
 from yingqiao.exchange.receive import Policy, Receiver
@@ -32,6 +34,7 @@ from yingqiao.web.dsvs import Dsvs
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
+from yingqiao.web.office import DoorRule, office_routes
 from yingqiao.web.reconciliation import Reconciliation
 from yingqiao.web.server import GatewayServer, make_server, serve_until
 from yingqiao.web.service import Services
@@ -228,7 +231,14 @@ def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[
             trust=stores.trust.current,
         ),
         metrics_token=settings.api.metrics_token,
+        office=_office(settings, stores),
     )
+
+
+def _office(settings: Settings, stores: Stores) -> list[BaseRoute]:
+    http = settings.http
+    rule = DoorRule(settings.signing.logins_per_minute, http.trusted_proxies, bool(http.tls_certificate))
+    return office_routes(open_office(settings, stores), rule)
 
 
 def _servers(

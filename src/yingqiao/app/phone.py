@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from yingqiao.app.signing_office import issuing_rule
 from yingqiao.app.stores import Stores
 from yingqiao.settings import Settings
 from yingqiao.signing.certificates.identity import masked_mobile
@@ -27,6 +28,7 @@ def phone_desk(settings: Settings, stores: Stores) -> PhoneDesk:
         stores.master_key,
         stores.objects,
         settings.phone,
+        issuing_rule(settings),
         ConsoleSender(),
         lambda: time.time_ns() // 10**6,
     )

@@ -18,6 +18,7 @@ import structlog
 
 from yingqiao.app.folder import StartError, database_of, read_or_make_secret
 from yingqiao.app.phone import phone_desk
+from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.receive import Receiver
 from yingqiao.exchange.retry import Backoff, BreakerRule, RetryRule
@@ -33,7 +34,7 @@ from yingqiao.store.reconciliation import MEND
 from yingqiao.store.sign_jobs import CALLBACK
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
-from yingqiao.tasks import commitments, signatures, trust_lists
+from yingqiao.tasks import commitments, revocation, signatures, trust_lists
 from yingqiao.tasks.balancing import Balancing
 from yingqiao.tasks.callbacks import EXPIRE_EVERY_S, Callbacks
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
@@ -41,6 +42,7 @@ from yingqiao.tasks.comparing import COMPARE, Comparing
 from yingqiao.tasks.fetching import DOCUMENT, Fetching
 from yingqiao.tasks.mending import Mender
 from yingqiao.tasks.pulling import puller
+from yingqiao.tasks.revocation import ListPublisher
 from yingqiao.tasks.signatures import SignatureWatch
 from yingqiao.tasks.trust_lists import ListFetcher
 from yingqiao.web.health import Part
@@ -152,6 +154,12 @@ def _forget(database: Database, days: int) -> None:
         _log.info("work.forgotten", rows=gone, days=days)
 
 
+def list_publisher(settings: Settings, stores: Stores) -> ListPublisher:
+    """Publishes the built-in CA's revocation list."""
+    every_ms = round(settings.signing.crl_hours * 3_600_000)
+    return ListPublisher(open_office(settings, stores).authority, every_ms)
+
+
 def comparing(settings: Settings, stores: Stores) -> Comparing:
     """Compares hospitals' query services with the ledger, for the engine and for commands."""
     edition = load_edition(settings.exchange.edition)
@@ -189,6 +197,8 @@ class BackgroundWork:
         )
         for seconds, name, function in timers(around):
             self._engine.every(seconds, name, function)
+        self._lists = list_publisher(settings, stores)
+        self._engine.every(revocation.LOOK_S, revocation.NAME, self._publish_list)
         self._gauges = WorkGauges(stores.database)
 
     def start(self) -> None:
@@ -211,7 +221,10 @@ class BackgroundWork:
         )
 
     def gauges(self) -> dict[str, float]:
-        return {"work_in_hand": float(self._engine.in_hand)} | self._gauges.read()
+        return {"work_in_hand": float(self._engine.in_hand)} | self._gauges.read() | self._lists.gauges()
+
+    def _publish_list(self) -> None:
+        self._lists.turn()
 
 
 def _name(stores: Stores) -> str:

@@ -37,6 +37,7 @@ _TITLES = {
     "reconcile": "对账 `[reconcile]`",
     "coss": "电子签名服务 `[coss]`",
     "phone": "手机签名服务 `[phone]`",
+    "signing": "证书办理：内置 CA、自助服务与管理网页 `[signing]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

@@ -49,6 +49,8 @@ PAGES: Final = (
     Page("/", "front"),
     Page("/verify/", "verify"),
     Page("/phone/", "phone", connects_to="'self' https: http:", camera=True, beside=_INSTALLABLE),
+    Page("/web/Selfcertification/", "self"),
+    Page("/admin/", "admin"),
 )
 
 

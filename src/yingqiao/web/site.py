@@ -69,6 +69,8 @@ class Site:
     guard: Guard
     api_routes: Sequence[BaseRoute]
     metrics_token: bool = False
+    office: Sequence[BaseRoute] = ()
+    """The signing office: its API and revocation lists, beside the pages."""
 
 
 def intake_app(
@@ -106,7 +108,9 @@ def _paths(edition: Edition) -> list[tuple[str, str]]:
 
 def public_app(site: Site) -> App:
     """Health, the standard as data, pages: nothing about patients."""
-    return _safe(_starlette([*_health_routes(site), *_spec_routes(site.edition), *page_routes()]))
+    return _safe(
+        _starlette([*_health_routes(site), *_spec_routes(site.edition), *site.office, *page_routes()])
+    )
 
 
 def admin_app(site: Site) -> App:
@@ -116,7 +120,13 @@ def admin_app(site: Site) -> App:
 
 def whole_app(site: Site) -> App:
     """All of it on one port."""
-    routes = [*_health_routes(site), *_spec_routes(site.edition), *_reading_routes(site), *page_routes()]
+    routes = [
+        *_health_routes(site),
+        *_spec_routes(site.edition),
+        *_reading_routes(site),
+        *site.office,
+        *page_routes(),
+    ]
     return _safe(_starlette(routes))
 
 

@@ -6,7 +6,7 @@ the server makes and keeps. The CA's own key stays behind a `Signer`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from yingqiao.gm import issuing, names, oids
@@ -15,6 +15,8 @@ from yingqiao.gm.signatures import Signer, SubjectKey
 from yingqiao.signing.certificates.states import add_months
 
 ROOT_YEARS = 20
+AUTHORITY_PLACE = "{authority}"
+"""In an address: where the number of the CA goes."""
 _BACKDATED = timedelta(minutes=5)
 """A certificate is valid a little before it is made: clocks of those who check it differ."""
 
@@ -38,6 +40,11 @@ class IssuingRule:
     months: int = 12
     crl_urls: tuple[str, ...] = ()
     province: str = "山西省"
+
+    def of(self, authority_id: int) -> IssuingRule:
+        """The rule of one CA: its number put into the addresses."""
+        urls = tuple(url.replace(AUTHORITY_PLACE, str(authority_id)) for url in self.crl_urls)
+        return replace(self, crl_urls=urls)
 
 
 def root_certificate(common_name: str, key: SubjectKey, signer: Signer, now: datetime) -> bytes:

@@ -91,6 +91,11 @@ class CertificateAuthority:
         self._keep(read.subject.common_name, certificate, None)
         return self.current()
 
+    def exists(self) -> bool:
+        """Whether there is a CA that issues now."""
+        with self._database.read() as connection:
+            return connection.scalar(select(authorities.c.id).where(authorities.c.current)) is not None
+
     def current(self) -> CurrentAuthority:
         with self._database.read() as connection:
             row = connection.execute(select(authorities).where(authorities.c.current)).first()
@@ -293,7 +298,7 @@ class CertificateAuthority:
             return None
         subject = Subject(doctor.hospital_name, doctor.name, doctor.department, doctor.id_number)
         return doctor_certificate(
-            profile, subject, sm2_key(public.point), current.authority, self._rule, self._now()
+            profile, subject, sm2_key(public.point), current.authority, self._rule.of(current.id), self._now()
         )
 
     @staticmethod

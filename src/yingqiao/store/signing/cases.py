@@ -113,6 +113,7 @@ class Cases:
             return [self._case(row) for row in connection.execute(query)]
 
     def _decide(self, case_id: int, decide: Callable[[Case], Case]) -> KeptCase:
+        self._personal.ready()  # in the transaction it could not be made
         with self._database.write() as connection:
             kept = self._get(connection, case_id)
             after = decide(kept.case)

@@ -22,13 +22,21 @@ class PersonalData:
     """Seals and finds. Every method is safe from any thread."""
 
     def __init__(self, database: Database, master_key: MasterKey) -> None:
-        """Raises StoreUnavailable; KeystoreError under another master key."""
+        self._database = database
         self._master_key = master_key
-        self._key = service_secret(database, master_key, _INDEX_KEY)
+        self._key = b""
 
     def digest(self, what: str, text: str) -> bytes:
-        """32 bytes by which `text` is found again, and not guessed without our key."""
+        """32 bytes by which `text` is found again, and not guessed without our key. Raises StoreUnavailable;
+        KeystoreError under another master key.
+        """
+        self.ready()
         return sm3.mac(self._key, f"{what}\0{text}".encode())
+
+    def ready(self) -> None:
+        """The key is read, or made: before a transaction in which `digest` is needed. Raises as that."""
+        if not self._key:
+            self._key = service_secret(self._database, self._master_key, _INDEX_KEY)
 
     def seal(self, values: Mapping[str, str], context: str) -> bytes:
         return self._master_key.seal(orjson.dumps(dict(values)), context)

@@ -44,16 +44,12 @@ class PhoneDesk:
     visits: Visits
 
 
-def rule_of(settings: PhoneSettings) -> IssuingRule:
-    """What the settings say of the certificates of the built-in CA."""
-    return IssuingRule(settings.certificate_months, settings.crl_urls, settings.province)
-
-
 def open_desk(
     database: Database,
     master_key: MasterKey,
     objects: Objects,
     settings: PhoneSettings,
+    rule: IssuingRule,
     sender: CodeSender,
     now_ms: Callable[[], int],
 ) -> PhoneDesk:
@@ -62,7 +58,7 @@ def open_desk(
     sessions = Sessions(database)
     doctors = Doctors(database, personal, sessions, now_ms)
     cases = Cases(database, personal, doctors, now_ms)
-    authority = CertificateAuthority(database, master_key, rule_of(settings), now_ms)
+    authority = CertificateAuthority(database, master_key, rule, now_ms)
     activations, keys = Activations(database, now_ms), SharedKeys(database, master_key, now_ms)
     visits = Visits(database, doctors, keys, authority, sessions, now_ms)
     downloads = Downloads(database, doctors, activations, keys, authority, sessions, now_ms)

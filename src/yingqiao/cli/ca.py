@@ -1,0 +1,182 @@
+"""`yingqiao ca`: the built-in CA."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import click
+
+from yingqiao.cli.office import office
+from yingqiao.cli.options import data_options, shape_options
+from yingqiao.cli.output import Exit, fail, shape_of, show_json, show_pairs, show_rows, when
+from yingqiao.gm.crl import Reason
+from yingqiao.settings import Settings
+from yingqiao.signing.trust import TrustError, read_bundle
+from yingqiao.web.office.admin_people import REASONS, authority_shown
+from yingqiao.web.office.self_service import certificate_shown
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_REASONS = {reason.name.lower().replace("_", "-"): reason for reason in REASONS}
+_COLUMNS = {
+    "id": "编号",
+    "hospitalName": "医疗机构",
+    "doctor": "医师",
+    "profileWords": "种类",
+    "serial": "序列号",
+    "until": "到期时间",
+    "stateWords": "状态",
+    "replaced": "已换新",
+}
+
+
+@click.group()
+def command() -> None:
+    """内置 CA：为没有 CA 的医院签发医师证书"""
+
+
+@command.command()
+@click.option("--name", default="影桥 CA", show_default=True, help="CA 的名称")
+@click.option("--offline", type=_FILE, metavar="CERT", help="离线：由别处的 CA 签发，CERT 为它的证书")
+@click.option("--renew", is_flag=True, help="已有时也另做一个：此后由新的签发")
+@data_options
+def init(name: str, offline: Path | None, renew: bool, settings: Settings) -> None:
+    """建立 CA，发布第一份吊销列表"""
+    with office(settings, create=True) as opened:
+        if not renew and opened.authority.exists():
+            fail("已有 CA；要另做一个请加 --renew")
+        if offline is not None:
+            current = opened.authority.start_offline(_certificates(offline)[0])
+        else:
+            current = opened.authority.start(name)
+        told = opened.public_url
+    click.echo(f"已建立 CA {current.certificate.subject}，编号 {current.id}")
+    if not told and offline is None:
+        click.echo("提示：没有设置 signing.public_url，签发的证书将不带吊销列表地址", err=True)
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")
+@click.option("--pem", is_flag=True, help="只输出 CA 证书（PEM），供验证方导入信任")
+@data_options
+def show(as_json: bool, pem: bool, settings: Settings) -> None:
+    """查看正在签发的 CA"""
+    with office(settings) as opened:
+        shown = authority_shown(opened)
+        raw = opened.authority.current().certificate.raw
+    if pem:
+        click.echo(_pem("CERTIFICATE", raw), nl=False)
+    elif as_json:
+        show_json(shown | {"certificate": base64.b64encode(raw).decode()})
+    else:
+        show_pairs(
+            {
+                "编号": shown["id"],
+                "方式": shown["modeWords"],
+                "主体": shown["subject"],
+                "序列号": shown["serial"],
+                "有效期": f"{when(shown['notBefore'])} 至 {when(shown['notAfter'])}",
+                "吊销列表地址": shown["crlUrl"],
+                "吊销列表有效至": when(shown["crlNextUpdate"]),
+                "等待导入": shown["waiting"],
+            }
+        )
+
+
+@command.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="同时写入文件（DER）")
+@data_options
+def publish(out: Path | None, settings: Settings) -> None:
+    """立即发布新的吊销列表"""
+    with office(settings) as opened:
+        opened.authority.current()
+        content = opened.authority.publish()
+    if content is None:
+        fail("离线方式下吊销列表由签发证书的 CA 发布")
+    if out is not None:
+        out.write_bytes(content)
+    click.echo(f"已发布吊销列表，{len(content)} 字节")
+
+
+@command.command()
+@click.argument("number", type=int)
+@click.option("--reason", type=click.Choice(list(_REASONS)), required=True, help="吊销原因")
+@data_options
+def revoke(number: int, reason: str, settings: Settings) -> None:
+    """吊销一张证书并立即发布吊销列表；不能撤销"""
+    with office(settings) as opened:
+        opened.authority.revoke(number, Reason(_REASONS[reason]))
+    click.echo(f"已吊销证书 {number}（{_REASONS[reason].words}）")
+
+
+@command.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="每份写成一个文件"
+)
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")
+@data_options
+def requests(out: Path | None, as_json: bool, settings: Settings) -> None:
+    """离线方式下等待签发的证书请求（PKCS#10）"""
+    with office(settings) as opened:
+        waiting = opened.authority.waiting_requests()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for number, der in waiting:
+            (out / f"request-{number}.csr").write_text(_pem("CERTIFICATE REQUEST", der))
+        click.echo(f"写出 {len(waiting)} 份")
+    elif as_json:
+        show_json([{"id": n, "request": base64.b64encode(der).decode()} for n, der in waiting])
+    else:
+        click.echo("".join(_pem("CERTIFICATE REQUEST", der) for _, der in waiting) or "没有等待签发的请求")
+
+
+@command.command("import")
+@click.argument("file", type=_FILE)
+@data_options
+def import_(file: Path, settings: Settings) -> None:
+    """导入别处签发的证书（DER、PEM、p7b，可为多张）"""
+    given = _certificates(file)
+    with office(settings) as opened:
+        for der in given:
+            made = opened.authority.import_certificate(der)
+            click.echo(f"已导入证书 {made.id}，序列号 {made.serial}")
+
+
+@command.command("list")
+@click.option("--doctor", type=int, metavar="ID", help="只列这位医师的")
+@shape_options
+@data_options
+def list_(doctor: int | None, as_json: bool, as_csv: bool, settings: Settings) -> None:
+    """签发与等待导入的证书，新的在前"""
+    with office(settings) as opened:
+        known = {one.id: one for one in opened.doctors.list()}
+        issued = opened.authority.list() if doctor is None else opened.authority.of_doctor(doctor)
+        rows: list[dict[str, Any]] = [
+            certificate_shown(one)
+            | {
+                "doctor": known[one.doctor_id].name,
+                "doctorId": one.doctor_id,
+                "hospitalName": known[one.doctor_id].hospital_name,
+                "until": when(one.not_after),
+            }
+            for one in issued
+            if one.doctor_id in known
+        ]
+    show_rows(rows, _COLUMNS, shape_of(as_json, as_csv), empty="还没有证书")
+
+
+def _certificates(file: Path) -> list[bytes]:
+    try:
+        found = [one.raw for one in read_bundle(file.read_bytes()).certificates]
+    except TrustError as error:
+        fail(str(error), Exit.USE)
+    if not found:
+        fail("文件里没有证书", Exit.USE)
+    return found
+
+
+def _pem(kind: str, der: bytes) -> str:
+    body = base64.b64encode(der).decode()
+    lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
+    return f"-----BEGIN {kind}-----\n{lines}\n-----END {kind}-----\n"

@@ -1,0 +1,103 @@
+// What the administration page is told (/web/api/admin/…).
+import type { Certificate } from "@/office/states";
+
+export type Role = "admin" | "operator" | "approver";
+
+export interface Account {
+  name: string;
+  role: Role;
+  roleWords: string;
+  hospital: string;
+  mustChange: boolean;
+  disabled: boolean;
+  createdAt: number;
+}
+
+export interface Hospital {
+  code: string;
+  name: string;
+}
+
+export interface FormField {
+  name: string;
+  label: string;
+  kind: "text" | "id-number" | "mobile" | "phone" | "credit-code" | "choice" | "picture";
+  required: boolean;
+  most: number;
+  choices: string[];
+  hint: string;
+}
+
+export interface FormKind {
+  id: string;
+  annex: number;
+  title: string;
+  rules: string[];
+  fields: FormField[];
+}
+
+export interface Case {
+  id: number;
+  form: string;
+  formTitle: string;
+  hospital: string;
+  hospitalName: string;
+  applicant: string;
+  state: string;
+  stateWords: string;
+  submittedBy: string;
+  submittedAt: number;
+  decidedBy: string;
+  decidedAt: number | null;
+  reason: string;
+}
+
+export interface WholeCase extends Case {
+  entries: Record<string, string | boolean>;
+}
+
+export interface Doctor {
+  id: number;
+  hospitalName: string;
+  name: string;
+  department: string;
+  title: string;
+  userId: string;
+  idNumber: string;
+  mobile: string;
+  sampled: boolean;
+  disabled: boolean;
+}
+
+export interface HeldCertificate extends Certificate {
+  doctor: string;
+  hospitalName: string;
+}
+
+export interface Authority {
+  id: number;
+  name: string;
+  modeWords: string;
+  subject: string;
+  serial: string;
+  notBefore: number;
+  notAfter: number;
+  crlUrl: string;
+  crlNextUpdate: number | null;
+  waiting: number;
+}
+
+export const REASONS = [
+  { value: 0, label: "未说明" },
+  { value: 1, label: "密钥泄露" },
+  { value: 3, label: "隶属关系变更" },
+  { value: 4, label: "被新证书取代" },
+  { value: 5, label: "停止使用" },
+  { value: 9, label: "权限收回" },
+];
+
+export const ROLES: { value: Role; label: string }[] = [
+  { value: "operator", label: "经办人：提交申请" },
+  { value: "approver", label: "审批人：审批他人提交的申请" },
+  { value: "admin", label: "管理员：账号、医师、证书" },
+];

@@ -1,0 +1,4 @@
+import { show } from "@/common/page";
+import { Admin } from "./Admin";
+
+show(<Admin />);

@@ -1,0 +1,66 @@
+// What the pages of the signing office ask the gateway (/web/api/…): cookies say who, a header says that it is us.
+
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly problems: Problem[] = [],
+  ) {
+    super(message);
+  }
+}
+
+export interface Problem {
+  field: string;
+  label: string;
+  reason: string;
+}
+
+interface Said {
+  code?: string;
+  message?: string;
+  problems?: Problem[];
+}
+
+/** Throws Refused with Chinese words. */
+export async function get<T>(path: string): Promise<T> {
+  return ask<T>(path, { method: "GET" });
+}
+
+/** Throws Refused with Chinese words. */
+export async function post<T>(path: string, body: unknown = {}): Promise<T> {
+  const headers = { "content-type": "application/json", "x-yingqiao": "1" };
+  return ask<T>(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function ask<T>(path: string, how: RequestInit): Promise<T> {
+  const answer = await fetch(`/web/api${path}`, { ...how, credentials: "same-origin" }).catch(() => {
+    throw new Refused(0, "silent", "网关没有应答，请检查网络");
+  });
+  const said: unknown = await answer.json().catch(() => null);
+  if (answer.ok) return said as T;
+  const { code, message, problems } = (said ?? {}) as Said;
+  throw new Refused(answer.status, code ?? "", message ?? `网关答 ${answer.status}`, problems);
+}
+
+export const wordsOf = (error: unknown) => (error instanceof Refused ? error.message : "网页内部错误");
+
+/** Unix ms as Beijing time to the minute. */
+export function when(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return "";
+  return new Date(ms + 8 * 3600_000).toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** A file's bytes as base64. */
+export function base64Of(file: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onerror = () => reject(new Refused(0, "file", "无法读取文件"));
+    reader.onload = () => {
+      const url = String(reader.result);
+      resolve(url.slice(url.indexOf(",") + 1));
+    };
+    reader.readAsDataURL(file);
+  });
+}

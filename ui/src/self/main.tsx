@@ -1,0 +1,4 @@
+import { show } from "@/common/page";
+import { SelfService } from "./SelfService";
+
+show(<SelfService />);
