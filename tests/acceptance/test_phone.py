@@ -16,12 +16,12 @@ from tests.helpers.gm_samples import token_samples
 from tests.helpers.phone import PhoneApp, b64
 from tests.integration.store.test_signing_people import ENTRIES
 from tests.peers.gateway import RunningGateway
-from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.app.folder import open_folder
 from yingqiao.app.keys import master_key
 from yingqiao.app.phone import ConsoleSender
 from yingqiao.gm import sm2, timestamp
 from yingqiao.settings import PhoneSettings, Settings
+from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.store.database import open_database
 from yingqiao.store.objects import LocalObjects
 from yingqiao.store.signing.cases import Cases
@@ -55,7 +55,9 @@ def activation(gateway: RunningGateway) -> str:
     def now() -> int:
         return time.time_ns() // 10**6
 
-    desk = open_desk(database, key, LocalObjects(folder.objects), PhoneSettings(), IssuingRule(), ConsoleSender(), now)
+    desk = open_desk(
+        database, key, LocalObjects(folder.objects), PhoneSettings(), IssuingRule(), ConsoleSender(), now
+    )
     desk.authority.start("测试 CA")
     cases = Cases(database, PersonalData(database, key), desk.doctors, now)
     case = cases.approve(cases.submit("doctor", HOSPITAL, ENTRIES, "经办甲"), "审批乙")

@@ -21,12 +21,12 @@ from tests.acceptance.senders import HOSPITAL
 from tests.helpers.coss import APP, SECRET, call, job
 from tests.helpers.phone_service import PhoneService, serve_phones
 from tests.peers.gateway import RunningGateway
-from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.app.phone import ConsoleSender
 from yingqiao.gm import certificates, sm2
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.settings import PhoneSettings
 from yingqiao.signing.certificates.activation import qr_text
+from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.store.database import open_database
 from yingqiao.store.objects import LocalObjects
 from yingqiao.store.signing.cases import Cases

@@ -93,7 +93,13 @@ class World:
         self.apps.add(APP, SECRET, name="放射科 PACS", settings=AppSettings())
         settings = PhoneSettings(peer_rate=0.0, download_by_mobile=True, **phone)
         self.desk = open_desk(
-            database, self.master_key, LocalObjects(folder / "objects"), settings, IssuingRule(), self, self.clock
+            database,
+            self.master_key,
+            LocalObjects(folder / "objects"),
+            settings,
+            IssuingRule(),
+            self,
+            self.clock,
         )
         personal = PersonalData(database, self.master_key)
         self.cases = Cases(database, personal, self.desk.doctors, self.clock)
