@@ -26,7 +26,7 @@ from yingqiao.gm.issuing import Profile
 from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.settings import CossSettings, PhoneSettings
 from yingqiao.signing.applications import AppSettings
-from yingqiao.signing.certificates.authority import root_certificate
+from yingqiao.signing.certificates.authority import IssuingRule, root_certificate
 from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.signing.moments import moment
