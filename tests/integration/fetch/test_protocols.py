@@ -191,6 +191,7 @@ def test_ftps_verifies_and_protects_data(own, tmp_path, implicit):
             host = AllowedHost("ftps", "127.0.0.1", port, private=True, options=options)
             kept = fetch(tmp_path, [host], {name: url, name + "2": url.replace("plain", "empty")})
             if name == "ca":
+                assert not kept.errors
                 assert kept.bodies[name] == b"plain.dcm" + DATA
                 assert kept.bodies["ca2"] == b""
             else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
@@ -12,6 +14,7 @@ from yingqiao.exchange.pacs import NewPacsNode, parse_address
 from yingqiao.exchange.work import Priority
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.store.database import Database
+from yingqiao.store.doorbell import Doorbell
 from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.linkage import link_all
@@ -33,7 +36,7 @@ def world(database: Database) -> World:
 def relay(database: Database) -> None:
     hosts = FetchHosts(database, MASTER)
     hosts.add(HOSPITAL, AllowedHost("http", "10.0.0.1", 80, "/", private=True))
-    Relay(database, hosts, lambda: None).turn()
+    Relay(database, hosts, Doorbell(Path("/nowhere")), lambda: None).turn()
 
 
 def priorities(database: Database) -> dict[str, int]:

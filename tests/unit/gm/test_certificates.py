@@ -83,6 +83,7 @@ def test_profile_of_a_signing_certificate():
 
 PROFILES = {
     Profile.SIGNING: ({"digitalSignature", "nonRepudiation"}, False, None),
+    Profile.AUTOMATIC: ({"digitalSignature", "nonRepudiation"}, False, None),
     Profile.ENCRYPTION: ({"keyEncipherment", "dataEncipherment", "keyAgreement"}, False, None),
     Profile.CA: ({"keyCertSign", "cRLSign"}, True, None),
     Profile.TSA: ({"digitalSignature", "nonRepudiation"}, False, (oids.TIME_STAMPING,)),

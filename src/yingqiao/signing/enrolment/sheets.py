@@ -130,7 +130,6 @@ def _xlsx_lines(content: bytes) -> Iterator[Sequence[object]]:
         SyntaxError,
         AttributeError,
         OSError,
-        NotImplementedError,
         RuntimeError,
     ) as error:  # what hostile files make of the reader
         raise SigningRefused("sheet-format", "不是可读的 XLSX 表格（请用表格软件另存为 .xlsx）") from error
