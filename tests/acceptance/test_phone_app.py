@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
-import os
 import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,52 +13,16 @@ import segno
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.senders import HOSPITAL
-from tests.helpers.coss import APP, SECRET, call, job
+from tests.helpers.phone_screens import PIN, REPORT, give_pin, job_code, log_out, scan, shot
 from tests.helpers.phone_service import PhoneService, serve_phones
 from tests.peers.gateway import RunningGateway
-from yingqiao.app.phone import ConsoleSender
 from yingqiao.gm import certificates, sm2
-from yingqiao.gm.keystore import MasterKey
-from yingqiao.settings import PhoneSettings
-from yingqiao.signing.certificates.activation import qr_text
-from yingqiao.signing.certificates.authority import IssuingRule
-from yingqiao.store.database import open_database
-from yingqiao.store.objects import LocalObjects
-from yingqiao.store.signing.cases import Cases
-from yingqiao.store.signing.personal import PersonalData
-from yingqiao.store.signing.phone_desk import open_desk
-
-PIN = "135790"
-ENTRIES = {
-    "name": "王医生",
-    "idNumber": "11010519491231002X",
-    "mobile": "13800138000",
-    "department": "放射科",
-    "userId": "U7",
-}
-REPORT = "检查所见：双肺纹理清晰。\n影像诊断：未见异常。"
 
 
 @pytest.fixture
 def service() -> Iterator[PhoneService]:
     with serve_phones() as serving:
         yield serving
-
-
-def shot(phone: Page, name: str) -> None:
-    """Kept when YINGQIAO_SHOTS names a folder: screens are looked at by people."""
-    if folder := os.environ.get("YINGQIAO_SHOTS"):
-        phone.wait_for_timeout(400)
-        phone.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def scan(phone: Page, text: str) -> None:
-    """A QR code out of the album."""
-    picture = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(picture, kind="png", scale=5, border=4)
-    file = {"name": "qr.png", "mimeType": "image/png", "buffer": picture.getvalue()}
-    phone.get_by_label("相册图片").set_input_files([file])  # type: ignore[list-item]
 
 
 def activate(phone: Page, pages: str, service: PhoneService) -> None:
@@ -85,14 +45,6 @@ def activate(phone: Page, pages: str, service: PhoneService) -> None:
     shot(phone, "04-done")
     phone.get_by_role("button", name="确定").click()
     expect(phone.get_by_role("button", name="待办列表")).to_be_visible()
-
-
-def give_pin(phone: Page, pin: str = PIN) -> None:
-    sheet = phone.locator(".sheet")
-    sheet.locator("input[aria-label=证书密码]").fill(pin)
-    shot(phone, "08-pin-sheet")
-    sheet.get_by_role("button", name="确定").click()
-    expect(sheet).to_have_count(0)
 
 
 def verified(service: PhoneService, job: str, content: str) -> bool:
@@ -149,8 +101,7 @@ def test_login_batch_and_remembering(
 ) -> None:
     """Rows 10, 12, 16, 20: a result for each document; a remembered password asks no more."""
     activate(phone, shared_gateway.url, service)
-    phone.get_by_role("button", name="切换身份").click()
-    phone.get_by_text("退出登录").click()
+    log_out(phone)
     shot(phone, "11-login")
     phone.locator("input[aria-label=证书密码]").fill("975310")
     phone.get_by_role("button", name="进入").click()
@@ -179,13 +130,7 @@ def test_a_jobs_code_and_the_other_screens(
     activate(phone, shared_gateway.url, service)
     phone.get_by_text("扫码", exact=True).click()
     shot(phone, "15-scan")
-    ticket = service.jobs[digest]["ticket"]
-    scan(
-        phone,
-        json.dumps(
-            {"id": "1", "sUrl": f"{service.url}/coss/phone/v1/getServiceInfo", "o": ticket, "cv": "2.0"}
-        ),
-    )
+    scan(phone, job_code(service.url, service.jobs[digest]["ticket"]))
     expect(phone.get_by_text("看不到原文", exact=False)).to_be_visible()
     shot(phone, "16-hash")
     phone.goto(f"{shared_gateway.url}/phone/#/home")
@@ -216,69 +161,6 @@ def test_a_jobs_code_and_the_other_screens(
     phone.get_by_label("侧边栏").click()
     expect(phone.get_by_text("已添加的服务")).to_be_visible()
     shot(phone, "25-side")
-
-
-@dataclass(frozen=True)
-class Office:
-    """What the administrator does, on the gateway's own database: a CA, a doctor approved, an activation code."""
-
-    code: str
-
-    @classmethod
-    def of(cls, gateway: RunningGateway) -> Office:
-        database = open_database(gateway.data)
-        key = MasterKey(bytes.fromhex((gateway.data / "master.key").read_text().strip()))
-        clock = lambda: int(time.time() * 1000)  # noqa: E731
-        objects = LocalObjects(gateway.data / "objects")
-        desk = open_desk(database, key, objects, PhoneSettings(), IssuingRule(), ConsoleSender(), clock)
-        desk.authority.start("影桥测试 CA")
-        cases = Cases(database, PersonalData(database, key), desk.doctors, clock)
-        case = cases.submit("doctor", HOSPITAL, ENTRIES, "经办甲")
-        doctor = cases.approve(case, "审批乙").doctor_id
-        assert doctor is not None
-        code = desk.activations.give(doctor)[0]
-        database.close()
-        return cls(code)
-
-
-def test_the_whole_journey_with_the_gateway(shared_gateway: RunningGateway, phone: Page) -> None:
-    """A doctor activates and signs the PACS' job by its code; the PACS polls and verifies (四(二)4, annex 7 row 21)."""
-    assert shared_gateway.cli("apps", "add", APP, "--secret", SECRET).returncode == 0
-    office = Office.of(shared_gateway)
-    phone.goto(f"{shared_gateway.url}/phone/")
-    phone.get_by_role("button", name="开始使用").click()
-    phone.get_by_role("button", name="扫码连接服务").click()
-    scan(phone, qr_text(shared_gateway.url, office.code))
-    phone.get_by_role("button", name="添加", exact=True).click()
-    for label in ("证书密码", "再输入一次"):
-        phone.locator(f"input[aria-label={label}]").fill(PIN)
-    phone.get_by_role("button", name="完成").click()
-    expect(phone.get_by_text("下证成功")).to_be_visible()
-    phone.get_by_role("button", name="确定").click()
-    asked = job(title="胸部 CT 报告", data=base64.b64encode(REPORT.encode()).decode())
-    pushed = until_served(shared_gateway.url, asked)
-    phone.get_by_text("扫码", exact=True).click()
-    scan(phone, pushed["qrCode"])
-    expect(phone.get_by_text("影像诊断：未见异常。", exact=False)).to_be_visible()
-    phone.get_by_role("button", name="签名", exact=True).click()
-    give_pin(phone)
-    expect(phone.get_by_text("已签名")).to_be_visible()
-    shot(phone, "28-signed-with-gateway")
-    result = call(shared_gateway.url, "getAuthSignResult", {"signDataId": pushed["signDataId"]})["data"]
-    assert result["jobStatus"] == "FINISH"
-    public = sm2.PublicKey.from_point(certificates.parse(base64.b64decode(result["signCert"])).key.point)
-    assert sm2.verify(public, REPORT.encode(), base64.b64decode(result["signResult"]))
-    for place in ("certificates", "seal", "auto", "jobs"):
-        phone.goto(f"{shared_gateway.url}/phone/#/{place}")
-        shot(phone, f"29-gateway-{place}")
-        expect(phone.get_by_text("没有读到")).to_have_count(0)
-    phone.goto(f"{shared_gateway.url}/phone/#/home")
-    phone.get_by_role("button", name="切换身份").click()
-    phone.get_by_text("退出登录").click()
-    phone.locator("input[aria-label=证书密码]").fill(PIN)
-    phone.get_by_role("button", name="进入").click()
-    phone.get_by_text("跳过", exact=True).click()
-    expect(phone.get_by_role("button", name="待办列表")).to_be_visible()
 
 
 def test_a_code_before_the_camera(
@@ -341,41 +223,6 @@ def test_a_fingerprint_instead_of_the_keyboard(
     phone.get_by_role("button", name="签名", exact=True).click()
     expect(phone.get_by_text("已签名")).to_be_visible()
     assert verified(service, number, REPORT)
-
-
-def until_served(url: str, asked: dict[str, object]) -> dict[str, str]:
-    """The gateway knows a new application within a second or so."""
-    for _ in range(50):
-        answer = call(url, "addSignJob", asked)
-        if answer["status"] == 200:
-            found: dict[str, str] = answer["data"]
-            return found
-        time.sleep(0.1)
-    raise AssertionError(answer)
-
-
-def test_an_expiring_certificate_is_updated(
-    shared_gateway: RunningGateway, phone: Page, service: PhoneService
-) -> None:
-    """证书更新 (28): asked at login; a new key replaces the old one."""
-    activate(phone, shared_gateway.url, service)
-    [old] = service.keys
-    service.state = "expiring"
-    phone.get_by_role("button", name="切换身份").click()
-    phone.get_by_text("退出登录").click()
-    phone.locator("input[aria-label=证书密码]").fill(PIN)
-    phone.get_by_role("button", name="进入").click()
-    shot(phone, "26-update")
-    phone.get_by_text("更新证书", exact=True).click()
-    expect(phone.get_by_text("证书已更新", exact=False)).to_be_visible()
-    service.state = "normal"
-    phone.locator("input[aria-label=证书密码]").fill(PIN)
-    phone.get_by_role("button", name="进入").click()
-    phone.get_by_text("跳过", exact=True).click()
-    expect(phone.get_by_role("button", name="待办列表")).to_be_visible()
-    assert len(service.keys) == 2
-    assert next(iter(service.keys)) == old
-    assert list(service.keys.values())[1].state.attempt is not None
 
 
 def test_without_a_network_the_app_opens_and_says_so(

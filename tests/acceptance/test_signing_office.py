@@ -1,7 +1,10 @@
-"""The signing office as people meet it: commands, and the pages in Debian's Chromium."""
+"""The signing office as people meet it: its pages in Debian's Chromium, and its commands."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,25 +12,36 @@ from pathlib import Path
 import httpx
 import openpyxl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Download, Page, expect
 
 from tests.acceptance.senders import HOSPITAL
+from tests.helpers.office_pages import (
+    FIRST,
+    NEWCOMER,
+    OWN,
+    approve,
+    come_in,
+    hand_in,
+    log_in,
+    row_of,
+    self_service,
+    set_password,
+    snapshot,
+    submitted,
+    with_office,
+)
 from tests.peers.browser import watched_page
-from tests.peers.gateway import GatewayMaker, RunningGateway
+from tests.peers.gateway import RunningGateway
 
-ID_NUMBER = "11010519491231002X"
-FIRST, OWN = "first-pass-1", "own-pass-22"
+ID_NUMBER, OTHER_ID = "11010519491231002X", "440524198001010013"
+DOCTOR = {"姓名": "王医生", "身份证号": ID_NUMBER, "手机号": "13800138000", "科室": "放射科"}
 
 
-@pytest.fixture
-def gateway(make_gateway: GatewayMaker) -> RunningGateway:
-    made = make_gateway(start=False, SIGNING_PUBLIC_URL="http://127.0.0.1:1")
-    assert made.cli("ca", "init", "--name", "测试 CA").returncode == 0
-    for name, role in (("经办甲", "operator"), ("审批乙", "approver"), ("管理员", "admin")):
-        done = made.cli("staff", "add", name, "--role", role, stdin=f"{FIRST}\n")
-        assert done.returncode == 0, done.stderr
-    made.start()
-    return made
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    made = with_office(tmp_path_factory.mktemp("office") / "data")
+    yield made
+    made.stop()
 
 
 @pytest.fixture
@@ -35,80 +49,54 @@ def other_desk(browser: Browser) -> Iterator[Page]:
     yield from watched_page(browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900}))
 
 
-def come_in(page: Page, gateway: RunningGateway, name: str) -> None:
-    """Logs in for the first time and sets an own password."""
-    page.goto(f"{gateway.url}/admin/")
-    page.get_by_label("账号").fill(name)
-    page.get_by_label("口令").fill(FIRST)
-    page.get_by_role("button", name=re.compile("登\\s*录")).click()
-    set_password(page, FIRST, OWN)
-    expect(page.get_by_text(name, exact=False).first).to_be_visible()
+def rows_of(download: Download) -> list[list[str]]:
+    """A list as a spreadsheet gets it."""
+    text = Path(download.path()).read_text("utf-8-sig")
+    return list(csv.reader(io.StringIO(text)))
 
 
-def set_password(page: Page, old: str, new: str) -> None:
-    page.get_by_label("原口令").fill(old)
-    page.get_by_label("新口令", exact=True).fill(new)
-    page.get_by_label("再输一次新口令").fill(new)
-    page.get_by_role("button", name="设置口令").click()
+def exported(page: Page) -> list[list[str]]:
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="导出 CSV").click()
+    return rows_of(waiting.value)
 
 
 def test_from_application_to_activation(
-    gateway: RunningGateway, desk: Page, other_desk: Page, phone: Page, tmp_path: Path
+    gateway: RunningGateway, desk: Page, other_desk: Page, phone: Page
 ) -> None:
     """四(二)4: one hands in, another approves, the doctor logs in with the last six, must set a password, gets the QR."""
-    come_in(desk, gateway, "经办甲")
-    desk.get_by_role("tab", name="填写申请").click()
-    desk.get_by_label("医疗机构").click()
-    desk.get_by_title("某某医院").click()
-    for label, text in (
-        ("姓名", "王医生"),
-        ("身份证号", ID_NUMBER),
-        ("手机号", "13800138000"),
-        ("科室", "放射科"),
-    ):
-        desk.get_by_label(label, exact=True).fill(text)
-    desk.screenshot(path=tmp_path / "application.png", full_page=True)
-    desk.get_by_role("button", name="提交申请").click()
-    expect(desk.get_by_text("已提交", exact=False)).to_be_visible()
-    sample(desk, tmp_path)
+    log_in(desk, gateway, NEWCOMER, FIRST)
+    expect(desk.get_by_text("请先设置自己的口令", exact=False)).to_be_visible()
+    snapshot(desk, "office-00-first")
+    set_password(desk, FIRST, OWN)
+    expect(desk.get_by_role("button", name="修改口令")).to_be_visible()
+    snapshot(desk, "office-01-empty")
+    first = hand_in(desk, DOCTOR)
+    second = sample(desk)
     come_in(other_desk, gateway, "审批乙")
-    for number in (1, 2):
-        row = other_desk.get_by_role("row").filter(
-            has=other_desk.get_by_role("cell", name=str(number), exact=True)
-        )
-        row.get_by_role("button", name="查看").click()
-        expect(other_desk.get_by_text(ID_NUMBER)).to_be_visible()
-        other_desk.screenshot(path=tmp_path / f"case{number}.png")
-        other_desk.get_by_role("button", name=re.compile("通\\s*过")).click()
-        expect(row.get_by_text("已通过")).to_be_visible()
+    approve(other_desk, first, ID_NUMBER, "office-04-case")
+    approve(other_desk, second, ID_NUMBER, "office-05-sample")
     other_desk.get_by_role("tab", name="医师").click()
     expect(other_desk.get_by_role("cell", name="已采样")).to_be_visible()
-    other_desk.screenshot(path=tmp_path / "doctors.png")
-    phone.goto(f"{gateway.url}/web/Selfcertification/#/")
-    phone.get_by_label("手机号").fill("13800138000")
-    phone.get_by_label("口令").fill(ID_NUMBER[-6:])
-    phone.screenshot(path=tmp_path / "login.png")
-    phone.get_by_role("button", name=re.compile("登\\s*录")).click()
-    expect(phone.get_by_text("请先设置自己的口令", exact=False)).to_be_visible()
-    phone.screenshot(path=tmp_path / "first.png")
-    set_password(phone, ID_NUMBER[-6:], "radiology-2026")
-    phone.get_by_role("button", name="获取激活二维码").click()
-    expect(phone.get_by_alt_text("激活二维码")).to_be_visible()
-    phone.screenshot(path=tmp_path / "activation.png", full_page=True)
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 400
-    assert ID_NUMBER not in gateway.log
-    assert "13800138000" not in gateway.log
-    assert "王医生" not in gateway.log
+    expect(other_desk.get_by_role("cell", name="138****8000")).to_be_visible()
+    snapshot(other_desk, "office-06-doctors")
+    other_desk.get_by_role("tab", name="证书").click()
+    expect(other_desk.get_by_text("还没有证书")).to_be_visible()
+    code = self_service(phone, gateway, DOCTOR["手机号"], ID_NUMBER[-6:], "radiology-2026")
+    assert code.startswith(b"\x89PNG")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    for hidden in (ID_NUMBER, DOCTOR["手机号"], DOCTOR["姓名"]):
+        assert hidden not in gateway.log
 
 
-def sample(page: Page, folder: Path) -> None:
-    """Annex 4 drawn with the mouse, twice."""
+def sample(page: Page) -> int:
+    """Annex 4 drawn with the mouse, twice; the application's number."""
     page.get_by_label("表单").last.click()
     page.get_by_title("附件 4 个人电子印章采样表").click()
     page.get_by_label("医疗机构").click()
     page.get_by_title("某某医院").last.click()
-    for label, text in (("姓名", "王医生"), ("身份证号", ID_NUMBER), ("科室", "放射科")):
-        page.get_by_label(label, exact=True).fill(text)
+    for label in ("姓名", "身份证号", "科室"):
+        page.get_by_label(label, exact=True).fill(DOCTOR[label])
     for area in page.locator("canvas").all():
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
@@ -118,45 +106,170 @@ def sample(page: Page, folder: Path) -> None:
         for step in range(1, 9):
             page.mouse.move(box["x"] + 60 + 40 * step, box["y"] + (50 if step % 2 else 120), steps=3)
         page.mouse.up()
-    page.screenshot(path=folder / "sample.png", full_page=True)
-    page.get_by_role("button", name="提交申请").click()
-    expect(page.get_by_text("已提交，编号 2")).to_be_visible()
+    snapshot(page, "office-03-sample")
+    return submitted(page)
 
 
-def test_an_administrator_looks_after_accounts_and_the_ca(
-    gateway: RunningGateway, desk: Page, tmp_path: Path
+def test_what_is_wrong_is_said_where_it_is(
+    gateway: RunningGateway, desk: Page, other_desk: Page, tmp_path: Path
 ) -> None:
+    """A sheet with a wrong row, then a right one; a withdrawal, a rejection with its reason; filters."""
+    come_in(desk, gateway, "经办甲")
+    hand_in_sheet(desk, tmp_path)
+    withdrawn = hand_in(desk, {"姓名": "赵医生", "身份证号": "110101199003070011", "手机号": "13700137000", "科室": "超声科"})
+    desk.get_by_role("tab", name="申请", exact=True).click()
+    row_of(desk, withdrawn).get_by_role("button", name="查看").click()
+    desk.get_by_role("button", name=re.compile("撤\\s*回")).click()
+    expect(row_of(desk, withdrawn).get_by_text("已撤回")).to_be_visible()
+    come_in(other_desk, gateway, "审批乙")
+    other_desk.get_by_label("状态").click()
+    other_desk.get_by_title("待审批").last.click()
+    expect(other_desk.get_by_role("button", name="查看")).to_have_count(1)
+    snapshot(other_desk, "office-08-waiting")
+    other_desk.get_by_role("button", name="查看").click()
+    expect(other_desk.get_by_role("button", name=re.compile("退\\s*回"))).to_be_disabled()
+    other_desk.get_by_label("退回原因").fill("身份证号与姓名不符")
+    other_desk.get_by_role("button", name=re.compile("退\\s*回")).click()
+    expect(other_desk.get_by_text("没有符合条件的申请")).to_be_visible()
+    other_desk.get_by_label("状态").click()
+    other_desk.get_by_title("已退回").last.click()
+    expect(other_desk.get_by_text("身份证号与姓名不符")).to_be_visible()
+    snapshot(other_desk, "office-09-rejected")
+    head, *rows = exported(other_desk)
+    assert head[:2] == ["编号", "表单"]
+    assert [row[head.index("退回原因")] for row in rows] == ["身份证号与姓名不符"]
+    other_desk.get_by_role("button", name="查看").click()
+    with other_desk.expect_download() as waiting:
+        other_desk.get_by_role("link", name="打印（PDF）").click()
+    assert Path(waiting.value.path()).read_bytes().startswith(b"%PDF")
+
+
+def wrong_form(desk: Page) -> None:
+    """Problems stand at their fields."""
+    desk.get_by_role("tab", name="填写申请").click()
+    desk.get_by_label("医疗机构").click()
+    desk.get_by_title("某某医院").last.click()
+    for label, text in {"姓名": "李医生", "身份证号": "123", "手机号": "1", "科室": "放射科"}.items():
+        desk.get_by_label(label, exact=True).fill(text)
+    desk.get_by_role("button", name="提交申请").click()
+    expect(desk.get_by_text("有 2 处要改")).to_be_visible()
+    snapshot(desk, "office-02-wrong")
+
+
+def hand_in_sheet(desk: Page, folder: Path) -> None:
+    """表格导入: nothing while a row is wrong."""
+    desk.get_by_role("tab", name="表格导入").click()
+    desk.get_by_label("医疗机构").click()
+    desk.get_by_title("某某医院").last.click()
+    with desk.expect_download() as waiting:
+        desk.get_by_role("link", name="下载空白表格").click()
+    empty = Path(waiting.value.path()).read_bytes()
+    for name, mobile, words in (("wrong", "12", "1 行要改"), ("right", "13900139000", "1 行全部正确")):
+        book = openpyxl.load_workbook(io.BytesIO(empty))
+        book.active.append(["李医生", OTHER_ID, mobile, "放射科"])
+        book.save(folder / f"{name}.xlsx")
+        desk.locator("input[type=file]").set_input_files(folder / f"{name}.xlsx")
+        expect(desk.get_by_text(words, exact=False).last).to_be_visible()
+        snapshot(desk, f"office-07-sheet-{name}")
+    desk.get_by_role("button", name="提交 1 份申请").click()
+    expect(desk.get_by_text("已提交 1 份")).to_be_visible()
+
+
+def test_an_administrator_looks_after_accounts_doctors_and_the_ca(gateway: RunningGateway, desk: Page) -> None:
     come_in(desk, gateway, "管理员")
     desk.get_by_role("tab", name="CA").click()
     expect(desk.get_by_text("在线签发")).to_be_visible()
-    expect(desk.get_by_text("/crl/1.crl", exact=False)).to_be_visible()
-    desk.screenshot(path=tmp_path / "authority.png")
+    expect(desk.get_by_text(f"{gateway.url}/crl/1.crl")).to_be_visible()
+    snapshot(desk, "office-10-authority")
     desk.get_by_role("tab", name="账号").click()
     desk.get_by_role("button", name="增加账号").click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_label("账号").fill("经办丙")
     dialog.get_by_label("首个口令").fill(FIRST)
-    desk.screenshot(path=tmp_path / "account.png")
+    snapshot(desk, "office-11-account")
     dialog.get_by_role("button", name=re.compile("增\\s*加")).click()
-    expect(desk.get_by_role("cell", name="经办丙")).to_be_visible()
-    desk.screenshot(path=tmp_path / "staff.png")
+    row = desk.get_by_role("row").filter(has_text="经办丙")
+    expect(row).to_be_visible()
+    row.get_by_role("button", name=re.compile("停\\s*用")).click()
+    expect(row.get_by_text("停用", exact=True)).to_be_visible()
+    snapshot(desk, "office-12-staff")
+    names = [row[0] for row in exported(desk)]
+    assert {"账号", "经办甲", "经办丙"} <= set(names)
+    desk.get_by_role("tab", name="医师").click()
+    desk.get_by_label("查找医师").fill("没有这个人")
+    desk.get_by_label("查找医师").press("Enter")
+    expect(desk.get_by_text("没有找到")).to_be_visible()
+    snapshot(desk, "office-13-nobody")
+    expect(desk.get_by_role("button", name="修改口令")).to_be_visible()
+    desk.get_by_role("button", name="修改口令").click()
+    snapshot(desk, "office-14-password")
+
+
+def test_wrong_passwords_wrong_forms_and_lost_sessions(gateway: RunningGateway, browser: Browser) -> None:
+    """What is refused is said in Chinese, problems at their fields; whose session ended comes back to the login."""
+    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900})
+    page = context.new_page()  # not watched: refusals stand in a browser's console
+    page.goto(f"{gateway.url}/web/Selfcertification/#/")
+    page.get_by_label("手机号").fill("13600136000")
+    page.get_by_label("口令").fill("000000")
+    page.get_by_role("button", name=re.compile("登\\s*录")).click()
+    expect(page.get_by_text("请联系医院的证书管理人员", exact=False)).to_be_visible()
+    snapshot(page, "self-5-refused")
+    log_in(page, gateway, "经办甲", "guess-guess-1")
+    expect(page.get_by_text("用户名或口令不对")).to_be_visible()
+    snapshot(page, "office-15-refused")
+    come_in(page, gateway, "经办甲")
+    wrong_form(page)
+    context.clear_cookies()
+    page.get_by_role("tab", name="医师").click()
+    expect(page.get_by_text("登录已失效，请重新登录")).to_be_visible()
+    context.close()
 
 
 def test_the_commands_do_the_same(gateway: RunningGateway, tmp_path: Path) -> None:
-    """A sheet made by the program is filled in, handed in, approved by another; the doctor gets a code."""
-    sheet = tmp_path / "doctors.xlsx"
+    """A sheet made by the program is filled in, handed in, approved by another; withdrawn; the doctor gets a code. Who did
+    what stands in office.log, and no more.
+    """
+    sheet, person = tmp_path / "doctors.xlsx", ["孙医生", "330106198505050019", 13500135000, "放射科"]
     assert gateway.cli("cases", "template", "doctor", "--out", str(sheet), data=False).returncode == 0
     book = openpyxl.load_workbook(sheet)
-    book.active.append(["王医生", ID_NUMBER, 13800138000, "放射科"])
+    book.active.append(person)
     book.save(sheet)
-    done = gateway.cli("cases", "submit", "doctor", "--hospital", HOSPITAL, "--from", str(sheet))
-    assert done.returncode == 0, done.stderr
-    refused = gateway.cli("cases", "approve", "1")
-    assert (refused.returncode, "四" in refused.stderr or "另一人" in refused.stderr) == (1, True)
-    assert gateway.cli("cases", "approve", "1", "--by", "审批乙").returncode == 0
-    (doctor,) = gateway.json("doctors", "list")
+    handed = ["cases", "submit", "doctor", "--hospital", HOSPITAL, "--from", str(sheet)]
+    numbers = []
+    for _ in range(2):
+        done = gateway.cli(*handed)
+        assert done.returncode == 0, done.stderr
+        numbers.append(re.sub(r".*编号 ", "", done.stdout).strip())
+    refused = gateway.cli("cases", "approve", numbers[0])
+    assert (refused.returncode, "另一人" in refused.stderr) == (1, True)
+    assert gateway.cli("cases", "withdraw", numbers[1], "--by", "别人").returncode == 1
+    assert gateway.cli("cases", "withdraw", numbers[1]).returncode == 0
+    assert gateway.cli("cases", "approve", numbers[1], "--by", "审批乙").returncode == 1
+    assert gateway.cli("cases", "approve", numbers[0], "--by", "审批乙").returncode == 0
+    (doctor,) = [one for one in gateway.json("doctors", "list") if one["name"] == "孙医生"]
     given = gateway.json("doctors", "activate", str(doctor["id"]))
     assert re.fullmatch(r"\w{4}-\w{4}-\w{4}", given["code"])
+    assert given["qrText"].startswith(f'{{"t":"yingqiao-activation","sUrl":"{gateway.url}/')
+    assert gateway.cli("staff", "add", "经办丁", "--role", "operator", stdin=f"{FIRST}\n").returncode == 0
+    log = (gateway.data / "office.log").read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    acts = [(one["act"], one["subject"]) for one in lines]
+    assert acts == [
+        ("case.submit", numbers[0]),
+        ("case.submit", numbers[1]),
+        ("case.withdraw", numbers[1]),
+        ("case.approve", numbers[0]),
+        ("doctor.activate", str(doctor["id"])),
+        ("staff.add", "经办丁"),
+    ]
+    assert (lines[3]["who"], lines[3]["account"][:4]) == ("审批乙", "cli:")
+    assert not any(str(text) in log for text in (*person[:3], given["code"], FIRST))
+    assert (gateway.data / "office.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_ca_of_the_commands(gateway: RunningGateway) -> None:
+    """The list is where certificates say; a second CA only on purpose."""
     shown = gateway.json("ca", "show")
     assert shown["mode"] == "online"
     served = httpx.get(f"{gateway.url}/crl/{shown['id']}.crl")

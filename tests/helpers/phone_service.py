@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +24,6 @@ from yingqiao.gm.cooperative import KeyState, SignFinish, SignOffer
 from yingqiao.gm.issuing import Profile
 from yingqiao.gm.key_share import CooperativeError, KeyOffer, ServerShare
 
-API = "/coss/phone/v1/"
 USER = "doctor-1"
 NAME, HOSPITAL = "张三", "影桥测试医院"
 Json = dict[str, Any]
@@ -232,6 +231,24 @@ def serve_phones() -> Iterator[PhoneService]:
     """On a port of its own, so for the page another origin (CORS)."""
     service = PhoneService()
 
+    def answer(name: str, asked: Json) -> Json:
+        if name in service.drop:
+            raise ConnectionAbortedError
+        try:
+            return {"status": 200, "message": "SUCCESS", "data": service.answer(name, asked)}
+        except RefusedError as error:
+            return {"status": error.status, "message": str(error), "data": {"code": error.code}}
+        except CooperativeError as error:
+            return {"status": 400, "message": error.reason, "data": {"code": error.code}}
+
+    with serve(answer) as service.url:
+        yield service
+
+
+@contextmanager
+def serve(answer: Callable[[str, Json], Json]) -> Iterator[str]:
+    """A server of JSON services by the last part of their path; its address. ConnectionAbortedError cuts the caller off."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -240,17 +257,12 @@ def serve_phones() -> Iterator[PhoneService]:
 
         def do_POST(self):
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            name = self.path.removeprefix(API)
-            if name in service.drop:
+            try:
+                said = answer(self.path.rpartition("/")[2], asked)
+            except ConnectionAbortedError:
                 self.close_connection = True
                 self.connection.close()
                 return
-            try:
-                said: Json = {"status": 200, "message": "SUCCESS", "data": service.answer(name, asked)}
-            except RefusedError as error:
-                said = {"status": error.status, "message": str(error), "data": {"code": error.code}}
-            except CooperativeError as error:
-                said = {"status": 400, "message": error.reason, "data": {"code": error.code}}
             self._send(json.dumps(said).encode())
 
         def _send(self, body: bytes) -> None:
@@ -270,9 +282,8 @@ def serve_phones() -> Iterator[PhoneService]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    service.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield service
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -9,6 +9,7 @@ DATA/
   landing/          images as they arrived, in segments: the truth for images
   master.key        seals the hospitals' keys (0600), unless it is kept elsewhere
   api.token         opens /api (0600)
+  office.log        what commands of the signing office did, and who (0600)
   gateway.lock      held by the running gateway
   parts/            large files being fetched, as far as they came; may be deleted when none runs
   run/              state of the running gateway; may be deleted when none runs
@@ -70,6 +71,10 @@ class DataFolder:
     @property
     def master_key(self) -> Path:
         return self.root / "master.key"
+
+    @property
+    def office_log(self) -> Path:
+        return self.root / "office.log"
 
     @property
     def api_token(self) -> Path:

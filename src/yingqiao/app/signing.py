@@ -6,9 +6,11 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import structlog
 
 from yingqiao.app.phone import phone_desk
+from yingqiao.app.signing_office import phone_url
 from yingqiao.app.stores import Stores
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.crl import State
@@ -64,9 +66,10 @@ class SigningSide:
     def services(self, edition: Edition) -> list[Service]:
         """coss and the phone API, as served. Raises StoreUnavailable."""
         stamps = Timestamps(self._authority, self._journal, self._clock, self._authority)
-        parts = CossParts(self._stores.database, edition, self._stores.apps, stamps, self._settings.coss)
+        coss = msgspec.structs.replace(self._settings.coss, public_url=phone_url(self._settings))
+        parts = CossParts(self._stores.database, edition, self._stores.apps, stamps, coss)
         desk = phone_desk(self._settings, self._stores)
-        phone = Phone(PhoneParts(desk, self._settings.phone, self._settings.coss))
+        phone = Phone(PhoneParts(desk, self._settings.phone, coss))
         return [*services(parts), *phone.services()]
 
     def request_signature(self, edition: Edition) -> SignedByApplication:

@@ -19,6 +19,7 @@ def open_office(settings: Settings, stores: Stores) -> Office:
         issuing_rule(settings),
         lambda: time.time_ns() // 10**6,
         public_url(settings),
+        phone_url(settings),
     )
 
 
@@ -31,3 +32,8 @@ def issuing_rule(settings: Settings) -> IssuingRule:
 
 def public_url(settings: Settings) -> str:
     return (settings.signing.public_url or settings.coss.public_url).rstrip("/")
+
+
+def phone_url(settings: Settings) -> str:
+    """The address in the QR codes of activations and jobs alike."""
+    return (settings.coss.public_url or settings.signing.public_url).rstrip("/")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from yingqiao.cli.office import office
+from yingqiao.cli.office import office, record
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import Exit, fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.gm.crl import Reason
@@ -51,6 +51,7 @@ def init(name: str, offline: Path | None, renew: bool, settings: Settings) -> No
         else:
             current = opened.authority.start(name)
         told = opened.public_url
+    record(settings, "ca.init", current.id)
     click.echo(f"已建立 CA {current.certificate.subject}，编号 {current.id}")
     if not told and offline is None:
         click.echo("提示：没有设置 signing.public_url，签发的证书将不带吊销列表地址", err=True)
@@ -107,6 +108,7 @@ def revoke(number: int, reason: str, settings: Settings) -> None:
     """吊销一张证书并立即发布吊销列表；不能撤销"""
     with office(settings) as opened:
         opened.authority.revoke(number, Reason(_REASONS[reason]))
+    record(settings, "certificate.revoke", number)
     click.echo(f"已吊销证书 {number}（{_REASONS[reason].words}）")
 
 
@@ -140,6 +142,7 @@ def import_(file: Path, settings: Settings) -> None:
     with office(settings) as opened:
         for der in given:
             made = opened.authority.import_certificate(der)
+            record(settings, "certificate.import", made.id)
             click.echo(f"已导入证书 {made.id}，序列号 {made.serial}")
 
 

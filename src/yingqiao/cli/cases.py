@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from yingqiao.cli.office import office, who
+from yingqiao.cli.office import office, record, who
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.settings import Settings
@@ -65,6 +65,8 @@ def submit(form: str, hospital: str, sheet: Path, by: str | None, settings: Sett
             fail(f"{len(wrong)} 行有问题，没有提交")
         given = [_with_pictures(chosen, row, sheet.parent) for row in rows]
         numbers = [hand_in(opened, chosen, hospital, entries, by or who()) for entries in given]
+    for number in numbers:
+        record(settings, "case.submit", number, by=by, hospital=hospital)
     click.echo(f"已提交 {len(numbers)} 份，编号 {'、'.join(map(str, numbers))}")
 
 
@@ -94,6 +96,7 @@ def show(number: int, as_json: bool, settings: Settings) -> None:
     """一份申请的全部内容（含个人信息）"""
     with office(settings) as opened:
         case = opened.cases.get(number)
+    record(settings, "case.look", number, hospital=case.hospital_code)
     shown: dict[str, Any] = case_shown(case) | {"submitted": when(case.case.submitted_at)}
     if as_json:
         show_json(shown | {"entries": dict(case.entries)})
@@ -110,6 +113,7 @@ def approve(number: int, by: str | None, settings: Settings) -> None:
     """通过：附件 3 登记医师，附件 4 成为其手写签名"""
     with office(settings) as opened:
         case = opened.cases.approve(number, by or who())
+    record(settings, "case.approve", number, by=by, hospital=case.hospital_code)
     click.echo(f"已通过申请 {number}" + (f"，医师编号 {case.doctor_id}" if case.doctor_id else ""))
 
 
@@ -121,8 +125,21 @@ def approve(number: int, by: str | None, settings: Settings) -> None:
 def reject(number: int, reason: str, by: str | None, settings: Settings) -> None:
     """退回"""
     with office(settings) as opened:
-        opened.cases.reject(number, by or who(), reason)
+        case = opened.cases.reject(number, by or who(), reason)
+    record(settings, "case.reject", number, by=by, hospital=case.hospital_code)
     click.echo(f"已退回申请 {number}")
+
+
+@command.command()
+@click.argument("number", type=int)
+@click.option("--by", help="提交人；默认为操作系统账号")
+@data_options
+def withdraw(number: int, by: str | None, settings: Settings) -> None:
+    """撤回：只有提交人可以，且在审批之前"""
+    with office(settings) as opened:
+        case = opened.cases.withdraw(number, by or who())
+    record(settings, "case.withdraw", number, by=by, hospital=case.hospital_code)
+    click.echo(f"已撤回申请 {number}")
 
 
 @command.command("template")

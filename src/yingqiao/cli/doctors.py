@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from yingqiao.cli.office import office
+from yingqiao.cli.office import office, record
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.settings import Settings
@@ -67,6 +67,7 @@ def reset_password(number: int, settings: Settings) -> None:
     """自助口令恢复为身份证号后六位，下次登录须修改"""
     with office(settings) as opened:
         opened.doctors.reset_password(number)
+    record(settings, "doctor.reset-password", number)
     click.echo("已恢复为身份证号后六位")
 
 
@@ -77,6 +78,7 @@ def disable(number: int, settings: Settings) -> None:
     """停用医师：不能登录自助服务；证书另行吊销"""
     with office(settings) as opened:
         opened.doctors.set_disabled(number, disabled=True)
+    record(settings, "doctor.disable", number)
     click.echo("已停用")
 
 
@@ -87,23 +89,25 @@ def enable(number: int, settings: Settings) -> None:
     """重新启用医师"""
     with office(settings) as opened:
         opened.doctors.set_disabled(number, disabled=False)
+    record(settings, "doctor.enable", number)
     click.echo("已启用")
 
 
 @command.command()
 @click.argument("number", type=int)
-@click.option("--url", metavar="URL", help="写入二维码的网关地址；默认 signing.public_url")
+@click.option("--url", metavar="URL", help="写入二维码的网关地址；默认 coss.public_url 或 signing.public_url")
 @click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="二维码图片另存为")
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")
 @data_options
 def activate(number: int, url: str | None, png: Path | None, as_json: bool, settings: Settings) -> None:
     """给医师一个新的激活码（此前的作废）与二维码"""
     with office(settings) as opened:
-        base = url or opened.public_url
+        base = url or opened.phone_url
         if not base:
             fail("不知道手机访问本网关的地址：请设置 signing.public_url 或加 --url")
         opened.doctors.get(number)
         code, until = opened.activations.give(number)
+    record(settings, "doctor.activate", number)
     text = activation_text(base, code)
     if png is not None:
         png.write_bytes(base64.b64decode(qr.picture_of(text)))

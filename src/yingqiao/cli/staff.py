@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from yingqiao.cli.office import ask_password, office
+from yingqiao.cli.office import ask_password, office, record
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import shape_of, show_rows, when
 from yingqiao.settings import Settings
@@ -40,6 +40,7 @@ def add(name: str, role: str, hospital: str | None, settings: Settings) -> None:
     password = ask_password()
     with office(settings, create=True) as opened:
         opened.staff.add(name, Role(role), password, hospital)
+    record(settings, "staff.add", name, hospital=hospital or "")
     click.echo(f"已增加账号 {name}（{Role(role).words}）")
 
 
@@ -71,6 +72,7 @@ def disable(name: str, settings: Settings) -> None:
     """停用账号，其登录立即失效"""
     with office(settings) as opened:
         opened.staff.set_disabled(name, disabled=True)
+    record(settings, "staff.disable", name)
     click.echo(f"已停用 {name}")
 
 
@@ -81,6 +83,7 @@ def enable(name: str, settings: Settings) -> None:
     """重新启用账号"""
     with office(settings) as opened:
         opened.staff.set_disabled(name, disabled=False)
+    record(settings, "staff.enable", name)
     click.echo(f"已启用 {name}")
 
 
@@ -92,4 +95,5 @@ def password(name: str, settings: Settings) -> None:
     chosen = ask_password()
     with office(settings) as opened:
         opened.staff.set_password(name, chosen, by_themselves=False)
+    record(settings, "staff.password", name)
     click.echo(f"已重设 {name} 的口令")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class Database:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.write_lock = FairLock()
+        self._mine = threading.local()
 
     @property
     def is_sqlite(self) -> bool:
@@ -70,8 +72,20 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """One transaction, committed durably at the end, rolled back on any error.
 
-        Raises StoreUnavailable, StoreFull. Keep it short on SQLite: every other writer waits.
+        Raises StoreUnavailable, StoreFull. Keep it short on SQLite: every other writer waits. A thread that writes already
+        would wait for itself for ever: that is a RuntimeError, on both databases alike.
         """
+        if getattr(self._mine, "writes", False):
+            raise RuntimeError("a write within a write of the same thread")
+        self._mine.writes = True
+        try:
+            with self._write() as connection:
+                yield connection
+        finally:
+            self._mine.writes = False
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
         if not self.is_sqlite:
             with _translated(), self.engine.begin() as connection:
                 yield connection

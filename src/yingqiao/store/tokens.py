@@ -16,13 +16,15 @@ from typing import Any
 import structlog
 from sqlalchemy import Row, func, insert, select, update
 
-from yingqiao.gm import certificates, der, sm2
+from yingqiao.gm import certificates, sm2
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.keystore import KeystoreError, MasterKey
 from yingqiao.signing.tsa import TsaKey
+from yingqiao.store import stampers
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreBusy, StoreError, StoreUnavailable, store_error
 from yingqiao.store.schema import timestamp_authorities, timestamp_serials, timestamp_tokens
+from yingqiao.store.trust import tell_changed
 
 _log = structlog.get_logger(__name__)
 _CONTEXT = "timestamp-authority"
@@ -74,6 +76,7 @@ def keep_authority(database: Database, master_key: MasterKey, key: TsaKey, origi
         number: int = connection.execute(
             insert(timestamp_authorities).values(row).returning(returning)
         ).scalar_one()
+        tell_changed(connection)
     return number
 
 
@@ -82,7 +85,7 @@ def ensure_authority(database: Database, master_key: MasterKey, make: Callable[[
     with database.read() as connection:
         if connection.scalar(select(func.count()).select_from(timestamp_authorities)):
             return False
-    keep_authority(database, master_key, make(), "built-in")
+    keep_authority(database, master_key, make(), stampers.BUILT_IN)
     return True
 
 
@@ -104,15 +107,13 @@ def authority(database: Database, master_key: MasterKey) -> Authority | None:
 def roots(database: Database) -> list[Certificate]:
     """Of every authority there was, the top of its chain. Raises StoreUnavailable."""
     with database.read() as connection:
-        rows = connection.execute(select(timestamp_authorities)).all()
-    return [(_chain(row.chain) or (certificates.parse(row.certificate),))[-1] for row in rows]
+        return stampers.roots(connection)
 
 
 def stamping_certificates(database: Database) -> list[Certificate]:
     """Every certificate the gateway ever stamped with. Raises StoreUnavailable."""
     with database.read() as connection:
-        rows = connection.execute(select(timestamp_authorities.c.certificate)).all()
-    return [certificates.parse(bytes(row.certificate)) for row in rows]
+        return stampers.stampers(connection)
 
 
 def _authority(row: Row[Any], master_key: MasterKey) -> Authority:
@@ -120,14 +121,8 @@ def _authority(row: Row[Any], master_key: MasterKey) -> Authority:
         private = sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed_key, _CONTEXT))
     except KeystoreError as error:
         raise TsaError("时间戳私钥无法用现在的主密钥打开") from error
-    key = TsaKey(certificates.parse(bytes(row.certificate)), _chain(row.chain), private)
+    key = TsaKey(certificates.parse(bytes(row.certificate)), stampers.chain_of(row.chain), private)
     return Authority(row.id, row.origin, key, row.created_at)
-
-
-def _chain(raw: bytes) -> tuple[Certificate, ...]:
-    """Certificates one after the other."""
-    holder = der.parse(der.element(der.SEQUENCE, bytes(raw)))
-    return tuple(certificates.parse(node.raw) for node in holder.walk(16))
 
 
 def latest_gen_time(database: Database) -> int:

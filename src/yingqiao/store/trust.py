@@ -23,6 +23,7 @@ from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.crl import RevocationList
 from yingqiao.gm.errors import GmError
 from yingqiao.signing.trust import MAX_LIST, Entry, Role, Trust, TrustError
+from yingqiao.store import stampers
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import (
@@ -189,6 +190,7 @@ def _read(connection: Connection) -> Trust:
     rows = connection.execute(select(_c.raw, _c.role).order_by(_c.id)).all()
     entries = [Entry(certificates.parse(row.raw), Role(row.role)) for row in rows]
     own, own_lists = _own(connection)
+    own += [Entry(one, Role.TSA) for one in stampers.trusted(connection)]
     lists = []
     kept = connection.scalars(select(_l.raw).where(_l.raw.is_not(None)).order_by(_l.id)).all()
     for raw in (*kept, *own_lists):

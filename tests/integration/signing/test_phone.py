@@ -10,6 +10,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.settings import CossSettings, PhoneSettings
 from yingqiao.signing.applications import AppSettings
 from yingqiao.signing.certificates.authority import IssuingRule, root_certificate
+from yingqiao.signing.certificates.states import add_months
 from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.enrolment.case import CaseState
-from yingqiao.signing.moments import moment
+from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.signing.trust import NOTHING, Role
 from yingqiao.spec import load_edition
 from yingqiao.store.applications import AppRegistry
@@ -86,6 +88,7 @@ class World:
     def __init__(self, database: Database, folder: Path, **phone: Any) -> None:
         self.database = database
         self.now = 1_795_000_000_000
+        self.origin = "http://gateway"
         self.sent: list[tuple[str, str]] = []
         self.master_key = MasterKey(new_master_key())
         HospitalRegistry(database, self.master_key).add(HOSPITAL, "太原市第一医院", "00" * 16)
@@ -120,7 +123,7 @@ class World:
 
     def post(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         async def ask() -> bytes:
-            posted = Posted(orjson.dumps(given), "10.0.0.1", "http://gateway", Visit(name, "10.0.0.1"))
+            posted = Posted(orjson.dumps(given), "10.0.0.1", self.origin, Visit(name, "10.0.0.1"))
             return (await self.services[name].handle(posted)).body()
 
         answer: dict[str, Any] = json.loads(asyncio.run(ask()))
@@ -307,11 +310,26 @@ def test_a_certificate_that_may_not_be_used_signs_nothing(world: World) -> None:
     assert world.result(number)["jobStatus"] == "UNSIGN"
 
 
-def test_expired_for_more_than_a_month_is_the_end(world: World) -> None:
+def test_the_states_change_at_their_edges(world: World) -> None:
+    """证书更新: a month before the end, the end, a month after it, to the second; what each lets a phone do."""
     phone = world.activated()
-    issued = world.desk.authority.of_doctor(1, Profile.SIGNING)[0]
-    world.now = (issued.not_after or 0) + 40 * DAY
+    end = moment(world.desk.authority.of_doctor(1, Profile.SIGNING)[0].not_after or 0)
+    second = timedelta(seconds=1)
+    edges = (
+        (add_months(end, -1), "normal"),
+        (add_months(end, -1) + second, "expiring"),
+        (end, "expiring"),
+        (end + second, "renewable"),
+        (add_months(end, 1), "renewable"),
+    )
+    for now, state in edges:
+        world.now = milliseconds(now)
+        assert phone.log_in()["certificateState"] == state, now
+        may_list = phone.with_token if state != "renewable" else lambda name: refusal(phone.with_token, name)
+        assert may_list("jobs") in ({"jobs": []}, "certificate-renewable")
+    world.now = milliseconds(add_months(end, 1) + second)
     assert refusal(phone.log_in) == "certificate-expired"
+    assert refusal(phone.renew) == "certificate-expired"
 
 
 def test_what_is_shown_is_what_is_signed(world: World) -> None:

@@ -32,6 +32,7 @@ from yingqiao.store.signing.cases import Cases, FormRefused
 from yingqiao.store.signing.doctors import Doctors
 from yingqiao.store.signing.logins import SESSION_MS, Sessions
 from yingqiao.store.signing.personal import PersonalData
+from yingqiao.store.signing.phone_codes import PhoneCodes
 from yingqiao.store.signing.shared_keys import SharedKeys
 from yingqiao.store.signing.staff import Role, Staff
 
@@ -117,6 +118,47 @@ def test_an_approved_application_makes_a_doctor_who_can_log_in_once_with_the_las
     again, token = office.doctors.log_in("13800138000", "radiology-2026")
     assert not again.must_change
     assert office.sessions.who(token, office.now) == f"doctor:{doctor_id}"
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_any_act_may_be_a_process_first(office: Office, known: bool) -> None:
+    """The key of the digests is read, or made, before the transaction that needs it: within one, its making would wait for
+    itself for ever.
+    """
+    if known:
+        office.personal.ready()
+    for act in (
+        lambda fresh: fresh.cases.approve(fresh.cases.submit("doctor", HOSPITAL, ENTRIES, "经办甲"), "审批乙"),
+        lambda fresh: fresh.doctors.by_mobile("13800138000"),
+        lambda fresh: fresh.doctors.by_identity(HOSPITAL, ID_NUMBER),
+        lambda fresh: fresh.doctors.log_in("13800138000", "31002X"),
+        lambda fresh: fresh.codes.send("13800138000"),
+        lambda fresh: refusal(fresh.codes.redeem, "13800138000", "not it"),
+    ):
+        act(Fresh(office))
+    assert office.doctors.by_mobile("13800138000") is not None
+
+
+class Fresh:
+    """A process that was just started: nothing is read yet."""
+
+    def __init__(self, office: Office) -> None:
+        database, now = office.database, office.clock
+        personal = PersonalData(database, office.master_key)
+        self.doctors = Doctors(database, personal, office.sessions, now)
+        self.cases = Cases(database, personal, self.doctors, now)
+        self.codes = PhoneCodes(database, personal, self.doctors, office.activations, self, now)
+
+    def send(self, mobile: str, code: str) -> None:
+        """As the sender of codes."""
+
+
+def test_a_write_within_a_write_is_an_error_and_no_wait(office: Office) -> None:
+    """On SQLite the inner one would wait for the outer one for ever."""
+    fresh = PersonalData(office.database, office.master_key)
+    with office.database.write(), pytest.raises(RuntimeError, match="write within a write"):
+        fresh.digest("mobile", "13800138000")
+    assert fresh.digest("mobile", "13800138000") == office.personal.digest("mobile", "13800138000")
 
 
 def test_who_handed_in_cannot_approve(office: Office) -> None:

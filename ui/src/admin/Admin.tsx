@@ -1,8 +1,9 @@
 // /admin/: applications for certificates, doctors, certificates, accounts.
 import { Alert, Button, Card, Flex, Form, Input, Layout, Modal, Spin, Tabs, Typography } from "antd";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { get, post, wordsOf } from "@/office/ask";
 import { PasswordForm } from "@/office/PasswordForm";
+import { useSessionOver } from "@/office/useSessionOver";
 import { AuthorityView } from "./AuthorityView";
 import { Cases } from "./Cases";
 import { Certificates } from "./Certificates";
@@ -28,7 +29,15 @@ export function Admin() {
       },
     );
   }, []);
-  const leave = () => void post("/admin/logout").finally(() => setAccount(null));
+  const over = useCallback(() => {
+    setProblem("登录已失效，请重新登录");
+    setAccount(null);
+  }, []);
+  useSessionOver(over);
+  const leave = () => {
+    setProblem("");
+    void post("/admin/logout").finally(() => setAccount(null));
+  };
   if (account === undefined) return <Spin style={{ margin: 48 }} />;
   if (account === null) return <Login problem={problem} onDone={setAccount} />;
   if (account.mustChange) return <FirstPassword account={account} onDone={setAccount} onLeave={leave} />;

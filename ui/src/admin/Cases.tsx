@@ -63,6 +63,7 @@ export function Cases({ account, forms, hospitals }: Props) {
         loading={busy}
         dataSource={rows}
         scroll={{ x: "max-content" }}
+        locale={{ emptyText: query === "" ? "还没有申请" : "没有符合条件的申请" }}
         pagination={{ pageSize: 20, hideOnSinglePage: true }}
         columns={[
           { title: "编号", dataIndex: "id" },
@@ -72,6 +73,7 @@ export function Cases({ account, forms, hospitals }: Props) {
           { title: "状态", render: (_, one) => <Tag color={colourOf(one.state)}>{one.stateWords}</Tag> },
           { title: "提交", render: (_, one) => `${one.submittedBy} ${when(one.submittedAt)}` },
           { title: "处理", render: (_, one) => `${one.decidedBy} ${when(one.decidedAt)}` },
+          { title: "退回原因", dataIndex: "reason", width: 200 },
           {
             title: "",
             render: (_, one) => (

@@ -34,6 +34,7 @@ export function Certificates({ account }: { account: Account }) {
         loading={busy}
         dataSource={rows}
         scroll={{ x: "max-content" }}
+        locale={{ emptyText: "还没有证书：医师在手机上激活后签发" }}
         pagination={{ pageSize: 20, hideOnSinglePage: true }}
         columns={[
           { title: "编号", dataIndex: "id" },

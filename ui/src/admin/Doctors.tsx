@@ -33,6 +33,7 @@ export function Doctors({ account }: { account: Account }) {
         loading={busy}
         dataSource={found}
         scroll={{ x: "max-content" }}
+        locale={{ emptyText: search === "" ? "还没有医师：申请通过后登记在此" : "没有找到" }}
         pagination={{ pageSize: 20, hideOnSinglePage: true }}
         columns={[
           { title: "编号", dataIndex: "id" },

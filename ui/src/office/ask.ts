@@ -41,8 +41,12 @@ async function ask<T>(path: string, how: RequestInit): Promise<T> {
   const said: unknown = await answer.json().catch(() => null);
   if (answer.ok) return said as T;
   const { code, message, problems } = (said ?? {}) as Said;
+  if (code === "login") window.dispatchEvent(new Event(SESSION_OVER));
   throw new Refused(answer.status, code ?? "", message ?? `网关答 ${answer.status}`, problems);
 }
+
+/** Told to the window when nobody is logged in any more. */
+export const SESSION_OVER = "yingqiao-office-session-over";
 
 export const wordsOf = (error: unknown) => (error instanceof Refused ? error.message : "网页内部错误");
 

@@ -72,7 +72,22 @@ export function baseOf(text: string): string {
 
 /** What a service says of itself, under the name the user gave it, if any. Throws Refused, Unreachable. */
 export async function describe(url: string, ownName = ""): Promise<Service> {
+  return serviceOf(url, await call<Partial<Service>>(url, "getServiceInfo"), ownName);
+}
+
+/**
+ * As `describe`, and where the service says it is now when that is elsewhere; null when it is not, or does not answer there
+ * as the same. Throws Refused, Unreachable.
+ */
+export async function refreshed(url: string): Promise<{ service: Service; moved: Service | null }> {
   const info = await call<Partial<Service>>(url, "getServiceInfo");
+  const told = baseOf(info.url ?? "");
+  const there = told === "" || told === url ? null : await call<Partial<Service>>(told, "getServiceInfo").catch(() => null);
+  const moved = there === null || baseOf(there.url ?? "") !== told ? null : serviceOf(told, there, "");
+  return { service: serviceOf(url, info, ""), moved };
+}
+
+function serviceOf(url: string, info: Partial<Service>, ownName: string): Service {
   return {
     url,
     name: ownName || info.name || url,

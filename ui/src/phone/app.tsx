@@ -22,6 +22,8 @@ export interface AppState extends Kept {
   choose: (url: string) => void;
   addService: (service: Service) => Promise<void>;
   removeService: (url: string) => Promise<void>;
+  /** The service at `from` is now `to`: keys go with it. */
+  moveService: (from: string, to: Service) => Promise<void>;
   /** Reads keys and services again. */
   reload: () => Promise<void>;
   enter: (session: Session) => void;
@@ -116,7 +118,12 @@ export function AppProvider({ kept: first, children }: { kept: Kept; children: R
       await serviceTable.remove(gone);
       await reload();
     };
-    return { ...kept, current, session, key, choose, addService, removeService, reload, enter, leave, withPin };
+    const moveService = async (from: string, to: Service) => {
+      for (const held of kept.keys) if (held.service === from) await keyTable.put({ ...held, service: to.url });
+      await serviceTable.remove(from);
+      await addService(to);
+    };
+    return { ...kept, current, session, key, choose, addService, removeService, moveService, reload, enter, leave, withPin };
   }, [kept, url, session, choose, reload, enter, leave, withPin]);
 
   return (

@@ -1,8 +1,9 @@
 // /web/Selfcertification/: a doctor logs in, sets a password, gets the QR code that brings the certificate to the phone.
 import { Alert, Button, Card, Flex, Form, Input, Spin, Typography } from "antd";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { get, post, wordsOf } from "@/office/ask";
 import { PasswordForm } from "@/office/PasswordForm";
+import { useSessionOver } from "@/office/useSessionOver";
 import { Home, type Doctor } from "./Home";
 
 interface Session {
@@ -21,7 +22,15 @@ export function SelfService() {
       },
     );
   }, []);
-  const leave = () => void post("/self/logout").finally(() => setDoctor(null));
+  const over = useCallback(() => {
+    setProblem("登录已失效，请重新登录");
+    setDoctor(null);
+  }, []);
+  useSessionOver(over);
+  const leave = () => {
+    setProblem("");
+    void post("/self/logout").finally(() => setDoctor(null));
+  };
   return (
     <Flex vertical gap="middle" style={{ maxWidth: 720, margin: "32px auto", padding: "0 16px" }}>
       <Typography.Title level={3} style={{ margin: 0 }}>
@@ -29,7 +38,14 @@ export function SelfService() {
       </Typography.Title>
       {problem !== "" && <Alert type="error" showIcon title={problem} />}
       {doctor === undefined && <Spin />}
-      {doctor === null && <Login onDone={setDoctor} />}
+      {doctor === null && (
+        <Login
+          onDone={(found) => {
+            setProblem("");
+            setDoctor(found);
+          }}
+        />
+      )}
       {doctor?.mustChange === true && <FirstPassword doctor={doctor} onDone={setDoctor} onLeave={leave} />}
       {doctor?.mustChange === false && <Home doctor={doctor} onChange={setDoctor} onLeave={leave} />}
     </Flex>

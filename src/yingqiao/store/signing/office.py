@@ -33,7 +33,9 @@ class Office:
     activations: Activations
     now_ms: Callable[[], int]
     public_url: str = ""
-    """Where phones and verifiers reach this gateway, without a final slash; '' when nobody said."""
+    """Where verifiers reach this gateway, without a final slash; '' when nobody said."""
+    phone_url: str = ""
+    """Where phones do, likewise: to a phone one gateway has one address, or it would be two services."""
 
 
 def office_of(
@@ -43,6 +45,7 @@ def office_of(
     rule: IssuingRule,
     now_ms: Callable[[], int],
     public_url: str = "",
+    phone_url: str = "",
 ) -> Office:
     """Nothing is asked of the database yet."""
     personal = PersonalData(database, master_key)
@@ -59,4 +62,5 @@ def office_of(
         activations=Activations(database, now_ms),
         now_ms=now_ms,
         public_url=public_url,
+        phone_url=phone_url or public_url,
     )

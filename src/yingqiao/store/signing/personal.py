@@ -19,7 +19,11 @@ _INDEX_KEY = "personal-index"
 
 
 class PersonalData:
-    """Seals and finds. Every method is safe from any thread."""
+    """Seals and finds. Every method is safe from any thread.
+
+    The key of the digests is read at the first one, as a gateway starts without its database. The very first makes it, which
+    is a write of its own: who needs a digest inside a transaction calls `ready` before (a RuntimeError otherwise).
+    """
 
     def __init__(self, database: Database, master_key: MasterKey) -> None:
         self._database = database

@@ -100,16 +100,6 @@ class SharedKeys:
             found = connection.scalar(select(c.number).where(c.key_id == key_id, c.job == job))
         return found or 0
 
-    def unlock(self, connection: Connection, key_id: str) -> None:
-        """Wrong PINs are forgotten: an administrator's act."""
-        key = self._get(connection, key_id)
-        state = KeyState(key.state.attempt)
-        connection.execute(
-            update(shared_keys)
-            .where(shared_keys.c.id == key_id)
-            .values(state=_packed(state), version=shared_keys.c.version + 1)
-        )
-
     def erase(self, connection: Connection, key_id: str) -> None:
         """The share is destroyed: nobody signs with this key again."""
         values = {"sealed": None, "state": _packed(KeyState()), "erased_at": self._now_ms()}

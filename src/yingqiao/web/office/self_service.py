@@ -15,7 +15,7 @@ from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.signing.office import Office
 from yingqiao.web.office.door import Asked, Came, Door, audit, doctor_of, need_doctor
 
-PROFILES = {"signing": "签名证书", "encryption": "加密证书"}
+PROFILES = {"signing": "签名证书", "encryption": "加密证书", "automatic": "自动签名证书"}
 WAITING = "证书尚未生成，请等待证书导入"
 
 
@@ -67,7 +67,7 @@ class SelfService:
         doctor = need_doctor(self._office, asked)
         code, expires_at = self._office.activations.give(doctor.id)
         audit("self.activation", f"doctor:{doctor.id}", hospital=doctor.hospital_code)
-        text = activation_text(self._office.public_url or asked.base, code)
+        text = activation_text(self._office.phone_url or asked.base, code)
         return {"code": code, "expiresAt": expires_at, "qrText": text, "qrPng": qr.picture_of(text)}
 
     def certificates(self, asked: Asked) -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
 // Automatic signing (annex 7, row 19), as version above 2.0: switched on here, with a deadline.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { DatePicker, Dialog, List, Switch } from "antd-mobile";
+import { DatePicker, Dialog, Empty, List, Switch } from "antd-mobile";
 import { useState } from "react";
 import { call, wordsOf } from "../api.ts";
 import { useSession } from "../app.tsx";
 import { Loaded, Page, timeWords } from "../parts/Page.tsx";
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const OLD_VERSION_MS = DAY_MS;
 
 interface Auto {
@@ -54,8 +55,10 @@ function Controls({ found }: { found: Auto }) {
   };
   const pick = () => {
     const longest = isOld ? OLD_VERSION_MS : found.maxMinutes * MINUTE_MS;
-    setPicking({ first: new Date(), last: new Date(Date.now() + longest) });
+    const soonest = isOld ? HOUR_MS : MINUTE_MS; // 图 21: one to twenty-four hours
+    setPicking({ first: new Date(Date.now() + soonest), last: new Date(Date.now() + longest) });
   };
+  if (found.maxMinutes === 0) return <Empty description="本服务没有开放自动签名" />;
   return (
     <>
       <List mode="card">
@@ -71,7 +74,7 @@ function Controls({ found }: { found: Auto }) {
           </List.Item>
         )}
       </List>
-      <p className="quiet">最长 {Math.floor((found.maxMinutes * MINUTE_MS) / DAY_MS)} 天，由管理员设定。</p>
+      <p className="quiet">最长 {isOld ? "24 小时" : lengthWords(found.maxMinutes)}，由管理员设定。</p>
       {problem !== "" && <p className="problem">{problem}</p>}
       {picking !== null && (
         <DatePicker
@@ -87,4 +90,10 @@ function Controls({ found }: { found: Auto }) {
       )}
     </>
   );
+}
+
+/** Whole days or hours where it is so many. */
+function lengthWords(minutes: number): string {
+  if (minutes % 1440 === 0) return `${minutes / 1440} 天`;
+  return minutes % 60 === 0 ? `${minutes / 60} 小时` : `${minutes} 分钟`;
 }

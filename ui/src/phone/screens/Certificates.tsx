@@ -1,6 +1,6 @@
 // Certificate management (annex 7, row 17, and the table of states).
 import { useQuery } from "@tanstack/react-query";
-import { Button, Card, Tag } from "antd-mobile";
+import { Button, Card, Empty, Tag } from "antd-mobile";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { wordsOf, type HeldCertificate } from "../api.ts";
@@ -11,6 +11,7 @@ import { update } from "../update.ts";
 
 const COLOURS: Record<string, string> = { normal: "success", expiring: "warning", renewable: "warning" };
 const UPDATABLE = new Set(["expiring", "renewable"]);
+const PROFILES: Record<string, string> = { signing: "签名证书", encryption: "加密证书", automatic: "自动签名证书" };
 
 export function Certificates() {
   const { session } = useSession();
@@ -20,7 +21,7 @@ export function Certificates() {
   });
   return (
     <Page title="证书管理" back="/home">
-      <Loaded query={query}>{(found) => found.map((one) => <Held key={one.id} held={one} />)}</Loaded>
+      <Loaded query={query}>{(found) => (found.length === 0 ? <Empty description="还没有证书" /> : found.map((one) => <Held key={one.id} held={one} />))}</Loaded>
     </Page>
   );
 }
@@ -50,7 +51,7 @@ function Held({ held }: { held: HeldCertificate }) {
   return (
     <Card
       className="certificate"
-      title={held.profile === "encryption" ? "加密证书" : "签名证书"}
+      title={PROFILES[held.profile] ?? held.profile}
       extra={<Tag color={COLOURS[held.state ?? ""] ?? "danger"}>{held.stateWords}</Tag>}
     >
       <dl>

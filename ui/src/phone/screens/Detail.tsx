@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Button, Dialog, List, Result, TextArea } from "antd-mobile";
 import { useRef, useState } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 import { call, wordsOf, type Job } from "../api.ts";
 import { useApp, useSession } from "../app.tsx";
 import { Content } from "../parts/Content.tsx";
@@ -25,15 +25,17 @@ export function Detail() {
   });
   return (
     <Page title="签名详情" back="/jobs">
-      <Loaded query={query}>{(job) => <Shown job={job} />}</Loaded>
+      <Loaded query={query}>{(job) => <Shown job={job} scanned={o !== null} />}</Loaded>
     </Page>
   );
 }
 
-function Shown({ job }: { job: Job }) {
+/** `scanned`: the job came by a code and not out of the list. */
+function Shown({ job, scanned }: { job: Job; scanned: boolean }) {
   const { session, key } = useSession();
   const { withPin } = useApp();
   const client = useQueryClient();
+  const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const [done, setDone] = useState("");
@@ -59,7 +61,16 @@ function Shown({ job }: { job: Job }) {
     await call(session.service, "refuse", { token: session.token, id: job.id, reason: reason.current.trim() });
     return "已拒签";
   };
-  if (done !== "") return <Result status={done === "已签名" ? "success" : "info"} title={done} description={job.title} />;
+  if (done !== "") {
+    return (
+      <>
+        <Result status={done === "已签名" ? "success" : "info"} title={done} description={job.title} />
+        <Button block color="primary" size="large" onClick={() => void navigate(scanned ? "/home" : "/jobs", { replace: true })}>
+          {scanned ? "返回首页" : "返回列表"}
+        </Button>
+      </>
+    );
+  }
   return (
     <>
       <List mode="card">

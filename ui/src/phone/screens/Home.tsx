@@ -38,7 +38,7 @@ export function Home() {
     { words: "待办列表", icon: <FillinOutline />, to: "/jobs", badge: count === 0 ? null : count },
     { words: "数字证书", icon: <TeamOutline />, to: "/certificates" },
     ...(service.handwrittenSeal ? [{ words: "电子印章", icon: <EditSOutline />, to: "/seal" }] : []),
-    { words: "自动签名", icon: <ClockCircleOutline />, to: "/auto" },
+    ...(service.autoSignMaxMinutes > 0 ? [{ words: "自动签名", icon: <ClockCircleOutline />, to: "/auto" }] : []),
   ];
   return (
     <Page title={service.name} back={null} left={<SideBar />} footer={<Bottom at="/home" />}>

@@ -2,7 +2,7 @@
 import { Button, CheckList, Dialog, Empty, Toast } from "antd-mobile";
 import { useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
-import { describe, wordsOf } from "../api.ts";
+import { Refused, refreshed, wordsOf } from "../api.ts";
 import { rememberPin, useApp } from "../app.tsx";
 import { Page } from "../parts/Page.tsx";
 import { PinInput } from "../parts/PinSheet.tsx";
@@ -12,7 +12,7 @@ import type { Key } from "../store.ts";
 import { offerUpdate } from "../update.ts";
 
 export function Login() {
-  const { current, keys, addService } = useApp();
+  const { current, keys, addService, moveService } = useApp();
   const navigate = useNavigate();
   const mine = keys.filter((key) => key.service === current?.url);
   const [chosen, setChosen] = useState("");
@@ -20,7 +20,11 @@ export function Login() {
   const refresh = async () => {
     if (current === null) return;
     try {
-      await addService(await describe(current.url));
+      const { service, moved } = await refreshed(current.url);
+      const words = `${current.url} 已改为 ${moved?.url}，证书随之转移。`;
+      if (moved !== null && (await Dialog.confirm({ title: "服务地址已变更", content: words, confirmText: "使用新地址" }))) {
+        await moveService(current.url, moved);
+      } else await addService(service);
       Toast.show({ icon: "success", content: "服务信息已更新" });
     } catch (error) {
       Toast.show({ content: wordsOf(error) });
@@ -85,9 +89,15 @@ function Enter({ owner }: { owner: Key }) {
     } catch (error) {
       setPin("");
       setProblem(wordsOf(error));
+      if (error instanceof Refused && error.code === "certificate-expired") await downloadAnew();
     } finally {
       setBusy(false);
     }
+  };
+  /** 图 30: expired for more than a month. */
+  const downloadAnew = async () => {
+    const content = "过期超过一个月，不能更新，请重新下载证书。";
+    if (await Dialog.confirm({ title: "证书已过期", content, confirmText: "下载证书", cancelText: "取消" })) void navigate("/activate");
   };
   return (
     <div className="stack">

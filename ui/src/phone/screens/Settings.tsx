@@ -10,13 +10,14 @@ import { logIn } from "../signing.ts";
 import { keys, type Key } from "../store.ts";
 
 export function Settings() {
-  const { key } = useApp();
+  const { key, current } = useApp();
   const navigate = useNavigate();
+  const hasAutomatic = key !== null && current !== null && current.autoSignMaxMinutes > 0;
   return (
     <Page title="配置中心" back="/mine">
       <List mode="card">
         <List.Item onClick={() => void navigate("/service/detail")}>服务地址与业务标识</List.Item>
-        {key !== null && <List.Item onClick={() => void navigate("/auto")}>自动签名管理</List.Item>}
+        {hasAutomatic && <List.Item onClick={() => void navigate("/auto")}>自动签名管理</List.Item>}
       </List>
       {key !== null && <Password owner={key} />}
     </Page>
