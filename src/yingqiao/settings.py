@@ -189,7 +189,7 @@ class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _help(
             "手机访问本网关的地址 http(s)://主机[:端口]，写入激活与签名二维码；空 = 用 signing.public_url，也没有则用调用方所用的地址",
-            pattern=r"^(https?://[^/\\s]+/?)?$",
+            pattern=r"^(https?://[^/\s]+/?)?$",
         ),
     ] = ""
     max_body_bytes: Annotated[int, _help("coss 请求体上限（字节），超过答 413", ge=4096)] = 8 * _MIB
@@ -228,7 +228,7 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _help(
             "手机与验签方访问本网关的地址 http(s)://主机[:端口]，写入证书的吊销列表地址；空 = 用 coss.public_url",
-            pattern=r"^(https?://[^/\\s]+/?)?$",
+            pattern=r"^(https?://[^/\s]+/?)?$",
         ),
     ] = ""
     certificate_months: Annotated[int, _help("医师证书的有效期（月）", ge=1, le=60)] = 12

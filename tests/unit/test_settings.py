@@ -74,3 +74,13 @@ def test_secrets_are_masked_and_everything_is_described() -> None:
 def test_lists_in_the_environment_are_comma_separated() -> None:
     settings = read_settings(environ={"YINGQIAO_HTTP_TRUSTED_PROXIES": "10.0.0.1, 10.0.0.2"})
     assert settings.http.trusted_proxies == ("10.0.0.1", "10.0.0.2")
+
+
+@pytest.mark.parametrize("key", ["coss.public_url", "signing.public_url"])
+def test_an_address_for_phones_is_scheme_and_host(key: str) -> None:
+    """Any host, also one with an s in its name; no path, no blank."""
+    for url in ("", "https://sign.hospital.example", "http://10.0.0.5:8080/", "https://[2001:db8::1]:8443"):
+        read_settings(environ={}, flags={"data": "x", key: url})
+    for url in ("sign.example", "https://sign.example/phone", "https://sign example", "ftp://sign.example"):
+        with pytest.raises(SettingsError):
+            read_settings(environ={}, flags={"data": "x", key: url})

@@ -11,7 +11,12 @@ from sqlalchemy import insert, select
 from tests.helpers import pki
 from tests.helpers.trust import crl_of
 from yingqiao.gm import crl
+from yingqiao.gm.keystore import MasterKey, new_master_key
+from yingqiao.signing import tsa
 from yingqiao.signing.trust import SIGNERS, Role, TrustError
+from yingqiao.signing.verification.readings import Reading
+from yingqiao.signing.verification.timestamp import verify_timestamp
+from yingqiao.store import tokens
 from yingqiao.store import trust as store_trust
 from yingqiao.store.database import Database
 from yingqiao.store.schema import report_signatures
@@ -47,6 +52,32 @@ def test_another_process_notices(database: Database, monkeypatch: pytest.MonkeyP
     one.add(W.chain, Role.TSA)
     time.sleep(0.06)
     assert {entry.role for entry in other.current().entries} == {Role.TSA}
+
+
+def test_the_gateways_own_stamps_are_trusted(database: Database):
+    """Reports come with time stamps of createAndGetTssInfo (四(二)4(3)): of the built-in authority they prove the time without
+    a list, of an imported one when the list of its CA says so; a change is noticed.
+    """
+    key = MasterKey(new_master_key())
+    own = tsa.make("影桥", NOW)
+    store = TrustStore(database)
+    assert judged(store, own) == ("unknown", "no-trusted-chain")
+    tokens.keep_authority(database, key, own, "built-in")
+    assert judged(TrustStore(database), own) == ("passed", "")
+    given = tsa.TsaKey(W.tsa.certificate, W.chain, W.tsa.private)
+    tokens.keep_authority(database, key, given, "imported")
+    after = TrustStore(database)
+    assert judged(after, own) == ("passed", "")
+    assert judged(after, given) == ("unknown", "no-crl")
+    (number,) = after.add([W.ca.certificate], Role.CA)
+    after.add_list(number, crl_of(W.ca, at=NOW).raw)
+    assert judged(TrustStore(database), given) == ("passed", "")
+
+
+def judged(store: TrustStore, key: tsa.TsaKey) -> tuple[str, str]:
+    raw, _ = tsa.Tsa(key, tsa.DEFAULT_POLICY).stamp(b"report", 7, NOW, attach=True)
+    report = verify_timestamp(raw, [Reading(b"report")], store.current(), NOW).report
+    return str(report.indication), report.deciding.reason
 
 
 def test_lists_that_are_not_taken(database: Database):
