@@ -6,6 +6,7 @@ The pages come from a running gateway; the services are those of `web.coss` on a
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.helpers.coss import call, job
@@ -35,6 +37,7 @@ from tests.peers.gateway import RunningGateway
 from yingqiao.gm import certificates, sm2
 from yingqiao.gm.issuing import Profile
 from yingqiao.signing.certificates.activation import qr_text
+from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.store.database import open_database
 
 MOBILE = "13800138000"
@@ -213,13 +216,13 @@ def test_automatic_signing_within_its_limits(
     phone.get_by_text("开启", exact=True).last.click()
     expect(phone.get_by_text("截止时间")).to_be_visible()
     shot(phone, "46-automatic")
-    until = service.world.desk.automatic
+    automatic = service.world.desk.automatic
     pushed, _ = service.push("值守时的报告", authorizedUserId="U7")
-    assert until.turn() == 1
+    assert automatic.turn() == 1
     assert service.result(pushed)["result"] == "true"
     service.world.now += 181 * 60_000
     late, _ = service.push("截止之后的报告", authorizedUserId="U7")
-    assert until.turn() == 0
+    assert automatic.turn() == 0
     assert service.result(late)["jobStatus"] == "UNSIGN"
     phone.goto(f"{shared_gateway.url}/phone/#/jobs")
     expect(phone.get_by_text("开启之前的报告")).to_be_visible()
@@ -229,6 +232,35 @@ def test_automatic_signing_within_its_limits(
     phone.goto(f"{shared_gateway.url}/phone/#/certificates")
     expect(phone.get_by_text("自动签名证书")).to_be_visible()
     shot(phone, "47-certificates")
+
+
+def test_a_handwritten_seal_holds_once_it_is_reviewed(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """Row 18: drawn, waiting, approved by an administrator (annex 4), shown; from the album a photo made smaller."""
+    activate_by_code(phone, shared_gateway.url, service.activation())
+    phone.get_by_role("button", name="电子印章").click()
+    expect(phone.get_by_text("还没有签章")).to_be_visible()
+    phone.get_by_role("button", name="修改").click()
+    box = phone.get_by_label("手写区").bounding_box()
+    assert box is not None
+    phone.mouse.move(box["x"] + 60, box["y"] + 60)
+    phone.mouse.down()
+    phone.mouse.move(box["x"] + 200, box["y"] + 120, steps=5)
+    phone.mouse.up()
+    phone.get_by_role("button", name="提交").click()
+    expect(phone.get_by_alt_text("等待审核")).to_be_visible()
+    photo = io.BytesIO()
+    Image.effect_noise((3000, 2000), 90).convert("RGB").save(photo, "jpeg")
+    file = {"name": "seal.jpeg", "mimeType": "image/jpeg", "buffer": photo.getvalue()}
+    phone.get_by_label("签章图片").set_input_files([file])  # type: ignore[list-item]
+    expect(phone.get_by_text("已提交，审核通过后生效").last).to_be_visible()
+    [waiting] = service.world.cases.list(state=CaseState.SUBMITTED)
+    service.world.cases.approve(waiting.id, "审批乙")
+    phone.goto(f"{shared_gateway.url}/phone/#/home")
+    phone.get_by_role("button", name="电子印章").click()
+    expect(phone.get_by_alt_text("当前签章")).to_be_visible()
+    shot(phone, "50-seal")
 
 
 def test_a_job_of_another_service(

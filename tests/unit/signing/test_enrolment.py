@@ -113,6 +113,12 @@ def test_a_rejection_says_why() -> None:
     assert case.reject(case.submit("经办甲", 1), "审批乙", "照片不清", 2).reason == "照片不清"
 
 
+def test_a_doctor_on_the_phone_is_no_account() -> None:
+    """Annex 7, row 18: lists say who handed a seal in, without a number that says nothing."""
+    assert case.shown_name("doctor:7") == "医师本人（手机）"
+    assert case.shown_name("经办甲") == "经办甲"
+
+
 def test_an_activation_code_is_good_once_and_not_for_long() -> None:
     kept = new_activation("ABCD-EFGH-JKMN", 1000)
     used = use(kept, 1000 + VALID_MS)

@@ -35,6 +35,11 @@ class Case:
     reason: str = ""
 
 
+def shown_name(by: str) -> str:
+    """Who acted, for people: a doctor on the phone (annex 7, row 18) is known by a number only."""
+    return "医师本人（手机）" if by.startswith("doctor:") else by
+
+
 def submit(by: str, now: int) -> Case:
     return Case(CaseState.SUBMITTED, by, now)
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from yingqiao.signing.certificates.identity import masked_id_number, masked_mobile
 from yingqiao.signing.enrolment import pictures, sheets
 from yingqiao.signing.enrolment.annexes import FORMS, SAMPLE
-from yingqiao.signing.enrolment.case import CaseState
+from yingqiao.signing.enrolment.case import CaseState, shown_name
 from yingqiao.signing.enrolment.form import FieldKind, Form
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.store.signing.cases import KeptCase
@@ -218,9 +218,9 @@ def case_shown(case: KeptCase) -> dict[str, Any]:
         "applicant": case.applicant,
         "state": case.case.state.value,
         "stateWords": case.case.state.words,
-        "submittedBy": case.case.submitted_by,
+        "submittedBy": shown_name(case.case.submitted_by),
         "submittedAt": case.case.submitted_at,
-        "decidedBy": case.case.decided_by,
+        "decidedBy": shown_name(case.case.decided_by),
         "decidedAt": case.case.decided_at,
         "reason": case.case.reason,
         "doctorId": case.doctor_id,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yingqiao.exchange.clock import clock
+from yingqiao.signing.enrolment.case import shown_name
 from yingqiao.signing.enrolment.form import Field, FieldKind
 from yingqiao.store.signing.cases import KeptCase
 from yingqiao.web.balance_files import font_in
@@ -109,11 +110,11 @@ def _course(pdf: Any, case: KeptCase) -> None:
     pdf.cell(
         0,
         6,
-        f"申请编号 {case.id}    提交 {course.submitted_by} {clock(course.submitted_at)}",
+        f"申请编号 {case.id}    提交 {shown_name(course.submitted_by)} {clock(course.submitted_at)}",
         new_x="LMARGIN",
         new_y="NEXT",
     )
-    decided = f"    {course.decided_by} {clock(course.decided_at)}" if course.decided_at else ""
+    decided = f"    {shown_name(course.decided_by)} {clock(course.decided_at)}" if course.decided_at else ""
     reason = f"    原因：{course.reason}" if course.reason else ""
     pdf.multi_cell(
         0, 6, f"审批 {course.state.words}{decided}{reason}", align="L", new_x="LMARGIN", new_y="NEXT"
