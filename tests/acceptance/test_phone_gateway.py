@@ -263,24 +263,31 @@ def test_a_handwritten_seal_holds_once_it_is_reviewed(
     shot(phone, "50-seal")
 
 
-def test_a_job_of_another_service(
+def test_a_job_of_another_service_and_one_that_moved(
     shared_gateway: RunningGateway, phone: Page, service: Service, tmp_path: Path
 ) -> None:
-    """Rows 11 and 21: another hospital's code is followed there, without phone download to its login; services are switched."""
+    """Rows 10, 11 and 21: another hospital's code leads there, without phone download to its login; services are switched;
+    a service that moved is followed with its certificates.
+    """
     activate_by_code(phone, shared_gateway.url, service.activation())
     (tmp_path / "two").mkdir()
-    with served(tmp_path / "two", name="另一家医院的签名服务") as other:
-        other.world.enrol()
+    with served(tmp_path / "two", name="另一家医院的签名服务", download_by_mobile=False) as other:
         _, ticket = other.push("另一家医院的报告")
         phone.get_by_text("扫码", exact=True).click()
         scan(phone, job_code(other.url, ticket))
         expect(phone.get_by_text("另一家医院的签名服务", exact=False)).to_be_visible()
         shot(phone, "48-other-service")
         phone.get_by_role("button", name="添加", exact=True).click()
-        expect(phone.get_by_text("手机号下证")).to_be_visible()  # this world offers it: row 8
-        phone.goto(f"{shared_gateway.url}/phone/#/login")
+        expect(phone.get_by_text("本机还没有这个服务的证书", exact=False)).to_be_visible()
         phone.get_by_label("侧边栏").click()
         shot(phone, "49-two-services")
-        phone.get_by_text("影桥协同签名", exact=True).click()
+        phone.locator(".side").get_by_text("影桥协同签名", exact=True).click()
         expect(phone.get_by_role("button", name="进入")).to_be_visible()
+    with serve(service.world.post) as moved:
+        service.world.origin = moved
+        phone.get_by_role("button", name="刷新服务").click()
+        expect(phone.get_by_text("服务地址已变更")).to_be_visible()
+        phone.get_by_text("使用新地址").click()
         log_in(phone)
+        phone.goto(f"{shared_gateway.url}/phone/#/service/detail")
+        expect(phone.get_by_text(moved)).to_be_visible()

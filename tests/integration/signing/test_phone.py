@@ -94,7 +94,7 @@ class World:
         HospitalRegistry(database, self.master_key).add(HOSPITAL, "太原市第一医院", "00" * 16)
         self.apps = AppRegistry(database, self.master_key)
         self.apps.add(APP, SECRET, name="放射科 PACS", settings=AppSettings())
-        settings = PhoneSettings(peer_rate=0.0, download_by_mobile=True, **phone)
+        settings = PhoneSettings(**({"peer_rate": 0.0, "download_by_mobile": True} | phone))
         self.desk = open_desk(
             database,
             self.master_key,
