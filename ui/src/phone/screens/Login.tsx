@@ -21,10 +21,8 @@ export function Login() {
     if (current === null) return;
     try {
       const { service, moved } = await refreshed(current.url);
-      const words = `${current.url} 已改为 ${moved?.url}，证书随之转移。`;
-      if (moved !== null && (await Dialog.confirm({ title: "服务地址已变更", content: words, confirmText: "使用新地址" }))) {
-        await moveService(current.url, moved);
-      } else await addService(service);
+      if (moved !== null && (await agreeTo(current.url, moved.url))) await moveService(current.url, moved);
+      else await addService(service);
       Toast.show({ icon: "success", content: "服务信息已更新" });
     } catch (error) {
       Toast.show({ content: wordsOf(error) });
@@ -108,6 +106,11 @@ function Enter({ owner }: { owner: Key }) {
       </Button>
     </div>
   );
+}
+
+function agreeTo(before: string, after: string): Promise<boolean> {
+  const content = `${before} 已改为 ${after}，证书随之转移。`;
+  return Dialog.confirm({ title: "服务地址已变更", content, confirmText: "使用新地址", cancelText: "暂不" });
 }
 
 function askRemember(): Promise<boolean> {
