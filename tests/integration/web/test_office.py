@@ -13,9 +13,19 @@ from typing import Any
 import httpx
 import pytest
 
-from yingqiao.gm import certificates, crl, sm2
+from yingqiao.gm import armor, certificates, crl, csr, names, oids, sm2
+from yingqiao.gm.issuing import Authority as IssuingAuthority
+from yingqiao.gm.issuing import Profile
 from yingqiao.gm.keystore import MasterKey, new_master_key
-from yingqiao.signing.certificates.authority import AUTHORITY_PLACE, IssuingRule
+from yingqiao.gm.signatures import sm2_key, sm2_signer
+from yingqiao.signing.certificates.authority import (
+    AUTHORITY_PLACE,
+    IssuingRule,
+    Subject,
+    doctor_certificate,
+    root_certificate,
+)
+from yingqiao.signing.certificates.states import CertificateState
 from yingqiao.signing.enrolment.annexes import DOCTOR
 from yingqiao.signing.enrolment.sheets import template
 from yingqiao.signing.moments import moment
@@ -378,6 +388,38 @@ def test_a_revocation_is_served_at_once_where_the_certificate_says(desk: Desk) -
     assert served.check(certificate, moment(desk.now + 1000)).state is crl.State.REVOKED
     assert admin.ask("GET", "/crl/99.crl").status_code == 404
     assert admin.get("/admin/authority").json()["crlUrl"] == "http://public/crl/1.crl"
+
+
+def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> None:
+    """离线场景: requests out, certificates in; one that fits no request is told apart; not for one hospital's administrator."""
+    outside = sm2.generate()
+    signer = sm2_signer(outside)
+    der = root_certificate("外部 CA", sm2_key(outside.public().point), signer, moment(desk.now))
+    desk.office.authority.start_offline(der)
+    doctor_id, private = desk.doctor(), sm2.generate()
+    subject = names.build([(oids.COMMON_NAME, "王医生")])
+    request = csr.build(subject, sm2_key(private.public().point), sm2_signer(private))
+    with desk.database.write() as connection:
+        doctor = desk.office.doctors.get(doctor_id)
+        number, _ = desk.office.authority.issue_pair(connection, doctor, "k", private.public(), request)
+    admin = desk.staff("管理员", Role.ADMIN)
+    got = admin.get("/admin/requests.pem").content
+    assert csr.parse(armor.unwrap_one(got)).key.point == private.public().point
+    by, person = IssuingAuthority.of(certificates.parse(der), signer), Subject("医院", "王医生")
+    rule, keys = IssuingRule(), (private, sm2.generate())
+    made = [
+        doctor_certificate(Profile.SIGNING, person, sm2_key(one.public().point), by, rule, moment(desk.now))
+        for one in keys
+    ]
+    file = "".join(f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(one).decode()}-----END CERTIFICATE-----\n" for one in made)
+    content = base64.b64encode(file.encode()).decode()
+    said = admin.post("/admin/certificates/import", content=content).json()
+    assert (said["made"], len(said["refused"])) == ([number], 1)
+    assert desk.office.authority.get(number).state is CertificateState.NORMAL
+    assert code(admin.post("/admin/certificates/import", content="!!")) == (400, "bad-request")
+    assert admin.post("/admin/certificates/import", content="AAAA").status_code == 422
+    assert code(desk.staff("一院管理", Role.ADMIN, "H1").get("/admin/requests.pem")) == (403, "role")
+    assert code(desk.staff("审批乙", Role.APPROVER).post("/admin/certificates/import", content=content)) == (403, "role")
 
 
 def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: Desk) -> None:

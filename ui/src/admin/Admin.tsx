@@ -129,7 +129,7 @@ function Desk({ account, onChange, onLeave }: Omit<Props, "onDone"> & { onChange
     ...(account.role === "admin"
       ? [
           { key: "staff", label: "账号", children: <Staff {...shared} /> },
-          { key: "authority", label: "CA", children: <AuthorityView /> },
+          { key: "authority", label: "CA", children: <AuthorityView account={account} /> },
         ]
       : []),
   ];

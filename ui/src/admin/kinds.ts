@@ -77,6 +77,7 @@ export interface HeldCertificate extends Certificate {
 export interface Authority {
   id: number;
   name: string;
+  mode: "online" | "offline";
   modeWords: string;
   subject: string;
   serial: string;

@@ -1,26 +1,26 @@
-// A list that the gateway gives, asked for again when something changed.
+// What the gateway gives, asked for again when something changed.
 import { useCallback, useEffect, useState } from "react";
 import { get, wordsOf } from "@/office/ask";
 
-export interface Listed<T> {
-  rows: T[];
+export interface Asked<T> {
+  found: T | undefined;
   busy: boolean;
   problem: string;
   again: () => void;
 }
 
-export function useList<T>(path: string): Listed<T> {
-  const [rows, setRows] = useState<T[]>([]);
+export function useAsked<T>(path: string): Asked<T> {
+  const [found, setFound] = useState<T>();
   const [busy, setBusy] = useState(true);
   const [problem, setProblem] = useState("");
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let current = true;
-    get<T[]>(path)
+    get<T>(path)
       .then(
-        (found) => {
+        (said) => {
           if (!current) return;
-          setRows(found);
+          setFound(said);
           setProblem("");
         },
         (error: unknown) => current && setProblem(wordsOf(error)),
@@ -34,5 +34,14 @@ export function useList<T>(path: string): Listed<T> {
     setBusy(true);
     setTurn((before) => before + 1);
   }, []);
-  return { rows, busy, problem, again };
+  return { found, busy, problem, again };
+}
+
+export interface Listed<T> extends Omit<Asked<T[]>, "found"> {
+  rows: T[];
+}
+
+export function useList<T>(path: string): Listed<T> {
+  const { found, ...rest } = useAsked<T[]>(path);
+  return { rows: found ?? [], ...rest };
 }

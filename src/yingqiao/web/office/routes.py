@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from yingqiao.store.signing.office import Office
 from yingqiao.web.office.admin_cases import case_routes
+from yingqiao.web.office.admin_import import import_routes
 from yingqiao.web.office.admin_people import people_routes
 from yingqiao.web.office.door import Door
 from yingqiao.web.office.revocation import crl_route
@@ -32,5 +33,6 @@ def office_routes(office: Office, rule: DoorRule) -> list[BaseRoute]:
         crl_route(office),
         *self_service_routes(office, own),
         *people_routes(office, admin),
+        *import_routes(office, admin),
         *case_routes(office, admin),
     ]
