@@ -37,6 +37,9 @@ ID_NUMBER, OTHER_ID = "11010519491231002X", "440524198001010013"
 DOCTOR = {"姓名": "王医生", "身份证号": ID_NUMBER, "手机号": "13800138000", "科室": "放射科"}
 
 
+pytestmark = pytest.mark.xdist_group("signing-office")  # one gateway for all of them
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     made = with_office(tmp_path_factory.mktemp("office") / "data")
