@@ -66,8 +66,9 @@ class Overheard:
     """Every value that went between a phone and its service: none of it belongs into a log."""
 
     _OPEN = frozenset(
-        "keyId id jobId job url user serial hospital department appName name version state stateWords profile algorithm type "
-        "contentType certificateState certificateStateWords".split()
+        ("keyId", "id", "jobId", "job", "url", "user", "serial", "hospital", "department", "appName", "name", "version")
+        + ("state", "stateWords", "profile", "algorithm", "type", "contentType")
+        + ("certificateState", "certificateStateWords")
     )
     """What a log may name, or what is no secret and looked for apart."""
 
@@ -118,7 +119,9 @@ def test_from_application_to_verified_report(
     pushed = add_job(gateway)
     sign(phone, camera, base64.b64decode(pushed["qrCode"]))
     signed = polled(gateway, pushed["signDataId"])
-    token = call(gateway.url, "createAndGetTssInfo", {"oriData": REPORT, "attachCert": "true"})["data"]["tsResp"]
+    token = call(gateway.url, "createAndGetTssInfo", {"oriData": REPORT, "attachCert": "true"})["data"][
+        "tsResp"
+    ]
     upload(gateway, signed, token)
     assert_verified(gateway)
     look_around(gateway, phone)
@@ -233,8 +236,20 @@ def look_around(gateway: RunningGateway, phone: Page) -> None:
 def assert_silent(gateway: RunningGateway, secrets: set[str]) -> None:
     """No secret, PIN, share, nonce or personal data in any log: the gateway's output, and what commands wrote."""
     patient = (exam("S1"), report("R1", "S1"))
-    personal = {str(record[name]) for record in patient for name in ("patName", "idCard", "patTelephone", "findings") if name in record}
-    personal |= {DOCTOR["姓名"], DOCTOR["身份证号"], DOCTOR["身份证号"][-6:], DOCTOR["手机号"], TITLE, *REPORT.splitlines()}
+    personal = {
+        str(record[name])
+        for record in patient
+        for name in ("patName", "idCard", "patTelephone", "findings")
+        if name in record
+    }
+    personal |= {
+        DOCTOR["姓名"],
+        DOCTOR["身份证号"],
+        DOCTOR["身份证号"][-6:],
+        DOCTOR["手机号"],
+        TITLE,
+        *REPORT.splitlines(),
+    }
     hidden = secrets | personal | {SECRET, KEY_HEX, FIRST, OWN, SELF_PASSWORD, gateway.token}
     hidden |= {base64.b64encode(REPORT.encode()).decode(), (gateway.data / "master.key").read_text().strip()}
     logs = {gateway.log_file: gateway.log}

@@ -92,7 +92,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def test_a_certificate_by_the_number_of_a_phone(
     shared_gateway: RunningGateway, phone: Page, service: Service
 ) -> None:
-    """Annex 7, rows 3 (b), 8 and 9 (协同一扫签): a job's code, the verification code, a certificate, the signature, the main page."""
+    """Annex 7, rows 3 (b), 8 and 9 (协同一扫签): a job's code, the verification code, a certificate, the signature."""
     service.world.enrol()
     number, ticket = service.push("胸部 CT 报告")
     open_scanner(phone, shared_gateway.url)

@@ -119,7 +119,9 @@ def test_what_is_wrong_is_said_where_it_is(
     """A sheet with a wrong row, then a right one; a withdrawal, a rejection with its reason; filters."""
     come_in(desk, gateway, "经办甲")
     hand_in_sheet(desk, tmp_path)
-    withdrawn = hand_in(desk, {"姓名": "赵医生", "身份证号": "110101199003070011", "手机号": "13700137000", "科室": "超声科"})
+    withdrawn = hand_in(
+        desk, {"姓名": "赵医生", "身份证号": "110101199003070011", "手机号": "13700137000", "科室": "超声科"}
+    )
     desk.get_by_role("tab", name="申请", exact=True).click()
     row_of(desk, withdrawn).get_by_role("button", name="查看").click()
     desk.get_by_role("button", name=re.compile("撤\\s*回")).click()
@@ -178,7 +180,9 @@ def hand_in_sheet(desk: Page, folder: Path) -> None:
     expect(desk.get_by_text("已提交 1 份")).to_be_visible()
 
 
-def test_an_administrator_looks_after_accounts_doctors_and_the_ca(gateway: RunningGateway, desk: Page) -> None:
+def test_an_administrator_looks_after_accounts_doctors_and_the_ca(
+    gateway: RunningGateway, desk: Page
+) -> None:
     come_in(desk, gateway, "管理员")
     desk.get_by_role("tab", name="CA").click()
     expect(desk.get_by_text("在线签发")).to_be_visible()

@@ -49,7 +49,9 @@ class Camera:
 
 def shot(page: Page, name: str) -> None:
     """Kept when YINGQIAO_SHOTS names a folder: screens are looked at by people. Nothing may be wider than a phone."""
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, name
+    assert (
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    ), name
     if folder := os.environ.get("YINGQIAO_SHOTS"):
         page.wait_for_timeout(400)
         page.screenshot(path=Path(folder) / f"{name}.png")
@@ -113,4 +115,6 @@ def log_out(phone: Page) -> None:
 
 def job_code(service: str, ticket: str) -> str:
     """What addSignJob's code says."""
-    return json.dumps({"id": "1", "sUrl": f"{service}/coss/phone/v1/getServiceInfo", "o": ticket, "cv": "2.0"})
+    return json.dumps(
+        {"id": "1", "sUrl": f"{service}/coss/phone/v1/getServiceInfo", "o": ticket, "cv": "2.0"}
+    )

@@ -128,7 +128,9 @@ def test_any_act_may_be_a_process_first(office: Office, known: bool) -> None:
     if known:
         office.personal.ready()
     for act in (
-        lambda fresh: fresh.cases.approve(fresh.cases.submit("doctor", HOSPITAL, ENTRIES, "经办甲"), "审批乙"),
+        lambda fresh: fresh.cases.approve(
+            fresh.cases.submit("doctor", HOSPITAL, ENTRIES, "经办甲"), "审批乙"
+        ),
         lambda fresh: fresh.doctors.by_mobile("13800138000"),
         lambda fresh: fresh.doctors.by_identity(HOSPITAL, ID_NUMBER),
         lambda fresh: fresh.doctors.log_in("13800138000", "31002X"),

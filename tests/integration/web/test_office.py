@@ -411,7 +411,10 @@ def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> Non
         doctor_certificate(Profile.SIGNING, person, sm2_key(one.public().point), by, rule, moment(desk.now))
         for one in keys
     ]
-    file = "".join(f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(one).decode()}-----END CERTIFICATE-----\n" for one in made)
+    file = "".join(
+        f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(one).decode()}-----END CERTIFICATE-----\n"
+        for one in made
+    )
     content = base64.b64encode(file.encode()).decode()
     said = admin.post("/admin/certificates/import", content=content).json()
     assert (said["made"], len(said["refused"])) == ([number], 1)
@@ -419,7 +422,10 @@ def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> Non
     assert code(admin.post("/admin/certificates/import", content="!!")) == (400, "bad-request")
     assert admin.post("/admin/certificates/import", content="AAAA").status_code == 422
     assert code(desk.staff("一院管理", Role.ADMIN, "H1").get("/admin/requests.pem")) == (403, "role")
-    assert code(desk.staff("审批乙", Role.APPROVER).post("/admin/certificates/import", content=content)) == (403, "role")
+    assert code(desk.staff("审批乙", Role.APPROVER).post("/admin/certificates/import", content=content)) == (
+        403,
+        "role",
+    )
 
 
 def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: Desk) -> None:

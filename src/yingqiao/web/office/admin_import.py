@@ -37,7 +37,9 @@ class AdminImport:
         waiting = self._office.authority.waiting_requests()
         audit("certificate.requests", name, len(waiting))
         headers = {"content-disposition": 'attachment; filename="requests.pem"', "cache-control": "no-store"}
-        return Response("".join(_pem(der) for _, der in waiting), headers=headers, media_type="application/x-pem-file")
+        return Response(
+            "".join(_pem(der) for _, der in waiting), headers=headers, media_type="application/x-pem-file"
+        )
 
     def take(self, asked: Asked) -> dict[str, Any]:
         """`{"content"}`: a file in base64 (DER, PEM, p7b). What is refused is said for each, the others are taken."""
