@@ -188,7 +188,7 @@ class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str,
         _help(
-            "手机访问本网关的地址 http(s)://主机[:端口]，写入激活与签名二维码；空 = 用 signing.public_url，也没有则用调用方所用的地址",
+            "手机访问本网关的地址 http(s)://主机[:端口]，写入激活与签名二维码；空 = 用 signing.public_url，否则用调用方的",
             pattern=r"^(https?://[^/\s]+/?)?$",
         ),
     ] = ""

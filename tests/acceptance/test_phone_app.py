@@ -149,7 +149,7 @@ def test_a_jobs_code_and_the_other_screens(
     phone.goto(f"{shared_gateway.url}/phone/#/auto")
     phone.get_by_role("switch").click()
     phone.get_by_text("开启", exact=True).last.click()
-    expect(phone.get_by_text("截止时间")).to_be_visible()
+    expect(phone.get_by_role("switch")).to_be_checked()
     shot(phone, "18-auto")
     assert service.auto["enabled"]
     for number, place in enumerate(

@@ -59,7 +59,7 @@ def record(
     try:
         path = open_folder(settings).office_log
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with open(descriptor, "ab") as stream:
+        with os.fdopen(descriptor, "ab") as stream:
             stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
         click.echo(f"已完成，但没有记入 office.log（{error.strerror}）", err=True)

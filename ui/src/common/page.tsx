@@ -10,7 +10,7 @@ export function show(page: ReactNode): void {
   if (root === null) throw new Error("the page has no root");
   createRoot(root).render(
     <StrictMode>
-      <ConfigProvider locale={chinese} theme={{ token: { colorPrimary: "#0b6e6e" } }}>
+      <ConfigProvider locale={chinese} theme={{ token: { colorPrimary: "#0b6e6e", colorLink: "#0b6e6e" } }}>
         <App>{page}</App>
       </ConfigProvider>
     </StrictMode>,

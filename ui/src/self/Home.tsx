@@ -17,6 +17,7 @@ interface Activation {
   code: string;
   expiresAt: number;
   qrPng: string;
+  phoneUrl: string;
 }
 
 interface Props {
@@ -80,7 +81,7 @@ function ActivationCard() {
   return (
     <Card title="激活证书">
       <Flex vertical gap="middle" align="start">
-        <Typography.Text>用手机应用扫描激活二维码，或输入激活码，下载证书并设置证书口令。</Typography.Text>
+        <Typography.Text>用手机应用扫描激活二维码，或输入激活码，下载证书并设置证书密码。</Typography.Text>
         <Button type="primary" loading={busy} onClick={() => void ask()}>
           获取激活二维码
         </Button>
@@ -95,6 +96,9 @@ function ActivationCard() {
               </Typography.Title>
               <Typography.Text>有效至 {when(given.expiresAt)}</Typography.Text>
               <Typography.Text type="secondary">只能用一次；重新获取后，此前的作废</Typography.Text>
+              <Typography.Text>
+                手机应用：用手机浏览器打开 <Typography.Text copyable>{given.phoneUrl}</Typography.Text>
+              </Typography.Text>
             </Flex>
           </Flex>
         )}

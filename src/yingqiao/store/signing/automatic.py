@@ -25,6 +25,8 @@ from yingqiao.store.signing.visits import Visitor, signer_of
 
 DEFAULT_MS = 24 * 3600 * 1000
 _MINUTE_MS = 60_000
+_CLOCKS_DIFFER_MS = 5 * _MINUTE_MS
+"""The longest as a phone's clock has it is the longest."""
 _AT_ONCE = 50
 _log = structlog.get_logger(__name__)
 
@@ -103,11 +105,11 @@ class Automatic:
         most = now + self._max_minutes * _MINUTE_MS
         if until is None:
             return min(now + DEFAULT_MS, most)
-        if not now < until <= most:
+        if not now < until <= most + _CLOCKS_DIFFER_MS:
             days, minutes = divmod(self._max_minutes, 1440)
             words = f"{days} 天" if not minutes else f"{self._max_minutes} 分钟"
             raise SigningRefused("until", f"截止时间应晚于现在，且不超过 {words}")
-        return until
+        return min(until, most)
 
     def _usable(self, doctor_id: int) -> Issued | None:
         """The certificate kept from before, or the one that waits for import."""

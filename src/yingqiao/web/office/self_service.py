@@ -67,8 +67,10 @@ class SelfService:
         doctor = need_doctor(self._office, asked)
         code, expires_at = self._office.activations.give(doctor.id)
         audit("self.activation", f"doctor:{doctor.id}", hospital=doctor.hospital_code)
-        text = activation_text(self._office.phone_url or asked.base, code)
-        return {"code": code, "expiresAt": expires_at, "qrText": text, "qrPng": qr.picture_of(text)}
+        base = self._office.phone_url or asked.base
+        text = activation_text(base, code)
+        given = {"code": code, "expiresAt": expires_at, "phoneUrl": f"{base}/phone/"}
+        return given | {"qrText": text, "qrPng": qr.picture_of(text)}
 
     def certificates(self, asked: Asked) -> list[dict[str, Any]]:
         doctor = need_doctor(self._office, asked)

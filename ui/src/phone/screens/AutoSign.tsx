@@ -49,9 +49,10 @@ function Controls({ found }: { found: Auto }) {
   };
   const turn = async (on: boolean) => {
     if (!on) return set(false, null);
-    const until = Date.now() + Math.min(DAY_MS, found.maxMinutes * MINUTE_MS);
-    const words = `截止 ${timeWords(until)}，之后可修改。截止前推送的自动签名数据将不再逐份确认。`;
-    if (await Dialog.confirm({ title: "开启自动签名", content: words, confirmText: "开启" })) await set(true, until);
+    const length = lengthWords(Math.min(DAY_MS / MINUTE_MS, found.maxMinutes));
+    const words = `${length}后截止，可再修改。截止前推送的自动签名数据将不再逐份确认。`;
+    const agreed = await Dialog.confirm({ title: "开启自动签名", content: words, confirmText: "开启" });
+    if (agreed) await set(true, null); // the service's clock counts, not the phone's
   };
   const pick = () => {
     const longest = isOld ? OLD_VERSION_MS : found.maxMinutes * MINUTE_MS;

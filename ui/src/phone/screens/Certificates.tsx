@@ -11,7 +11,11 @@ import { update } from "../update.ts";
 
 const COLOURS: Record<string, string> = { normal: "success", expiring: "warning", renewable: "warning" };
 const UPDATABLE = new Set(["expiring", "renewable"]);
-const PROFILES: Record<string, string> = { signing: "签名证书", encryption: "加密证书", automatic: "自动签名证书" };
+const PROFILES: Record<string, string> = { signing: "签名证书", automatic: "自动签名证书", encryption: "加密证书" };
+
+/** The one that signs first; else as the service lists them, newest first. */
+const byProfile = (one: HeldCertificate, other: HeldCertificate) => rank(one) - rank(other);
+const rank = (one: HeldCertificate) => Object.keys(PROFILES).indexOf(one.profile);
 
 export function Certificates() {
   const { session } = useSession();
@@ -21,7 +25,7 @@ export function Certificates() {
   });
   return (
     <Page title="证书管理" back="/home">
-      <Loaded query={query}>{(found) => (found.length === 0 ? <Empty description="还没有证书" /> : found.map((one) => <Held key={one.id} held={one} />))}</Loaded>
+      <Loaded query={query}>{(found) => (found.length === 0 ? <Empty description="还没有证书" /> : [...found].sort(byProfile).map((one) => <Held key={one.id} held={one} />))}</Loaded>
     </Page>
   );
 }
