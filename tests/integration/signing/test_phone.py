@@ -573,6 +573,8 @@ def test_automatic_signing(world: World) -> None:
     world.now += 1
     for until in (world.now, world.now + 30 * DAY + 6 * 60_000):
         assert refusal(phone.with_token, "setAutoSign", enabled=True, until=until) == "until"
+    ahead = phone.with_token("setAutoSign", enabled=True, until=world.now + 30 * DAY + 60_000)
+    assert ahead["until"] == world.now + 30 * DAY, "a phone's clock may be ahead"
     on = phone.with_token("setAutoSign", enabled=True)
     assert on == {"enabled": True, "until": world.now + DAY, "maxMinutes": 43200}
     number, _ = world.push(authorizedUserId="U7")
