@@ -31,6 +31,7 @@ COMMANDS = {
     "doctors": "签名医师与激活码",
     "staff": "证书管理的账号",
     "verify": "验证签名、时间戳与证书",
+    "seal-client": "签章客户端：在医生电脑上给报告 PDF 盖章",
     "trust": "信任的 CA 证书与吊销列表，接入材料检查",
     "work": "后台工作：查看、暂停、重放",
     "hospital": "医院侧：连接器、模拟医院",
@@ -46,7 +47,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"yingqiao.cli.{cmd_name}").command
+        command: click.Command = import_module(f"yingqiao.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
