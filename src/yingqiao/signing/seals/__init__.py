@@ -1,0 +1,1 @@
+"""Electronic seals: made, applied to PDF files, judged."""
