@@ -158,6 +158,11 @@ def open_wallet(wallet: Wallet, pin: str) -> sm2.PrivateKey:
     return sm2.PrivateKey.from_pkcs8(opened)
 
 
+def public_point(wallet: Wallet) -> bytes:
+    """The public key of the certificate, as a point. Raises GmError."""
+    return certificates.parse(wallet.certificate).key.point
+
+
 def _key(wallet: Wallet, pin: str) -> bytes:
     cost = wallet.cost
     return hash_secret_raw(
