@@ -54,6 +54,7 @@ from yingqiao.store.schema.records import (
     reports,
     submissions,
 )
+from yingqiao.store.schema.seals import seal_changes, seal_uses, seals, unit_certificates
 from yingqiao.store.schema.signing import (
     applications,
     sign_jobs,
@@ -108,6 +109,9 @@ __all__ = [
     "report_signatures",
     "reports",
     "revocation_lists",
+    "seal_changes",
+    "seal_uses",
+    "seals",
     "series",
     "service_secrets",
     "shared_keys",
@@ -122,6 +126,7 @@ __all__ = [
     "trust_certificates",
     "trust_changes",
     "trust_lists",
+    "unit_certificates",
     "work",
     "work_destinations",
     "work_executors",
