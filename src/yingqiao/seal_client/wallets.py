@@ -1,4 +1,4 @@
-"""The software key store: a folder of seal wallets (*.seal), each opened by its PIN for one act."""
+"""The software key store: a folder of seal wallets (*.seal.json), each opened by its PIN for one act."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from yingqiao.seal_client.device import HeldSeal
 from yingqiao.seal_client.errors import Refused
 from yingqiao.seal_client.tries import WrongPin
 
-SUFFIX = ".seal"
+SUFFIX = ".seal.json"
 _MOST = 64
 """Wallets looked at in the folder."""
 _log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class WalletFolder:
 
     def _all(self) -> Iterator[tuple[Path, Wallet, HeldSeal]]:
         try:
-            files = sorted(path for path in self._folder.iterdir() if path.suffix == SUFFIX)[:_MOST]
+            files = sorted(path for path in self._folder.iterdir() if path.name.endswith(SUFFIX))[:_MOST]
         except OSError as error:
             reason = f"打不开印章钱包目录：{error.strerror or error}"
             raise Refused(503, "no-wallets", reason) from error
