@@ -160,6 +160,7 @@ class SealDesk:
     port: int
     folder: Path
     loaded: Loaded
+    pages: list[DeskPage] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -174,7 +175,8 @@ class SealDesk:
 
     def page(self, **parameters: str) -> DeskPage:
         """As a PACS's frame loads it, without a browser."""
-        return DeskPage(self, parameters)
+        self.pages.append(DeskPage(self, parameters))
+        return self.pages[-1]
 
 
 class DeskPage:
@@ -223,6 +225,9 @@ def seal_desk(
     service = build(loaded, BuiltPages(), resolve=resolve)
     found = service.start()
     try:
-        yield SealDesk(found, folder, loaded)
+        desk = SealDesk(found, folder, loaded)
+        yield desk
+        for page in desk.pages:
+            page.http.close()
     finally:
         service.close()

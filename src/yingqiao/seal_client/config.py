@@ -19,6 +19,8 @@ from yingqiao.seal_client.errors import ConfigError
 from yingqiao.seal_client.guards import read_origin
 
 _MIB = 1 << 20
+_INSIDE = "/x"
+"""Makes a folder's address one of a file, which is what can be parsed."""
 PORT = 21051
 """The standard's (四(二)4(6))."""
 
@@ -172,14 +174,16 @@ def _hosts(texts: tuple[str, ...], key: str, options: HostOptions) -> tuple[Allo
     found = []
     for text in texts:
         try:
-            address = parse_address(text)
+            address = parse_address(text.rstrip("/") + _INSIDE)
         except FetchError as error:
             raise ConfigError(f"{key} 的值 {text!r} 不对：{error.reason}") from error
         if address.scheme not in ("http", "https") or address.query or address.user is not None:
             raise ConfigError(f"{key} 的值 {text!r} 应为 http(s)://主机[:端口][/目录]")
         found.append(
             AllowedHost(
-                address.scheme, address.host, address.port, address.path, private=True, options=options
+                *(address.scheme, address.host, address.port, address.path.removesuffix(_INSIDE) or "/"),
+                private=True,
+                options=options,
             )
         )
     return tuple(found)

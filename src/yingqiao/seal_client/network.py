@@ -144,11 +144,10 @@ def _put(curl: Any, data: bytes) -> None:
 
 
 def _post(curl: Any, data: bytes, name: str, token: str, field: str) -> None:
-    file = (
-        *(pycurl.FORM_BUFFER, name.encode("utf-8", "replace"), pycurl.FORM_BUFFERPTR, data),
-        *(pycurl.FORM_CONTENTTYPE, "application/pdf"),
-    )
-    curl.setopt(pycurl.HTTPPOST, [("token", token.encode()), (field, file)])
+    form = pycurl.CurlMime(curl)
+    form.add_field("token", token.encode())
+    form.add(field, data, filename=name.encode("utf-8", "replace"), content_type="application/pdf")
+    curl.setopt(pycurl.MIMEPOST, form)
 
 
 def _sent(curl: Any, gate: Gate) -> Uploaded:

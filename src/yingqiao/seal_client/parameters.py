@@ -45,10 +45,15 @@ NOTHING = Parameters("", "", SaveType.NET)
 
 
 def read_parameters(query: str) -> Parameters:
-    """Of a raw query string. A name given several times counts as last given. Raises Refused, 400."""
+    """Of a raw query string. A name given several times counts as last given. Raises Refused, 400.
+
+    Where addresses are encoded, `+` is a blank, as forms and URLSearchParams write it; else it is itself.
+    """
     if len(query) > MAX_QUERY:
         raise _bad(f"地址参数超过 {MAX_QUERY} 字符")
-    given = {name: _plain(name, value) for name, value in _pieces(query)}
+    pieces = _pieces(query)
+    encoded = not any("/" in value for name, value in pieces if name in _ADDRESSES)
+    given = {name: _plain(name, value.replace("+", " ") if encoded else value) for name, value in pieces}
     try:
         save_type = SaveType(given.get("saveType", "").lower() or SaveType.NET)
     except ValueError:

@@ -62,10 +62,11 @@ def read(at: Place, max_bytes: int) -> bytes:
             fd = os.open(at.name, os.O_RDONLY | _NO_FOLLOW | os.O_NONBLOCK, dir_fd=folder)
         except OSError as error:
             raise _of(error) from error
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            raise _refused("不是普通文件")
         with os.fdopen(fd, "rb") as stream:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise _refused("不是普通文件")
             if status.st_size > max_bytes:
                 raise Refused(413, "too-large", f"文件超过 {max_bytes} 字节")
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
@@ -48,6 +48,12 @@ def test_the_printed_sample_with_the_viewer_twice_and_nothing_encoded():
 def test_an_address_that_was_not_encoded_keeps_its_own_parameters():
     said = read_parameters("fileUrl=http://p/a.pdf?x=1&y=2&savePath=http://p/u?i=7&k=v&token=9&z=8")
     assert (said.file_url, said.save_path, said.token) == ("http://p/a.pdf?x=1&y=2", "http://p/u?i=7&k=v", "9")
+
+
+def test_a_plus_is_a_blank_where_addresses_are_encoded():
+    """As URLSearchParams writes it."""
+    assert read_parameters(urlencode({"fileUrl": PDF, "savePath": SAVE, "token": "a b+c"})).token == "a b+c"
+    assert read_parameters("fileUrl=http://p/a+b.pdf&savePath=s").file_url == "http://p/a+b.pdf"
 
 
 def test_the_last_of_several_counts():

@@ -54,7 +54,7 @@ export function Toolbar({ name, pages, current, zoom, onGo, onZoom, onFit, child
 }
 
 function next(zoom: number, way: 1 | -1): number {
-  const near = way === 1 ? ZOOMS.find((one) => one > zoom + 0.01) : ZOOMS.findLast((one) => one < zoom - 0.01);
+  const near = way === 1 ? ZOOMS.find((one) => one > zoom + 0.01) : ZOOMS.filter((one) => one < zoom - 0.01).at(-1);
   return near ?? zoom;
 }
 

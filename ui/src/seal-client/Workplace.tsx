@@ -292,7 +292,7 @@ function useCurrentPage(scroller: React.RefObject<HTMLElement | null>, onPage: (
     const look = () => {
       const line = root.getBoundingClientRect().top + root.clientHeight / 3;
       const sheets = root.querySelectorAll<HTMLElement>("[data-page]");
-      const at = [...sheets].findLast((one) => one.getBoundingClientRect().top <= line);
+      const at = [...sheets].filter((one) => one.getBoundingClientRect().top <= line).at(-1);
       if (at !== undefined) onPage(Number(at.dataset.page));
     };
     root.addEventListener("scroll", look, { passive: true });
