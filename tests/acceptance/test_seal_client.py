@@ -235,6 +235,7 @@ def test_by_the_keyboard_alone(wide: Page, pacs: Pacs, client: SealDesk):
     expect(frame.locator(".ghost")).to_have_count(0)
     button(frame, "撤销").press("Enter")
     frame.get_by_role("button", name="确认盖章").press("Enter")
+    expect(frame.get_by_label("印章 PIN", exact=True)).to_be_focused()
     wide.keyboard.type(PIN)
     wide.keyboard.press("Enter")
     expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)

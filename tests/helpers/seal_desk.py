@@ -81,7 +81,7 @@ class Pacs:
     """Its web server. `pages`: path -> (type, body)."""
 
     server: http.server.ThreadingHTTPServer
-    pages: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    pages: dict[str, tuple[str, bytes]] = field(default_factory=lambda: {"/favicon.ico": ("image/x-icon", b"")})
     uploads: list[Upload] = field(default_factory=list)
     upload_status: int = 200
     asked: list[str] = field(default_factory=list)
