@@ -20,5 +20,13 @@ def test_every_code_is_listed():
     """Those a host can be told: of the calls, not of strangers."""
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src/yingqiao/seal_client").glob("*.py"))
     codes = set(re.findall(r'Refused\(\s*\d+,\s*"([a-z-]+)"', source))
-    strangers = {"foreign-host", "foreign-origin", "foreign-page", "not-a-page", "not-json", "twice", "bad-request"}
+    strangers = {
+        "foreign-host",
+        "foreign-origin",
+        "foreign-page",
+        "not-a-page",
+        "not-json",
+        "twice",
+        "bad-request",
+    }
     assert {code for code in codes - strangers if f"`{code}`" not in TEXT} == set()

@@ -81,7 +81,9 @@ class Pacs:
     """Its web server. `pages`: path -> (type, body)."""
 
     server: http.server.ThreadingHTTPServer
-    pages: dict[str, tuple[str, bytes]] = field(default_factory=lambda: {"/favicon.ico": ("image/x-icon", b"")})
+    pages: dict[str, tuple[str, bytes]] = field(
+        default_factory=lambda: {"/favicon.ico": ("image/x-icon", b"")}
+    )
     uploads: list[Upload] = field(default_factory=list)
     upload_status: int = 200
     asked: list[str] = field(default_factory=list)
@@ -201,7 +203,9 @@ class DeskPage:
     def seal_id(self) -> str:
         return str(self.ask("seals").json()[0]["id"])
 
-    def seal(self, base: str, *points: tuple[int, float, float], pin: str = PIN, **more: Any) -> httpx.Response:
+    def seal(
+        self, base: str, *points: tuple[int, float, float], pin: str = PIN, **more: Any
+    ) -> httpx.Response:
         wishes = {"points": [{"page": page, "x": x, "y": y} for page, x, y in points], **more}
         return self.ask("seal", {"seal": self.seal_id(), "base": base, "pin": pin, "wishes": wishes})
 

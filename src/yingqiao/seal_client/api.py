@@ -28,7 +28,7 @@ from yingqiao.seal_client.parameters import read_parameters
 
 PAGE = "/PDFClient/viewer.html"
 CALLS = "/PDFClient/api/"
-SECRET = "x-yingqiao-session"
+SESSION = "x-yingqiao-session"
 _MAX_BODY = 64 * 1024
 _BODY_SECONDS = 10.0
 _STATUSES = {"busy": 503, "too-big": 413}
@@ -72,7 +72,8 @@ class Api:
         }
         routes = [Route(PAGE, self._page(guards)), *self._pages.routes()]
         routes += [
-            Route(CALLS + name, self._call(guards, name, call), methods=["POST"]) for name, call in calls.items()
+            Route(CALLS + name, self._call(guards, name, call), methods=["POST"])
+            for name, call in calls.items()
         ]
         return _Guarded(Starlette(routes=routes), guards)
 
@@ -106,7 +107,7 @@ class Api:
         async def answer(request: Request) -> Response:
             try:
                 guards.check_call(request.headers)
-                session = self._desk.session(request.headers.get(SECRET, ""))
+                session = self._desk.session(request.headers.get(SESSION, ""))
                 asked = Asked(session, await _body(request))
             except Refused as error:
                 return _refused(error)

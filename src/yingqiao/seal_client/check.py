@@ -23,7 +23,9 @@ class Checked:
 
 def check(loaded: Loaded) -> Iterator[Checked]:
     """Needs neither network nor PIN."""
-    yield Checked("网页来源", bool(loaded.origins), "、".join(loaded.origins) or "没有登记，任何网页都不能嵌入")
+    yield Checked(
+        "网页来源", bool(loaded.origins), "、".join(loaded.origins) or "没有登记，任何网页都不能嵌入"
+    )
     yield from _wallets(loaded)
     places = [host.display for host in loaded.open_hosts] + [str(folder) for folder in loaded.open_folders]
     yield Checked("可打开", bool(places), "、".join(places) or "没有登记 open.hosts 与 open.folders")

@@ -38,7 +38,9 @@ class Client(_Section, frozen=True, kw_only=True):
 
     origins: Annotated[
         tuple[str, ...],
-        _help("可以嵌入或打开签章页面的 PACS 网页来源 http(s)://主机[:端口]；桌面程序写 file: 或 app://名称（必填）"),
+        _help(
+            "可以嵌入或打开签章页面的 PACS 网页来源 http(s)://主机[:端口]；桌面程序写 file: 或 app://名称（必填）"
+        ),
     ]
     port: Annotated[int, _help("端口；规范规定 21051。0 = 任选（只供测试）", ge=0, le=65535)] = PORT
     wallets: Annotated[str, _help("印章钱包所在目录；相对路径从配置文件所在目录算起")] = "wallets"
@@ -52,9 +54,13 @@ class Open(_Section, frozen=True, kw_only=True):
 
     hosts: Annotated[
         tuple[str, ...],
-        _help("saveType=net：fileUrl 可以指向哪里，http(s)://主机[:端口][/目录]，转向也只限于此；空 = 不取网络文件"),
+        _help(
+            "saveType=net：fileUrl 可以指向哪里，http(s)://主机[:端口][/目录]，转向也只限于此；空 = 不取网络文件"
+        ),
     ] = ()
-    folders: Annotated[tuple[str, ...], _help("saveType=local：可以打开哪些目录下的 PDF；空 = 不开本地文件")] = ()
+    folders: Annotated[
+        tuple[str, ...], _help("saveType=local：可以打开哪些目录下的 PDF；空 = 不开本地文件")
+    ] = ()
     max_bytes: Annotated[int, _help("文件上限（字节）", ge=1024, le=1024 * _MIB)] = 100 * _MIB
     seconds: Annotated[float, _help("取回一个文件的时限（秒）", gt=0)] = 120.0
     ca: Annotated[str, _help("信任的 CA 证书文件（PEM），用于医院自建的 HTTPS；空 = 用系统的")] = ""
@@ -84,7 +90,9 @@ class Seal(_Section, frozen=True, kw_only=True):
 class Log(_Section, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息、地址与 PIN"""
 
-    level: Annotated[str, _help("debug | info | warning | error", pattern="^(debug|info|warning|error)$")] = "info"
+    level: Annotated[str, _help("debug | info | warning | error", pattern="^(debug|info|warning|error)$")] = (
+        "info"
+    )
 
 
 class Config(_Section, frozen=True, kw_only=True):

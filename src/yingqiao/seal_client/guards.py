@@ -30,7 +30,9 @@ def read_origin(text: str) -> str:
     if _APP.fullmatch(origin):
         return origin
     if not _WEB.fullmatch(origin):
-        raise ValueError(f"{text!r} 应为 http(s)://主机[:端口]，不带路径与通配符；桌面程序写 file: 或 app://名称")
+        raise ValueError(
+            f"{text!r} 应为 http(s)://主机[:端口]，不带路径与通配符；桌面程序写 file: 或 app://名称"
+        )
     scheme, _, place = origin.partition("://")
     return f"{scheme}://{place.removesuffix(f':{_PORTS[scheme]}')}"
 

@@ -17,8 +17,7 @@ from typing import Any
 import orjson
 import pycurl
 
-from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
-from yingqiao.client.fetch import outcome
+from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings, outcome
 from yingqiao.client.fetch.gate import Gate
 from yingqiao.client.fetch.model import Resolve
 from yingqiao.client.fetch.options import prepare

@@ -29,7 +29,7 @@ from yingqiao.signing.seals.pdf.writing import Names, Prepared
 
 _LONGEST_VALUE = 80
 """Bytes of a DER SM2 signature, and a little."""
-_ANY_RANGE = "ByteRange[0 {0} {0} {0}]".format(10**10)
+_ANY_RANGE = f"ByteRange[0 {10**10} {10**10} {10**10}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,20 @@ class Sealer:
 
     def _names_of(self, held: HeldSeal) -> Names:
         return Names(
-            self._names.filter, self._names.sub_filter, held.seal.info.name, self._names.reason, self._names.field
+            self._names.filter,
+            self._names.sub_filter,
+            held.seal.info.name,
+            self._names.reason,
+            self._names.field,
         )
 
     def _prepare(self, *args: Any, **named: Any) -> Prepared:
         prepared: Prepared = self._sandbox.call(writing.prepare, *args, **named)
         return prepared
 
-    def _write_down(self, session: Session, wishes: Wishes, held: HeldSeal, sealed: str, at: datetime) -> None:
+    def _write_down(
+        self, session: Session, wishes: Wishes, held: HeldSeal, sealed: str, at: datetime
+    ) -> None:
         use = Use(
             time=at.isoformat(timespec="seconds"),
             seal=held.seal.info.es_id,
@@ -231,7 +237,13 @@ def _signature(found: looking.Found) -> dict[str, Any]:
             time = int(read.time.timestamp() * 1000) if read.time else None
             signer = certificates.parse(read.certificate).subject.common_name
         except GmError as error:
-            return {**_shown(found), "name": name, "signer": "", "time": time, "problem": found.problem or error.reason}
+            return {
+                **_shown(found),
+                "name": name,
+                "signer": "",
+                "time": time,
+                "problem": found.problem or error.reason,
+            }
     return {**_shown(found), "name": name, "signer": signer, "time": time, "problem": found.problem}
 
 

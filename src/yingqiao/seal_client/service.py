@@ -82,7 +82,9 @@ def _listen(port: int) -> list[socket.socket]:
             if not found or _taken(error):
                 for one in found:
                     one.close()
-                raise StartError(f"不能监听 {address} 端口 {port}：{error.strerror}（是否已在运行？）") from error
+                raise StartError(
+                    f"不能监听 {address} 端口 {port}：{error.strerror}（是否已在运行？）"
+                ) from error
     return found
 
 

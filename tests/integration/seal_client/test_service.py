@@ -61,7 +61,9 @@ def test_opened_sealed_and_uploaded(desk: SealDesk, pacs: Pacs, net: dict[str, s
     sealed = page.seal(opened["sm3"], (1, 120.0, 200.0)).json()
     [signature] = sealed["signatures"]
     assert (signature["page"], signature["name"], signature["problem"]) == (1, seal_desk.SEAL_NAME, "")
-    assert signature["rect"] == pytest.approx({"page": 1, "x": 120, "y": 200, "width": 42, "height": 42}, abs=0.02)
+    assert signature["rect"] == pytest.approx(
+        {"page": 1, "x": 120, "y": 200, "width": 42, "height": 42}, abs=0.02
+    )
     saved = page.ask("save").json()
     assert saved["answer"] == {"id": "影像-1"}
     [upload] = pacs.uploads
@@ -81,7 +83,9 @@ def test_several_places_and_a_paging_seal_in_one_act(desk: SealDesk, net: dict[s
     """One PIN; each place a signature, the paging seal one (§3.5); the earlier ones stay whole."""
     page = desk.page(**net)
     base = page.open()["sm3"]
-    sealed = page.seal(base, (1, 100.0, 200.0), (3, 100.0, 200.0), (2, 10.0, 10.0), paging={"side": "right"}).json()
+    sealed = page.seal(
+        base, (1, 100.0, 200.0), (3, 100.0, 200.0), (2, 10.0, 10.0), paging={"side": "right"}
+    ).json()
     assert [one["page"] for one in sealed["signatures"]] == [1, 2, 1]
     assert [one["problem"] for one in sealed["signatures"]] == ["", "", ""]
 
@@ -214,7 +218,9 @@ def test_bad_parameters_are_told_to_the_page(desk: SealDesk):
     assert opened["refusal"]["code"] == "bad-parameters"
 
 
-def test_the_pin_is_asked_each_time_and_kept_nowhere(desk: SealDesk, net: dict[str, str], capfd: pytest.CaptureFixture[str]):
+def test_the_pin_is_asked_each_time_and_kept_nowhere(
+    desk: SealDesk, net: dict[str, str], capfd: pytest.CaptureFixture[str]
+):
     page = desk.page(**net)
     base = page.open()["sm3"]
     wrong = page.seal(base, (1, 10.0, 10.0), pin="wrong-pin-1")

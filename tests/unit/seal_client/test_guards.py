@@ -20,7 +20,14 @@ def test_this_machine_by_each_name(host: str):
 
 @pytest.mark.parametrize(
     "host",
-    ["", "evil.example:21051", "localhost", "localhost:80", "localhost.evil.example:21051", "127.0.0.2:21051"],
+    [
+        "",
+        "evil.example:21051",
+        "localhost",
+        "localhost:80",
+        "localhost.evil.example:21051",
+        "127.0.0.2:21051",
+    ],
 )
 def test_another_name_is_dns_rebinding(host: str):
     with pytest.raises(Refused) as refused:
@@ -29,7 +36,8 @@ def test_another_name_is_dns_rebinding(host: str):
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", PACS, "http://localhost:8080", "http://127.0.0.1:21051", "https://localhost:21051"]
+    "origin",
+    [None, "null", PACS, "http://localhost:8080", "http://127.0.0.1:21051", "https://localhost:21051"],
 )
 def test_calls_of_other_origins_are_refused_the_pacs_among_them(origin: str | None):
     """The PACS embeds the page; the API is the page's alone."""

@@ -26,7 +26,9 @@ class ParallelError(GmError):
     code = "parallel"
 
 
-def part(base: bytes, prepared: Prepared, signature: bytes, places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def part(
+    base: bytes, prepared: Prepared, signature: bytes, places: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """One seal. `signature` is the SES_Signature over `prepared`; `places` in mm. Raises PdfError `pdf-reserve`."""
     sealed = prepared.finish(base, signature)
     return {
