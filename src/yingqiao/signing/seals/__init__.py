@@ -1,0 +1,1 @@
+"""Electronic seals: judged, and on PDF."""
