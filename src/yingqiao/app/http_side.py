@@ -128,11 +128,12 @@ async def _serve(
     ledger.start()
     log = RequestLog()
     log.start()
-    sealed, arriving = SealedFiles(stores), SealedFiles(stores, BEFORE_ANSWER)
+    office = open_office(settings, stores)
+    sealed = SealedFiles(stores, standing=office.seals.standing)
+    arriving = SealedFiles(stores, BEFORE_ANSWER, office.seals.standing)
     intake = _intake(settings, stores, ledger, metrics, log, arriving)
     signing = SigningSide(settings, stores)
     signing.start()
-    office = open_office(settings, stores)
     desk = SealingDesk(office.seals, signing.stamp)
     site = _site(
         settings,

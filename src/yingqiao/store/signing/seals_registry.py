@@ -8,21 +8,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from yingqiao.gm import certificates, crl, seal_wallet, ses
 from yingqiao.gm.signatures import sm2_signer
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.signing.seals import context
 from yingqiao.signing.seals.making import Holders, Kind
-from yingqiao.signing.seals.states import Act, Change, Standing, change, state_of
+from yingqiao.signing.seals.states import STOPPED, Act, Change, Standing, change, state_of
 from yingqiao.store.database import Database
+from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import hospitals, seal_changes, seals
 from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.signing.seal_uses import Result, SealUses
 from yingqiao.store.signing.unit_certificates import UnitCertificates
+from yingqiao.store.text import storable
 
 _MOST_ID = 2**31
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,23 @@ class SealRegistry:
             rows = connection.execute(_SEALS.where(seals.c.es_id == es_id)).all()
             found = self._kept(connection, rows)
         return found[0].standing(at) if found else None
+
+    def standing(self, seal: ses.Seal) -> context.Standing | None:
+        """For who judges a seal: whether it was stopped, and since when; None for seals that are not ours. Its validity
+        is judged by the seal itself. Never raises: while the database is away nothing is known.
+        """
+        now = self._now()
+        try:
+            with self._database.read() as connection:
+                rows = connection.execute(_SEALS.where(seals.c.es_id == storable(seal.info.es_id))).all()
+                found = [one for one in self._kept(connection, rows) if one.esl == seal.raw]
+        except StoreUnavailable:
+            _log.warning("seal.registry_silent")
+            return None
+        if not found:
+            return None
+        stands = found[0].standing(now)
+        return context.Standing(stands.state not in STOPPED, stands.state.words, stands.since)
 
     def change(self, seal_id: int, act: Act, by: str, reason: str) -> KeptSeal:
         """Suspend, report lost, resume or revoke. A revocation revokes the certificate too, and is published at once."""
