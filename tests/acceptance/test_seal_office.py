@@ -101,7 +101,10 @@ def make(page: Page, folder: Path) -> None:
 
 
 def test_from_application_to_seal(
-    gateway: RunningGateway, desk: Page, other_desk: Page, tmp_path: Path  # noqa: F811
+    gateway: RunningGateway,
+    desk: Page,
+    other_desk: Page,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     """Applied for, sampled, approved by another, made, its papers downloaded, stopped and started, handed out."""
     come_in(desk, gateway, "经办甲")
@@ -167,7 +170,13 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
         "--before", str(tmp_path / "before.jpg"), data=False,
     )  # fmt: skip
     assert sampled.returncode == 0, sampled.stderr
-    stamp = {"unitName": UNIT["unitName"], "width": "42", "height": "42", "picture1": "before.jpg", "result": "seal.png"}
+    stamp = {
+        "unitName": UNIT["unitName"],
+        "width": "42",
+        "height": "42",
+        "picture1": "before.jpg",
+        "result": "seal.png",
+    }
     (tmp_path / "unit.json").write_text(json.dumps(UNIT))
     (tmp_path / "stamp.json").write_text(json.dumps(stamp))
     files = ("--unit", str(tmp_path / "unit.json"), "--stamp", str(tmp_path / "stamp.json"))

@@ -57,8 +57,17 @@ def photograph(
     stamp = Image.new("RGB", page, "white")
     stamp.paste(ring(size, ink), at)
     paper = ImageChops.multiply(paper, stamp)
-    light = Image.linear_gradient("L").rotate(90).resize(page).point([170 + value // 3 for value in range(256)])
-    warm = Image.merge("RGB", [light, light.point([round(v * 0.97) for v in range(256)]), light.point([round(v * 0.86) for v in range(256)])])
+    light = (
+        Image.linear_gradient("L").rotate(90).resize(page).point([170 + value // 3 for value in range(256)])
+    )
+    warm = Image.merge(
+        "RGB",
+        [
+            light,
+            light.point([round(v * 0.97) for v in range(256)]),
+            light.point([round(v * 0.86) for v in range(256)]),
+        ],
+    )
     shot = ImageChops.multiply(paper, warm).filter(ImageFilter.GaussianBlur(0.6))
     noise = Image.effect_noise(page, 14).convert("RGB")
     shot = Image.blend(shot, ImageChops.overlay(shot, noise), 0.5)

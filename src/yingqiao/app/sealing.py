@@ -23,7 +23,10 @@ class SealingDesk:
     """Safe from any thread; `seal` blocks. A worker process is started when there is something to seal."""
 
     def __init__(
-        self, registry: SealRegistry, stamp: Callable[[bytes], bytes] | None = None, limits: SandboxLimits = LIMITS
+        self,
+        registry: SealRegistry,
+        stamp: Callable[[bytes], bytes] | None = None,
+        limits: SandboxLimits = LIMITS,
     ) -> None:
         """`stamp` gives a time stamp over a signature value; without it none is written."""
         self._registry = registry

@@ -89,7 +89,9 @@ class SigningSide:
         number, at_work = found
         try:
             now, serial = self._clock.now_ms(), self._journal.serial()
-            token, imprint = at_work.stamp(value, serial, datetime.fromtimestamp(now / 1000, UTC), attach=True)
+            token, imprint = at_work.stamp(
+                value, serial, datetime.fromtimestamp(now / 1000, UTC), attach=True
+            )
         except (ClockError, TimestampError) as error:
             _log.error("tsa.refused", reason=str(error))
             raise SigningRefused("no-time", f"暂停签发时间戳：{error}") from error

@@ -115,9 +115,10 @@ def test_who_handed_in_makes_no_seal(world: World) -> None:
 
 def test_an_application_makes_one_seal(world: World) -> None:
     seal = made(world.office)
-    assert refusal(
-        world.office.seal_making.make, Making(seal.unit_case, seal.stamp_case), "审批乙"
-    ) == "case-used"
+    assert (
+        refusal(world.office.seal_making.make, Making(seal.unit_case, seal.stamp_case), "审批乙")
+        == "case-used"
+    )
     assert [one.id for one in world.office.seal_making.ready("H1")] == [seal.stamp_case]
     assert world.office.seal_making.ready("H2") == []
 

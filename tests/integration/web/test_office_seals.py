@@ -145,7 +145,9 @@ def test_sampling_refuses_what_is_no_stamp(desk: Desk) -> None:  # noqa: F811
 def test_a_sheet_of_annex_5_is_imported_and_annex_6_is_not(desk: Desk) -> None:  # noqa: F811
     operator = desk.staff("经办甲", Role.OPERATOR, "H1")
     sheet = encoded(httpx.Request("POST", "http://x", json=[UNIT, UNIT | {"handlerEmail": "x"}]).content)
-    read = operator.post("/admin/sheet", form="unit", hospital="H1", name="a.json", content=sheet, commit=True)
+    read = operator.post(
+        "/admin/sheet", form="unit", hospital="H1", name="a.json", content=sheet, commit=True
+    )
     assert (read.json()["wrong"], read.json()["made"]) == (1, [])
     pictures = operator.post("/admin/sheet", form="stamp", hospital="H1", name="a.json", content=sheet)
     assert code(pictures) == (422, "sheet-form")

@@ -74,14 +74,25 @@ def test_parameters_beyond_reason_are_refused() -> None:
         assert code(seal_wallet.read_wallet, json.dumps(said).encode()) == "wallet"
 
 
-@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"null", b'{"format": "yingqiao-seal-wallet"}', b"\xff" * 9])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"[]", b"null", b'{"format": "yingqiao-seal-wallet"}', b"\xff" * 9]
+)
 def test_what_is_no_wallet(raw: bytes) -> None:
     assert code(seal_wallet.read_wallet, raw) == "wallet"
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.recursive(st.none() | st.text() | st.integers() | st.booleans(), lambda more: st.dictionaries(st.sampled_from(
-    ["format", "version", "name", "esl", "kdf", "nonce", "key", "tries", "certificate"]), more)))
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers() | st.booleans(),
+        lambda more: st.dictionaries(
+            st.sampled_from(
+                ["format", "version", "name", "esl", "kdf", "nonce", "key", "tries", "certificate"]
+            ),
+            more,
+        ),
+    )
+)
 def test_reading_raises_nothing_else(said: object) -> None:
     base = json.loads(made())
     given_ = base | said if isinstance(said, dict) else said
@@ -94,7 +105,9 @@ def test_reading_raises_nothing_else(said: object) -> None:
 def test_a_pin_has_a_length_and_a_key_its_certificate() -> None:
     signer = samples.seal_world().signer
     esl, certificate = samples.make_seal(), signer.certificate.raw
-    assert code(seal_wallet.make_wallet, "x", esl, certificate, signer.private, "12345", CHEAP) == "pin-length"
+    assert (
+        code(seal_wallet.make_wallet, "x", esl, certificate, signer.private, "12345", CHEAP) == "pin-length"
+    )
     assert code(seal_wallet.make_wallet, "x", esl, certificate, sm2.generate(), PIN, CHEAP) == "wallet"
 
 

@@ -62,7 +62,11 @@ def test_the_form_has_the_parts_of_the_annex_in_its_order() -> None:
 
 def test_all_titles_lead_to_one_form() -> None:
     """T161."""
-    assert {UNIT.title, *UNIT.aliases} == {"单位数字证书申请表", "医疗机构电子印章申请表", "单位电子签章申请表"}
+    assert {UNIT.title, *UNIT.aliases} == {
+        "单位数字证书申请表",
+        "医疗机构电子印章申请表",
+        "单位电子签章申请表",
+    }
     assert {STAMP.title, *STAMP.aliases} == {"单位电子印章采样表", "医疗机构签章采样表"}
     assert [form.annex for form in FORMS.values()] == [2, 3, 4, 5, 6]
 

@@ -101,7 +101,9 @@ def test_a_picture_cut_out_already_stays_as_it_is() -> None:
     again = sample(done.png, Wish(width=42))
     assert (again.width, again.height) == (42, 42)
     first, second = opened(done).getchannel("A"), opened(again).getchannel("A")
-    assert abs(sum(first.histogram()[:16]) - sum(second.histogram()[:16])) < 0.02 * first.size[0] * first.size[1]
+    assert (
+        abs(sum(first.histogram()[:16]) - sum(second.histogram()[:16])) < 0.02 * first.size[0] * first.size[1]
+    )
 
 
 def test_white_paper_has_no_stamp() -> None:

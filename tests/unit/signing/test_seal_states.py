@@ -59,7 +59,9 @@ def test_since_when_and_why() -> None:
     assert (found.since, found.reason) == (day(5), "钥匙丢失")
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(Act)), st.integers(0, 400)), max_size=8), st.integers(-10, 500))
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Act)), st.integers(0, 400)), max_size=8), st.integers(-10, 500)
+)
 def test_what_comes_later_changes_nothing_before(acts: list[tuple[Act, int]], on: int) -> None:
     changes = [did(act, at) for act, at in acts]
     before = [one for one in changes if one.at <= day(on)]

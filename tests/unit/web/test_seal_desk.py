@@ -57,7 +57,9 @@ def desk(tmp_path: Path) -> Any:
 
 def test_placements_are_said_by_the_query() -> None:
     api = Api(None)
-    answer = api.seal("at=1,120,160&at=2-3,10.5,20&keyword=审核医师&nth=2&dx=3&matter=R1&who=PACS&reason=审核通过")
+    answer = api.seal(
+        "at=1,120,160&at=2-3,10.5,20&keyword=审核医师&nth=2&dx=3&matter=R1&who=PACS&reason=审核通过"
+    )
     assert (answer.status_code, answer.content) == (200, b"%PDF-1.7sealed")
     assert answer.headers["content-type"] == "application/pdf"
     ((_, seal, placements, who, matter, reason),) = api.asked

@@ -188,4 +188,3 @@ def _length(name: str, text: str) -> float:
     if not abs(value) < 10_000:
         raise RequestError(f"参数 {name} 超出范围")
     return value
-
