@@ -92,7 +92,7 @@ class SealRegistry:
         self._now_ms = now_ms
         self.uses = SealUses(database, now_ms)
 
-    def list(self, hospital_code: str | None = None, *, limit: int = 10_000) -> list[KeptSeal]:
+    def list(self, hospital_code: str | None = None, *, limit: int = 10_000) -> Sequence[KeptSeal]:
         """Newest first."""
         query = _SEALS.order_by(seals.c.id.desc()).limit(limit)
         if hospital_code is not None:
@@ -121,8 +121,7 @@ class SealRegistry:
     def state(self, es_id: str, at: datetime) -> Standing | None:
         """What the registry says of a seal at a moment; None for seals that are not ours (2.7, row 6)."""
         with self._database.read() as connection:
-            rows = connection.execute(_SEALS.where(seals.c.es_id == es_id)).all()
-            found = self._kept(connection, rows)
+            found = self._kept(connection, connection.execute(_SEALS.where(seals.c.es_id == es_id)).all())
         return found[0].standing(at) if found else None
 
     def standing(self, seal: ses.Seal) -> context.Standing | None:
@@ -219,7 +218,7 @@ class SealRegistry:
         """The signer's certificate; None when the key is elsewhere."""
         return self._units.get(seal.certificate_id).certificate if seal.certificate_id is not None else None
 
-    def _kept(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[KeptSeal]:
+    def _kept(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[KeptSeal]:
         changes = _changes(connection, [row.id for row in rows])
         return [_seal(row, changes.get(row.id, [])) for row in rows]
 

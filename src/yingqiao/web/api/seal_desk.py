@@ -19,8 +19,9 @@ from yingqiao.sandbox import Busy, SandboxError
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side, Which
 from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.queries.common import LIMIT_AT_MOST
 from yingqiao.store.signing.office import Office
-from yingqiao.web.api.answers import LIMIT_AT_MOST, RequestError, error, json
+from yingqiao.web.api.answers import RequestError, error, json
 from yingqiao.web.office.files import csv_file
 from yingqiao.web.office.seals_shown import USE_COLUMNS, seal_shown, use_shown, whole_seal_shown
 
