@@ -258,6 +258,24 @@ def test_a_removed_field_is_said_to_be_found_through_history():
     assert any("移除" in words for words in one.warnings)
 
 
+def test_a_key_written_twice_in_a_later_revision_hides_nothing():
+    """pyHanko reads the first, which is as it was; viewers read the second."""
+
+    def with_room(writer: IncrementalPdfFileWriter) -> None:
+        page = page_of(writer)
+        page[pdf_name("/PieceInfo")] = pdf_string("a" * 20)
+        writer.update_container(page)
+
+    changed = updated(with_room)
+    entry = b"/PieceInfo (" + b"a" * 20 + b")"
+    assert changed.count(entry) == 1
+    twice = changed.replace(entry, b"/Contents 1 0 R".ljust(len(entry)))
+    (one,) = read(twice).signatures
+    assert one.envelope_problem is None
+    problem = check(one.changed_after, CHANGED, "modified")
+    assert "重复的键" in problem.reason
+
+
 def test_changes_before_a_later_seal_do_not_hide_behind_it():
     """The later seal is right, the earlier one was broken in between."""
     first, second = read(pdfs.sealed(updated(replace_content))).signatures

@@ -126,4 +126,4 @@ def test_chinese_keywords_with_blanks_between():
     """Forms write 审 核 医 师 apart."""
     both = found(pdfs.chinese_report(), "审核医师")
     assert [one.page.number for one in both] == [1, 2]
-    assert both[0].centre_mm == pytest.approx((137, 248), abs=5)
+    assert both[0].centre_mm == pytest.approx((131.6, 248), abs=2)
