@@ -56,6 +56,6 @@ def test_a_signature_is_judged_for_people(shared_gateway: RunningGateway, desk: 
 def test_the_page_fits_a_phone(shared_gateway: RunningGateway, phone: Page) -> None:
     """No scrolling sideways."""
     phone.goto(f"{shared_gateway.url}/verify/")
-    expect(phone.get_by_text("验证签名、时间戳与证书")).to_be_visible()
+    expect(phone.get_by_text("验证签名、时间戳、证书与签章")).to_be_visible()
     width = phone.evaluate("document.documentElement.scrollWidth")
     assert width <= 400

@@ -90,7 +90,9 @@ def sample_command(
     out.write_bytes(done.png)
     if before is not None:
         before.write_bytes(done.before)
-    click.echo(f"已写出 {out}：{done.width}×{done.height} 毫米，{done.pixels[0]}×{done.pixels[1]} 像素，颜色 {done.colour}")
+    click.echo(
+        f"已写出 {out}：{done.width}×{done.height} 毫米，{done.pixels[0]}×{done.pixels[1]} 像素，颜色 {done.colour}"
+    )
     for note in done.notes:
         click.echo(f"注意：{note}", err=True)
 

@@ -168,7 +168,9 @@ def make(
 
 @command.command()
 @click.argument("seal")
-@click.option("--unit", type=int, required=True, metavar="CASE", help="已通过的申请表，业务为更新、变更或补办")
+@click.option(
+    "--unit", type=int, required=True, metavar="CASE", help="已通过的申请表，业务为更新、变更或补办"
+)
 @click.option("--stamp", type=int, metavar="CASE", help="已通过的采样表；默认沿用原印章的")
 @click.option("--name", help="印章名称；默认沿用")
 @click.option("--digests", is_flag=True, help="印章里写签章证书的杂凑（certListType 2）")
@@ -278,9 +280,7 @@ def uses(
     with office(settings) as opened:
         number = opened.seals.get(seal).id if seal is not None else None
         wanted = _digest(document) if document else None
-        found = opened.seals.uses.list(
-            seal_id=number, hospital_code=hospital, document=wanted, limit=100_000
-        )
+        found = opened.seals.uses.list(seal_id=number, hospital_code=hospital, document=wanted, limit=100_000)
     rows = [use_shown(one) for one in found]
     if xlsx is not None:
         xlsx.write_bytes(xlsx_bytes(rows, USE_COLUMNS, "印章使用记录"))

@@ -97,7 +97,11 @@ def read_wallet(raw: bytes) -> Wallet:
             str(said["name"])[:_LONGEST_NAME],
             _binary(said, "esl"),
             _binary(said, "certificate"),
-            Cost(_within(kdf["time"], _TIME), _within(kdf["memory"], _MEMORY_KIB), _within(kdf["lanes"], _LANES)),
+            Cost(
+                _within(kdf["time"], _TIME),
+                _within(kdf["memory"], _MEMORY_KIB),
+                _within(kdf["lanes"], _LANES),
+            ),
             _binary(kdf, "salt"),
             _binary(said, "nonce"),
             _binary(said, "key"),

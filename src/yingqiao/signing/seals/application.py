@@ -19,9 +19,7 @@ UNIT: Final = Form(
     5,
     "单位数字证书申请表",
     (
-        Field(
-            "business", "证书业务类型", FieldKind.CHOICE, choices=BUSINESSES, part="I 证书业务类型"
-        ),
+        Field("business", "证书业务类型", FieldKind.CHOICE, choices=BUSINESSES, part="I 证书业务类型"),
         Field(
             "validity",
             "证书有效期",

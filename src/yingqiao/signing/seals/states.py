@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from yingqiao.signing.errors import SigningRefused
 
@@ -57,6 +58,10 @@ _WORDS = {
     SealState.RENEWED: "已更新",
     SealState.REVOKED: "已吊销",
 }
+
+
+STOPPED: Final = frozenset({SealState.SUSPENDED, SealState.LOST, SealState.RENEWED, SealState.REVOKED})
+"""By what was done to the seal, whatever its validity says."""
 
 
 class Act(StrEnum):

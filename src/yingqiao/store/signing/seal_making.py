@@ -135,7 +135,9 @@ class SealMaking:
             "made_by": by,
             "made_at": self._now_ms(),
         }
-        return record_made(connection, row, Change(Act.MAKE, by, moment(self._now_ms()), f"申请 {unit.id}、{stamp.id}"))
+        return record_made(
+            connection, row, Change(Act.MAKE, by, moment(self._now_ms()), f"申请 {unit.id}、{stamp.id}")
+        )
 
     def _renew(
         self, connection: Connection, number: int, unit: KeptCase, by_seal: int, by: str, *, lost: bool
@@ -144,7 +146,9 @@ class SealMaking:
         before = self._registry.find(connection, number)
         if before.hospital_code != unit.hospital_code:
             raise SigningRefused("no-seal", f"没有印章 {number}")
-        self._registry.append(connection, before, Act.RENEW, by, f"{unit.entries['business']}，新印章 {by_seal}")
+        self._registry.append(
+            connection, before, Act.RENEW, by, f"{unit.entries['business']}，新印章 {by_seal}"
+        )
         if lost and before.certificate_id is not None:
             self._units.revoke(connection, before.certificate_id, crl.Reason.KEY_COMPROMISE)
 

@@ -8,21 +8,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from yingqiao.gm import certificates, crl, seal_wallet, ses
 from yingqiao.gm.signatures import sm2_signer
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.signing.seals import context
 from yingqiao.signing.seals.making import Holders, Kind
-from yingqiao.signing.seals.states import Act, Change, Standing, change, state_of
+from yingqiao.signing.seals.states import STOPPED, Act, Change, Standing, change, state_of
 from yingqiao.store.database import Database
+from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import hospitals, seal_changes, seals
 from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.signing.seal_uses import Result, SealUses
 from yingqiao.store.signing.unit_certificates import UnitCertificates
+from yingqiao.store.text import storable
 
 _MOST_ID = 2**31
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class SealRegistry:
         self._now_ms = now_ms
         self.uses = SealUses(database, now_ms)
 
-    def list(self, hospital_code: str | None = None, *, limit: int = 10_000) -> list[KeptSeal]:
+    def list(self, hospital_code: str | None = None, *, limit: int = 10_000) -> Sequence[KeptSeal]:
         """Newest first."""
         query = _SEALS.order_by(seals.c.id.desc()).limit(limit)
         if hospital_code is not None:
@@ -116,9 +121,25 @@ class SealRegistry:
     def state(self, es_id: str, at: datetime) -> Standing | None:
         """What the registry says of a seal at a moment; None for seals that are not ours (2.7, row 6)."""
         with self._database.read() as connection:
-            rows = connection.execute(_SEALS.where(seals.c.es_id == es_id)).all()
-            found = self._kept(connection, rows)
+            found = self._kept(connection, connection.execute(_SEALS.where(seals.c.es_id == es_id)).all())
         return found[0].standing(at) if found else None
+
+    def standing(self, seal: ses.Seal) -> context.Standing | None:
+        """For who judges a seal: whether it was stopped, and since when; None for seals that are not ours. Its validity
+        is judged by the seal itself. Never raises: while the database is away nothing is known.
+        """
+        now = self._now()
+        try:
+            with self._database.read() as connection:
+                rows = connection.execute(_SEALS.where(seals.c.es_id == storable(seal.info.es_id))).all()
+                found = [one for one in self._kept(connection, rows) if one.esl == seal.raw]
+        except StoreUnavailable:
+            _log.warning("seal.registry_silent")
+            return None
+        if not found:
+            return None
+        stands = found[0].standing(now)
+        return context.Standing(stands.state not in STOPPED, stands.state.words, stands.since)
 
     def change(self, seal_id: int, act: Act, by: str, reason: str) -> KeptSeal:
         """Suspend, report lost, resume or revoke. A revocation revokes the certificate too, and is published at once."""
@@ -197,7 +218,7 @@ class SealRegistry:
         """The signer's certificate; None when the key is elsewhere."""
         return self._units.get(seal.certificate_id).certificate if seal.certificate_id is not None else None
 
-    def _kept(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[KeptSeal]:
+    def _kept(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[KeptSeal]:
         changes = _changes(connection, [row.id for row in rows])
         return [_seal(row, changes.get(row.id, [])) for row in rows]
 

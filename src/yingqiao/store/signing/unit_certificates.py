@@ -25,6 +25,7 @@ from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.store.database import Database
 from yingqiao.store.schema import unit_certificates
 from yingqiao.store.signing.authority import CertificateAuthority
+from yingqiao.store.trust import tell_changed
 
 _KEY = "unit key"
 _MAKER_NAME = "影桥 制章"
@@ -76,6 +77,7 @@ class UnitCertificates:
         private = sm2.generate()
         key = sm2_key(private.public().point)
         der = service_certificate(Profile.SEAL_MAKER, _MAKER_NAME, key, authority, rule, self._now())
+        tell_changed(connection)  # who makes seals here is trusted
         return self._keep(connection, Profile.SEAL_MAKER, None, number, der, private)
 
     def issue(

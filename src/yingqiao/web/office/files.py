@@ -45,9 +45,7 @@ def xlsx_bytes(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], ti
         out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     )
     sheet = book.add_worksheet(title[:31])
-    sheet.write_row(
-        0, 0, list(columns.values()), book.add_format({"bold": True, "bg_color": "#E8EEF4"})
-    )
+    sheet.write_row(0, 0, list(columns.values()), book.add_format({"bold": True, "bg_color": "#E8EEF4"}))
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, len(columns) - 1, 18)
     for at, row in enumerate(rows, 1):

@@ -145,15 +145,15 @@ def _pair(pdf: Any, areas: Sequence[tuple[Field, bytes]], size: tuple[int, int])
         pdf.cell(width - 2, 7, field.label + true)
         room = (width - 6, height - 12)
         if field.name == "result" and 0 < size[0] <= room[0] and 0 < size[1] <= room[1]:
-            _place(pdf, content, left + (width - size[0]) / 2, y + 8 + (room[1] - size[1]) / 2, size, exact=True)
+            _place(
+                pdf, content, left + (width - size[0]) / 2, y + 8 + (room[1] - size[1]) / 2, size, exact=True
+            )
         else:
             _place(pdf, content, left + 3, y + 9, room, exact=False)
     pdf.set_xy(x, y + height)
 
 
-def _place(
-    pdf: Any, content: bytes, x: float, y: float, size: tuple[float, float], *, exact: bool
-) -> None:
+def _place(pdf: Any, content: bytes, x: float, y: float, size: tuple[float, float], *, exact: bool) -> None:
     if not content:
         return
     try:

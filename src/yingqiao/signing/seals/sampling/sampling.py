@@ -60,7 +60,9 @@ def sample(content: bytes, wish: Wish | None = None) -> Sampled:
     box = found.box
     size = (box[2] - box[0], box[3] - box[1])
     if min(size) < _SMALLEST:
-        raise SigningRefused("picture-small", f"印章在图中只有 {size[0]}×{size[1]} 像素，请拍近一些或提高扫描精度")
+        raise SigningRefused(
+            "picture-small", f"印章在图中只有 {size[0]}×{size[1]} 像素，请拍近一些或提高扫描精度"
+        )
     scale = region.scale
     width, height = _millimetres(size, scale, opened, wish)
     picture = _picture(inked, found, (width, height))
@@ -145,7 +147,9 @@ def _millimetres(size: tuple[int, int], scale: float, opened: Opened, wish: Wish
     elif dpi is not None:
         width, height = (round(side * scale * 25.4 / dpi) for side in size)
     else:
-        raise SigningRefused("size-unknown", "照片没有尺寸信息，请填写印章的宽或高（毫米），或扫描精度（dpi）")
+        raise SigningRefused(
+            "size-unknown", "照片没有尺寸信息，请填写印章的宽或高（毫米），或扫描精度（dpi）"
+        )
     if not (LEAST_MM <= width <= MOST_MM and LEAST_MM <= height <= MOST_MM):
         raise SigningRefused(
             "seal-size", f"算得 {width}×{height} 毫米，应在 {LEAST_MM} 至 {MOST_MM} 毫米之间，请填写实际尺寸"

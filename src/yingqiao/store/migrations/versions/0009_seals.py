@@ -37,9 +37,7 @@ def upgrade() -> None:
             ["authority_id"], ["authorities.id"], name=op.f("fk_unit_certificates_authority_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unit_certificates")),
-        sa.UniqueConstraint(
-            "authority_id", "serial", name=op.f("uq_unit_certificates_authority_id_serial")
-        ),
+        sa.UniqueConstraint("authority_id", "serial", name=op.f("uq_unit_certificates_authority_id_serial")),
     )
     op.create_index(
         op.f("ix_unit_certificates_hospital_code"), "unit_certificates", ["hospital_code"], unique=False
