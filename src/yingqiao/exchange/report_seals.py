@@ -86,7 +86,7 @@ def seal_findings(judged: Judged, profile: Profile, judge: JudgeSeals, at: datet
     if level is None:
         return ()
     rule = UNSEALED_RULE if result.indication == UNSEALED else RULE
-    return (Finding("", _LABEL, rule, level, result.words, _MEND, ("T144",)),)
+    return (Finding("reportPdfBase64", _LABEL, rule, level, result.words, _MEND, ("T144",)),)
 
 
 def _level(indication: str, profile: Profile) -> Level | None:
