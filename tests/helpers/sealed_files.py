@@ -8,8 +8,8 @@ from fpdf import FPDF
 
 from tests.helpers import seals
 from tests.helpers.trust import crl_of, pem
-from yingqiao.signing.seals.pdf.placing import AtPoint
 from yingqiao.signing.seals.pdf.picture import SealPicture
+from yingqiao.signing.seals.pdf.placing import AtPoint
 from yingqiao.signing.seals.pdf.writing import seal_pdf
 
 
@@ -25,7 +25,12 @@ def report_pdf(pages: int = 2, text: str = "report") -> bytes:
 
 
 def sealed_pdf(
-    data: bytes | None = None, *, page: int = 1, x_mm: float = 120.0, picture: bytes | None = None, **more: object
+    data: bytes | None = None,
+    *,
+    page: int = 1,
+    x_mm: float = 120.0,
+    picture: bytes | None = None,
+    **more: object,
 ) -> bytes:
     """The file with one seal more; `more` as of `seals.make_signature`."""
     own = {"stamped": seals.SIGNED_AT} | more
@@ -55,3 +60,21 @@ def trust_files(folder, at) -> list[tuple[str, ...]]:
             *("--crl", str(folder / "makers.crl")),
         ),
     ]
+
+
+@cache
+def large_report(mib: int) -> bytes:
+    """A report with a picture that does not compress, of about this size."""
+    from io import BytesIO
+    from random import Random
+
+    from PIL import Image
+
+    side = round((mib * 1024 * 1024 / 3) ** 0.5)
+    picture = Image.frombytes("RGB", (side, side), Random(1).randbytes(side * side * 3))
+    out = BytesIO()
+    picture.save(out, "PNG")
+    document = FPDF()
+    document.add_page()
+    document.image(out, x=10, y=10, w=100)
+    return bytes(document.output())

@@ -56,7 +56,9 @@ def summarise(found: Sequence[Found]) -> SealsJudged:
         return SealsJudged(0, UNSEALED, 0, _NO_SEAL, details)
     words = decides.report.words
     if len(seals) > 1:
-        words = f"共 {len(seals)} 处签章" + ("，均通过" if not decides.verdict.code else f"，{decides.title()}：{words}")
+        words = f"共 {len(seals)} 处签章" + (
+            "，均通过" if not decides.verdict.code else f"，{decides.title()}：{words}"
+        )
     elif seals[0].verdict.signer_name:
         words = f"{words}（{seals[0].verdict.signer_name} {seals[0].verdict.signed_at}）"
     return SealsJudged(len(seals), str(decides.report.indication), decides.verdict.code, words, details)

@@ -134,7 +134,9 @@ def test_many_at_once_do_not_keep_intake_waiting(gateway: RunningGateway):
         began = time.monotonic()
         assert gateway.push("/exam-sync", exam("SEF-BUSY"))["code"] == 1
         took = time.monotonic() - began
-        results = [one.result().json()["fileVerifyInfo"]["signInfoList"][0]["verifyResult"] for one in answers]
+        results = [
+            one.result().json()["fileVerifyInfo"]["signInfoList"][0]["verifyResult"] for one in answers
+        ]
     assert results == [0] * 24
     assert took < 5
 
@@ -183,7 +185,9 @@ def test_the_api(gateway: RunningGateway):
     assert (said["indication"], said["code"], said["count"]) == ("passed", 0, 1)
     assert said["seals"][0]["picture"].startswith("data:image/png;base64,")
     assert "签章后的改动" in said["seals"][0]["text"]
-    none = httpx.post(url, json={"file": base64.b64encode(report_pdf()).decode()}, headers=headers, timeout=30).json()
+    none = httpx.post(
+        url, json={"file": base64.b64encode(report_pdf()).decode()}, headers=headers, timeout=30
+    ).json()
     assert (none["indication"], none["count"]) == ("unknown", 0)
     for odd in ({}, {"file": "!"}, {"file": "AAAA", "at": "never"}, {"file": "AAAA", "more": 1}):
         assert httpx.post(url, json=odd, headers=headers).status_code == 400

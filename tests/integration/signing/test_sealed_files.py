@@ -32,7 +32,9 @@ def reader() -> Iterator[SandboxedPdfReader]:
         yield SandboxedPdfReader(sandbox)
 
 
-def judge(reader: SandboxedPdfReader, raw: bytes, content: bytes | None = None, **more: object) -> list[Found]:
+def judge(
+    reader: SandboxedPdfReader, raw: bytes, content: bytes | None = None, **more: object
+) -> list[Found]:
     context = SealContext(seals.seal_trust(), pki.NOW, **more)  # type: ignore[arg-type]
     return judge_file(raw, context, reader, content)
 
