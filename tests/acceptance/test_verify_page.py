@@ -62,7 +62,7 @@ def test_the_seals_of_a_pdf_are_shown_to_people(
         assert shared_gateway.cli(*words).returncode == 0
     twice = sealed_pdf(sealed_pdf(), page=2, x_mm=60.0)
     (tmp_path / "报告.pdf").write_bytes(twice)
-    (tmp_path / "改动.pdf").write_bytes(twice.replace(b"/Producer", b"/Proxucer", 1))
+    (tmp_path / "改动.pdf").write_bytes(twice.replace(b"/Helvetica", b"/Helvetic1", 1))
     desk.goto(f"{shared_gateway.url}/")
     desk.get_by_role("link", name="验证签章").click()
     desk.locator("input[type=file]").first.set_input_files(tmp_path / "报告.pdf")

@@ -27,7 +27,7 @@ SEALED = sealed_pdf()
 
 def altered(raw: bytes = SEALED) -> bytes:
     """Something appended after the seal's revision, and the file's own text changed under it."""
-    return raw.replace(b"/Producer", b"/Proxucer", 1)
+    return raw.replace(b"/Helvetica", b"/Helvetic1", 1)
 
 
 @pytest.fixture(scope="module")
