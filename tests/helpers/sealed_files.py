@@ -60,21 +60,3 @@ def trust_files(folder, at) -> list[tuple[str, ...]]:
             *("--crl", str(folder / "makers.crl")),
         ),
     ]
-
-
-@cache
-def large_report(mib: int) -> bytes:
-    """A report with a picture that does not compress, of about this size."""
-    from io import BytesIO
-    from random import Random
-
-    from PIL import Image
-
-    side = round((mib * 1024 * 1024 / 3) ** 0.5)
-    picture = Image.frombytes("RGB", (side, side), Random(1).randbytes(side * side * 3))
-    out = BytesIO()
-    picture.save(out, "PNG")
-    document = FPDF()
-    document.add_page()
-    document.image(out, x=10, y=10, w=100)
-    return bytes(document.output())

@@ -12,8 +12,8 @@ from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, ModificationLevel
 from pyhanko.sign.diff_analysis.policy_api import DiffResult, SuspiciousModification
 
 from yingqiao.signing.seals.pdf import fields, pages
-from yingqiao.signing.seals.pdf.document import Document, got, hostile
-from yingqiao.signing.seals.pdf.errors import PdfError
+from yingqiao.signing.seals.pdf.document import Document, Manner, got, hostile
+from yingqiao.signing.seals.pdf.errors import PdfError, damaged
 from yingqiao.signing.seals.pdf.fields import Field
 from yingqiao.signing.seals.pdf.limits import Limits
 from yingqiao.signing.seals.pdf.model import CHANGED, Problem
@@ -49,6 +49,7 @@ def judge(
     if not later:
         return _appended(document.data, end), ()
     with hostile():
+        _check_syntax(document, later)
         reader = document.reader
         old = reader.get_historical_resolver(revision)
         new = reader.get_historical_resolver(document.revisions - 1)
@@ -74,6 +75,25 @@ def judged(
         return judge(document, revision, end, signed, limits)
     except PdfError as error:
         return Problem(CHANGED, "modified", f"签章之后的修订无法比较，视为被修改（{error.reason}）"), ()
+
+
+def _check_syntax(document: Document, later: range) -> None:
+    """Of a file read loosely, later revisions are still held to the letter: of a key that stands twice pyHanko sees
+    the first, viewers the second. Raises PdfError, and what pyHanko raises.
+    """
+    if document.manner is Manner.LOOSE_TABLES:
+        raise damaged("交叉引用表不合规范")
+    reader = document.reader
+    if document.manner is Manner.STRICT:
+        return
+    reader.strict = True
+    try:
+        for number in later:
+            for ref in reader.xrefs.explicit_refs_in_revision(number):
+                if reader.xrefs.get_historical_ref(ref, number) is not None:
+                    reader.get_object(ref, revision=number)
+    finally:
+        reader.strict = False
 
 
 def _appended(data: bytes, end: int) -> Problem | None:

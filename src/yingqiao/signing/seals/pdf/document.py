@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError as PyhankoError
@@ -16,34 +17,60 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from yingqiao.signing.seals.pdf.errors import PdfError, damaged, too_big
 from yingqiao.signing.seals.pdf.limits import DEFAULT, MIB, Limits
 
+_T = TypeVar("_T")
 _log = logging.getLogger("pyhanko")
 _log.addHandler(logging.NullHandler())
 _log.propagate = False  # it quotes what it reads, and reports are patients'
 
 
+class Manner(StrEnum):
+    """How a file's syntax could be read."""
+
+    STRICT = "strict"
+    LOOSE_OBJECTS = "loose-objects"
+    """Its tables are right; some object is not."""
+    LOOSE_TABLES = "loose-tables"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`lenient` says what strict reading minded, in English, or '' when it minded nothing."""
+    """The file with its reader."""
 
     data: bytes
     reader: PdfFileReader
-    lenient: str = ""
+    manner: Manner = Manner.STRICT
 
     @property
     def revisions(self) -> int:
         return int(self.reader.xrefs.total_revisions)
 
 
-def open_document(data: bytes, limits: Limits = DEFAULT) -> Document:
-    """Strictly, and when that fails as viewers do. Raises PdfError: encrypted, damaged, too big."""
+def opened(data: bytes, limits: Limits, work: Callable[[Document], _T]) -> _T:
+    """`work` done on the file read strictly, and when that fails as viewers read.
+
+    Raises PdfError: encrypted, damaged, too big, and what `work` raises.
+    """
+    manner = Manner.LOOSE_TABLES
+    try:
+        document = open_document(data, limits)
+        manner = Manner.LOOSE_OBJECTS
+        with hostile():
+            return work(document)
+    except PdfError as error:
+        if error.code != "pdf-damaged":
+            raise
+    document = open_document(data, limits, manner)
+    with hostile():
+        return work(document)
+
+
+def open_document(data: bytes, limits: Limits = DEFAULT, manner: Manner = Manner.STRICT) -> Document:
+    """Raises PdfError: encrypted, damaged, too big."""
     if len(data) > limits.bytes:
         raise too_big(f"{len(data) / MIB:.1f} MiB，上限 {limits.bytes // MIB} MiB")
     if not data.startswith(b"%PDF-"):
-        raise damaged("不是 PDF 文件" if b"%PDF-" not in data[:1024] else "文件头之前有其他内容")
-    try:
-        document = Document(data, _read(data, limits, strict=True))
-    except PdfError as first:
-        document = Document(data, _read(data, limits, strict=False), first.reason)
+        raise damaged("文件头之前有其他内容" if b"%PDF-" in data[:1024] else "不是 PDF 文件")
+    document = Document(data, _read(data, limits, strict=manner is Manner.STRICT), manner)
     if document.revisions > limits.revisions:
         raise too_big(f"{document.revisions} 个修订，上限 {limits.revisions}")
     return document

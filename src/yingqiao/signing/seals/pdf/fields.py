@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference
+from pyhanko.pdf_utils.misc import PdfError as PyhankoError
 from pyhanko.pdf_utils.reader import HistoricalResolver
 
 from yingqiao.signing.seals.pdf.document import Document, got
@@ -49,7 +50,11 @@ class Found:
 
 def of_revision(resolver: HistoricalResolver, limits: Limits) -> list[Field]:
     """The signature fields of one revision, signed and unsigned, in the order of the form."""
-    form = got(resolver.root, "/AcroForm")
+    try:
+        root = resolver.root
+    except (KeyError, PyhankoError):  # the first table of a linearized file knows no catalog
+        return []
+    form = got(root, "/AcroForm")
     fields = got(form, "/Fields") if isinstance(form, DictionaryObject) else None
     return list(_walk(fields, limits)) if isinstance(fields, ArrayObject) else []
 

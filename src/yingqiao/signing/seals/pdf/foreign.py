@@ -21,7 +21,7 @@ from pyhanko.sign.validation.errors import ValidationInfoReadingError
 from pyhanko_certvalidator import ValidationContext
 
 from yingqiao.signing.seals.pdf import fields
-from yingqiao.signing.seals.pdf.document import hostile, open_document
+from yingqiao.signing.seals.pdf.document import Document, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
 from yingqiao.signing.seals.pdf.model import CHANGED, NOT_JUDGED
@@ -58,10 +58,12 @@ def judge_foreign(
 
     What pyHanko cannot judge is unknown (1099), never passed.
     """
-    document = open_document(data, limits)
-    with hostile():
+
+    def work(document: Document) -> EmbeddedPdfSignature:
         found = fields.collect(document, limits)[index]
-        embedded = EmbeddedPdfSignature(document.reader, found.field.node, found.field.name)
+        return EmbeddedPdfSignature(document.reader, found.field.node, found.field.name)
+
+    embedded = opened(data, limits, work)
     context = _context(roots, crls, at)
     try:
         if embedded.sig_object_type == "/DocTimeStamp":

@@ -14,7 +14,7 @@ from yingqiao.signing.seals.pdf.pages import Box, Page
 _LONGEST = 100
 _MOST_CHARACTERS = 200_000
 """Of one page."""
-_MOST_FOUND = 200
+_MOST_MARKS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ def find(data: bytes, text: str, pages: Sequence[Page], nth: int | None = None) 
         found.append(one)
         if len(found) == nth:
             return [one]
-        if len(found) >= _MOST_FOUND:
-            break
+        if nth is None and len(found) > _MOST_MARKS:
+            raise PdfError(f"关键字“{text}”出现超过 {_MOST_MARKS} 次，请指定第几处", code="pdf-keyword")
     if not found:
         raise PdfError(
             f"文件中没有关键字“{text}”：请核对文字；扫描件没有文字，请改为指定位置", code="pdf-keyword"

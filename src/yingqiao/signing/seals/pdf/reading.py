@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,11 @@ from pyhanko.pdf_utils.misc import PdfError as PyhankoError
 
 from yingqiao.signing.seals.pdf import appearance as looks
 from yingqiao.signing.seals.pdf import changes, envelope, fields, kinds, pages
-from yingqiao.signing.seals.pdf.document import Document, got, hostile, open_document
+from yingqiao.signing.seals.pdf.document import Document, Manner, got, opened
 from yingqiao.signing.seals.pdf.envelope import Envelope
 from yingqiao.signing.seals.pdf.fields import Field, Found
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
-from yingqiao.signing.seals.pdf.model import Appearance, Kind, PdfSignature, SealedPdf
+from yingqiao.signing.seals.pdf.model import Appearance, Kind, PdfSignature, Problem, SealedPdf
 from yingqiao.signing.seals.pdf.pages import Box, box_of
 
 _LONGEST_TEXT = 500
@@ -33,37 +34,51 @@ def read(data: bytes, limits: Limits = DEFAULT, *, appearances: bool = True) -> 
 
     A file without signatures gives an empty tuple. Nothing cryptographic is judged but the digests computed.
     """
-    document = open_document(data, limits)
-    with hostile():
-        found = fields.collect(document, limits)
-        places = _places(document, found, limits)
-        count = _page_count(document, limits, places)
-        envelopes = [envelope.examine(document, one) for one in found]
-    digests = kinds.digests(data, envelopes)
-    signed = frozenset(one.revision for one, env in zip(found, envelopes, strict=True) if env.problem is None)
-    signatures = tuple(
-        _signature(document, index, found[index], envelopes[index], digests[index], places, signed, limits, appearances)
-        for index in range(len(found))
+    return opened(data, limits, lambda document: _read(document, limits, appearances))
+
+
+def _read(document: Document, limits: Limits, appearances: bool) -> SealedPdf:
+    found = fields.collect(document, limits)
+    places = _places(document, found, limits)
+    envelopes = [envelope.examine(document, one) for one in found]
+    found_kinds = [kinds.sniff(env.contents) for env in envelopes]
+    digests = kinds.digests(document.data, envelopes)
+    signed = frozenset(
+        one.revision
+        for one, env, kind in zip(found, envelopes, found_kinds, strict=True)
+        if env.problem is None and kind is not Kind.UNKNOWN
     )
-    return SealedPdf(count, len(data), document.revisions, signatures, _troubles(document))
+    context = _Context(document, places, signed, limits, appearances)
+    signatures = tuple(
+        _signature(context, index, *parts)
+        for index, parts in enumerate(zip(found, envelopes, found_kinds, digests, strict=True))
+    )
+    count = _page_count(document, limits, places)
+    return SealedPdf(count, len(document.data), document.revisions, signatures, _troubles(document))
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What is the same for all signatures of a file."""
+
+    document: Document
+    places: Mapping[Any, int]
+    signed: frozenset[int]
+    """Revisions that a signature covers to their end."""
+    limits: Limits
+    appearances: bool
 
 
 def _signature(
-    document: Document,
-    index: int,
-    found: Found,
-    env: Envelope,
-    digests: Mapping[str, bytes],
-    places: Mapping[Any, int],
-    signed: frozenset[int],
-    limits: Limits,
-    appearances: bool,
+    context: _Context, index: int, found: Found, env: Envelope, kind: Kind, digests: Mapping[str, bytes]
 ) -> PdfSignature:
-    node = found.node if found.node is not None else DictionaryObject()
-    kind = kinds.sniff(env.contents)
-    problem, named = (None, ()) if env.problem else changes.judged(document, found.revision, env.end, signed, limits)
-    look = looks.look(found.field, env.contents) if appearances and kind is Kind.SES else None
-    page, rect = _place(found.field, places)
+    document, node = context.document, found.node if found.node is not None else DictionaryObject()
+    problem: Problem | None = None
+    named: tuple[str, ...] = ()
+    if env.problem is None:
+        problem, named = changes.judged(document, found.revision, env.end, context.signed, context.limits)
+    look = looks.look(found.field, env.contents) if context.appearances and kind is Kind.SES else None
+    page, rect = _place(found.field, context.places)
     sub_filter = _name(node, "/SubFilter")
     return PdfSignature(
         index,
@@ -79,7 +94,7 @@ def _signature(
         env.problem,
         problem,
         named,
-        tuple(_warnings(document, found, kind, sub_filter, page, look)),
+        tuple(_warnings(context, found, kind, sub_filter, page, look)),
         look,
         _moment(node),
         _text(node, "/Name"),
@@ -89,16 +104,16 @@ def _signature(
 
 
 def _warnings(
-    document: Document, found: Found, kind: Kind, sub_filter: str, page: int | None, look: Appearance | None
+    context: _Context, found: Found, kind: Kind, sub_filter: str, page: int | None, look: Appearance | None
 ) -> list[str]:
     said: list[str] = []
-    if found.last_seen < document.revisions - 1:
+    if found.last_seen < context.document.revisions - 1:
         said.append("签名域已在后来的修订中移除，据历史修订查出")
     if page is None:
         said.append("没有页面显示这个签名")
     if look is not None and look.same is False:
         said.append("页面上显示的图样与印章图片不同")
-    if kind is Kind.SES and look is None and page is not None:
+    if context.appearances and kind is Kind.SES and look is None and page is not None:
         said.append("无法绘出页面上的图样，未与印章图片比较")
     hinted = _STANDARD_SUB_FILTERS.get(sub_filter)
     if hinted is not None and kind not in (hinted, Kind.UNKNOWN):
@@ -107,7 +122,7 @@ def _warnings(
 
 
 def _troubles(document: Document) -> tuple[str, ...]:
-    return ("文件结构不完全符合 PDF 规范，按宽松方式读取",) if document.lenient else ()
+    return ("文件结构不完全符合 PDF 规范，按宽松方式读取",) if document.manner is not Manner.STRICT else ()
 
 
 def _places(document: Document, found: Sequence[Found], limits: Limits) -> dict[Any, int]:

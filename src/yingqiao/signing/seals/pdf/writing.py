@@ -29,7 +29,7 @@ from pyhanko.sign.signers.pdf_byterange import PdfByteRangeDigest
 
 from yingqiao.gm import sm3
 from yingqiao.signing.seals.pdf import keywords, pages, picture, placing
-from yingqiao.signing.seals.pdf.document import Document, got, hostile, open_document
+from yingqiao.signing.seals.pdf.document import Document, got, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
 from yingqiao.signing.seals.pdf.picture import SealPicture
@@ -162,11 +162,13 @@ def prepare(
     Raises PdfError: encrypted, damaged, too big; locked by a certifying signature; page, place, keyword not to be had.
     """
     picture.check(seal)
-    document = open_document(data, limits)
-    with hostile():
+
+    def work(document: Document) -> Prepared:
         _check_unlocked(document)
         marks = resolve(document, placement, seal, limits)
         return _revision(document, marks, seal, reserve + SLACK, at, names)
+
+    return opened(data, limits, work)
 
 
 def resolve(document: Document, placement: Placement, seal: SealPicture, limits: Limits = DEFAULT) -> list[Mark]:
