@@ -80,6 +80,7 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
         onEnd("handed");
         return;
       }
+      choose(null); // to look at, not to put further seals by a stray click
       await reload(sealed);
       void message.success("已盖章，请核对后保存");
     } catch (error) {
