@@ -251,7 +251,7 @@ def check_centred(image: Image.Image, zoom: float) -> None:
     left, top, right, bottom = red.getbbox()
     assert (left + right) / 2 == pytest.approx(image.width / 2, abs=2)
     assert (top + bottom) / 2 == pytest.approx(image.height / 2, abs=2)
-    inside = round(RING_MM * PX_PER_MM * zoom * 0.35)
+    inside = round(RING_MM * PX_PER_MM * zoom * 0.3)
     x, y = image.width // 2, image.height // 2
     left, top, right, bottom = red.crop((x - inside, y - inside, x + inside, y + inside)).getbbox()
     assert right - left > 40

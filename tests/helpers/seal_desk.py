@@ -27,6 +27,7 @@ from yingqiao.gm.issuing import Profile
 from yingqiao.gm.seal_wallet import Cost
 from yingqiao.gm.ses import Picture
 from yingqiao.seal_client.config import Config, Loaded, load
+from yingqiao.seal_client.device import Device
 from yingqiao.seal_client.running import build
 
 PIN = "Zx-314159"
@@ -217,6 +218,7 @@ def seal_desk(
     *,
     wallets: Sequence[bytes] | None = None,
     resolve: Resolve | None = None,
+    device: Device | None = None,
     port: int = 0,
     **sections: Mapping[str, Any],
 ) -> Iterator[SealDesk]:
@@ -226,7 +228,7 @@ def seal_desk(
         (folder / "wallets" / f"{number}.seal.json").write_bytes(raw)
     told = {"client": {"origins": list(origins), "port": port} | dict(sections.pop("client", {})), **sections}
     loaded = load(msgspec.convert(told, Config), folder)
-    service = build(loaded, BuiltPages(), resolve=resolve)
+    service = build(loaded, BuiltPages(), device=device, resolve=resolve)
     found = service.start()
     try:
         desk = SealDesk(found, folder, loaded)

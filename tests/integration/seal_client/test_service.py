@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,10 +13,12 @@ import pytest
 
 from tests.helpers import report_pdf, seal_desk
 from tests.helpers.seal_desk import PIN, Pacs, SealDesk
-from yingqiao.gm import ses, sm3
+from yingqiao.gm import ses, sm2, sm3
 from yingqiao.seal_client.config import Config, load
+from yingqiao.seal_client.device import HeldSeal
 from yingqiao.seal_client.errors import StartError
 from yingqiao.seal_client.running import build
+from yingqiao.seal_client.tries import WrongPin
 from yingqiao.signing.seals import parallel
 from yingqiao.signing.seals.pdf.reading import read
 
@@ -245,6 +248,54 @@ def test_wrong_pins_lock(tmp_path: Path, pacs: Pacs, net: dict[str, str]):
         assert (right.status_code, right.json()["code"]) == (423, "pin-locked")
         assert int(right.headers["retry-after"]) > 60
         assert desk.uses() == []
+
+
+class Token:
+    """A key device with a key that is not the certificate's, or the right one (GM/T 0016 tokens answer so)."""
+
+    def __init__(self, private: sm2.PrivateKey) -> None:
+        self.private = private
+
+    def seals(self) -> list[HeldSeal]:
+        return [HeldSeal("token-1", ses.parse_seal(seal_desk.seal()), seal_desk.signer().certificate.raw)]
+
+    @contextmanager
+    def unlocked(self, seal_id: str, pin: str) -> Iterator[Token]:
+        if pin != PIN:
+            raise WrongPin
+        yield self
+
+    def sign(self, message: bytes) -> bytes:
+        return sm2.sign(self.private, message)
+
+
+def test_a_device_in_place_of_wallets(tmp_path: Path, pacs: Pacs, net: dict[str, str]):
+    """The seam for key devices; a device that signs with another key is found out before anything is handed over."""
+    token = Token(seal_desk.signer().private)
+    with seal_desk.seal_desk(tmp_path, [], open={"hosts": [pacs.url()]}, device=token) as desk:
+        page = desk.page(**net)
+        base = page.open()["sm3"]
+        assert page.seal(base, (1, 10.0, 10.0), pin="other").json()["code"] == "wrong-pin"
+        after = page.seal(base, (1, 10.0, 10.0)).json()
+        assert len(after["signatures"]) == 1
+        token.private = sm2.generate()
+        assert page.seal(after["sm3"], (1, 60.0, 10.0)).json()["code"] == "key-mismatch"
+        assert len(desk.uses()) == 1
+
+
+def test_a_journal_that_cannot_be_written_stops_the_sealing(desk: SealDesk, net: dict[str, str]):
+    page = desk.page(**net)
+    base = page.open()["sm3"]
+    journal = desk.folder / "state" / "uses.jsonl"
+    kept = journal.read_bytes() if journal.exists() else b""
+    journal.unlink(missing_ok=True)
+    journal.mkdir()
+    try:
+        assert page.seal(base, (1, 10.0, 10.0)).json()["code"] == "journal"
+        assert page.ask("pdf").content == PDF
+    finally:
+        journal.rmdir()
+        journal.write_bytes(kept)
 
 
 def test_a_seal_out_of_its_time_is_not_used(tmp_path: Path, pacs: Pacs, net: dict[str, str]):
