@@ -376,7 +376,9 @@ def bomb() -> bytes:
     packed = zlib.compress(bytes(1 << 20), 9)
     packed = zlib.compress(b"".join([packed] * 8), 9)
     objects = b"5 0 obj\n<</Type/ObjStm/N 1/First 4/Filter[/FlateDecode/FlateDecode]/Length %d>>\nstream\n%s\nendstream\nendobj\n"
-    return pdfs.raw_file({1: b"<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R>>"}, objects % (len(packed), packed))
+    return pdfs.raw_file(
+        {1: b"<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R>>"}, objects % (len(packed), packed)
+    )
 
 
 HOSTILE = {

@@ -50,7 +50,9 @@ def crl(*, revoked: bool) -> bytes:
     made = x509.CertificateRevocationListBuilder().issuer_name(_CA_NAME)
     made = made.last_update(pki.NOW - timedelta(hours=1)).next_update(pki.NOW + timedelta(days=7))
     if revoked:
-        entry = x509.RevokedCertificateBuilder().serial_number(77).revocation_date(pki.NOW - timedelta(days=1))
+        entry = (
+            x509.RevokedCertificateBuilder().serial_number(77).revocation_date(pki.NOW - timedelta(days=1))
+        )
         made = made.add_revoked_certificate(entry.build())
     return made.sign(CA_KEY, hashes.SHA256()).public_bytes(Encoding.DER)
 
@@ -72,7 +74,9 @@ def signed() -> bytes:
 ROOT = CA.public_bytes(Encoding.DER)
 
 
-def judged(data: bytes, *, roots: tuple[bytes, ...] = (ROOT,), crls: tuple[bytes, ...] = ()) -> ForeignVerdict:
+def judged(
+    data: bytes, *, roots: tuple[bytes, ...] = (ROOT,), crls: tuple[bytes, ...] = ()
+) -> ForeignVerdict:
     return judge_foreign(data, 0, roots=roots, crls=crls, at=pki.NOW)
 
 

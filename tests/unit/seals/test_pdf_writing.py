@@ -265,6 +265,8 @@ def test_a_file_that_strict_reading_minds_is_sealed_and_says_so():
     )
     made = pdfs.sealed(flawed)
     check_valid(made, 1)
+    check_valid(pdfs.sealed(made), 2)
+    assert "宽松" in read(flawed).troubles[0]
     assert read(pdfs.sealed(pdfs.make())).troubles == ()
 
 
