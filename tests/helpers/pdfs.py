@@ -125,12 +125,18 @@ def hybrid() -> bytes:
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     hidden = b"6 0 <</Hidden true>>"
     places[5] = len(out)
-    out += b"5 0 obj\n<</Type/ObjStm/N 1/First 4/Length %d>>\nstream\n%s\nendstream\nendobj\n" % (len(hidden), hidden)
+    out += b"5 0 obj\n<</Type/ObjStm/N 1/First 4/Length %d>>\nstream\n%s\nendstream\nendobj\n" % (
+        len(hidden),
+        hidden,
+    )
     beside = len(out)
     rows = b"\x02" + (5).to_bytes(2, "big") + b"\x00"
-    out += b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[6 1]/Length %d>>\nstream\n%s\nendstream\nendobj\n" % (
-        len(rows),
-        rows,
+    out += (
+        b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[6 1]/Length %d>>\nstream\n%s\nendstream\nendobj\n"
+        % (
+            len(rows),
+            rows,
+        )
     )
     places[7] = beside
     table = len(out)
@@ -139,6 +145,21 @@ def hybrid() -> bytes:
         place = places.get(number)
         out += b"%010d 00000 n \n" % place if place else b"0000000000 00000 f \n"
     out += b"trailer\n<</Size 8/Root 1 0 R/XRefStm %d>>\nstartxref\n%d\n%%%%EOF\n" % (beside, table)
+    return bytes(out)
+
+
+def raw_file(objects: dict[int, bytes], extra: bytes = b"") -> bytes:
+    """A file of these objects (their bodies) and, before the table, `extra`; 1 is the catalog."""
+    out, places = bytearray(b"%PDF-1.5\n"), {}
+    for number, body in objects.items():
+        places[number] = len(out)
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    out += extra
+    at = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (max(objects) + 1)
+    for number in range(1, max(objects) + 1):
+        out += b"%010d 00000 %s \n" % (places.get(number, 0), b"n" if number in places else b"f")
+    out += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (max(objects) + 1, at)
     return bytes(out)
 
 
@@ -177,7 +198,13 @@ def sealed(
     by = by or sealer()
     places = placements or (AtPoint((1,), 100, 100),)
     return seal_pdf(
-        data, places, by.picture, by, reserve=by.reserve, at=seals.SIGNED_AT, names=names or Names(name="影桥测试医院")
+        data,
+        places,
+        by.picture,
+        by,
+        reserve=by.reserve,
+        at=seals.SIGNED_AT,
+        names=names or Names(name="影桥测试医院"),
     )
 
 

@@ -75,7 +75,7 @@ def drawn(data: bytes, page: int = 0, scale: float = 4.0) -> Image.Image:
 
 def ink(image: Image.Image) -> tuple[float, float, float, float]:
     """Where red is, in mm of the page as shown (four pixels a point)."""
-    red, green, _ = image.split()
+    _red, green, _ = image.split()
     mask = Image.eval(green, lambda value: 255 if value < 120 else 0)
     box = mask.getbbox()
     assert box is not None
@@ -97,7 +97,9 @@ def test_the_seal_is_upright_and_has_its_millimetres(angle, crop):
     shown = drawn(made.finish(data, b"\x30\x00"))
     assert ink(shown) == pytest.approx((59, 69, 101, 111), abs=0.4)
     middle, lower = (80, 110.5), (100, 100)
-    points = [shown.getpixel((round(x * 4 * 72 / 25.4), round(y * 4 * 72 / 25.4))) for x, y in (middle, lower)]
+    points = [
+        shown.getpixel((round(x * 4 * 72 / 25.4), round(y * 4 * 72 / 25.4))) for x, y in (middle, lower)
+    ]
     assert all(pixel == (255, 255, 255) for pixel in points)
 
 
@@ -154,7 +156,7 @@ def test_an_rsa_signature_before_ours_stays_valid(placement):
 
 def test_an_rsa_signature_after_ours_does_not_break_it():
     made = pdfs.rsa_signed(pdfs.sealed(pdfs.make()))
-    first, second = read(made).signatures
+    first, _second = read(made).signatures
     assert first.changed_after is None
     assert first.changes == ("增加签名域 Doctor",)
     assert pdfs.pyhanko_says(made)
@@ -242,3 +244,34 @@ def test_a_signature_too_long_for_its_room_is_refused():
     for wrong, file in ((bytes(made.room + 1), data), (b"", data + b"\n")):
         with pytest.raises(PdfError):
             made.finish(file, wrong)
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_a_look_drawn_is_recognised_whole_and_sliced(monkeypatch, rotate):
+    """As of other products' seals, whose forms are not written as ours."""
+    from yingqiao.signing.seals.pdf import appearance
+
+    monkeypatch.setattr(appearance, "_as_written", lambda *_: False)
+    data = pdfs.make([Sheet(rotate=rotate)] * 4)
+    for placement in (AtPoint((1,), 100, 100), Paging(), Paging(Side.TOP), Paging(Side.LEFT, group=2)):
+        check_valid(pdfs.sealed(data, placement), 1)
+
+
+def test_a_file_that_strict_reading_minds_is_sealed_and_says_so():
+    """A key that stands twice in a page, as some makers write: read as viewers do; later seals are still compared."""
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Rotate 0/Rotate 0>>"
+    flawed = pdfs.raw_file(
+        {1: b"<</Type/Catalog/Pages 2 0 R>>", 2: b"<</Type/Pages/Kids[3 0 R]/Count 1>>", 3: page}
+    )
+    made = pdfs.sealed(flawed)
+    check_valid(made, 1)
+    check_valid(pdfs.sealed(made), 2)
+    assert "宽松" in read(flawed).troubles[0]
+    assert read(pdfs.sealed(pdfs.make())).troubles == ()
+
+
+def test_hybrid_files():
+    """7.5.8.4: a table and beside it a stream."""
+    made = pdfs.sealed(pdfs.sealed(pdfs.hybrid()))
+    pdfs.well_formed(made)
+    check_valid(made, 2)

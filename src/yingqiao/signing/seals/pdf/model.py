@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -41,7 +42,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How the signature's widget looks: `picture` is PNG, `same` whether it is the seal's, None when unknown."""
+    """How the signature's widget looks: `picture` is PNG, or the seal's own picture where the widget is that to the byte;
+    `same` is whether it is the seal's, None when unknown.
+    """
 
     picture: bytes
     same: bool | None
@@ -75,7 +78,7 @@ class PdfSignature:
     """/M: only a claim."""
     name: str = ""
     reason: str = ""
-    digests: Mapping[str, bytes] = field(default_factory=dict)
+    digests: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def digest(self, name: str = "sm3") -> bytes:
         """Of both spans of the ByteRange. Raises KeyError when it was not computed (the envelope is wrong)."""
