@@ -25,6 +25,7 @@ from yingqiao.gm.errors import GmError
 from yingqiao.signing.trust import MAX_LIST, Entry, Role, Trust, TrustError
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.report_seals import unknown_are_due
 from yingqiao.store.schema import (
     authorities,
     report_signatures,
@@ -283,6 +284,7 @@ def tell_changed(connection: Connection) -> None:
     )
     unknown = report_signatures.c.indication == "unknown"
     connection.execute(update(report_signatures).where(unknown).values(state="due"))
+    unknown_are_due(connection)
 
 
 def _list_shown(row: Row[Any]) -> ListShown:

@@ -1,1 +1,1 @@
-"""Electronic seals: made, applied to PDF files, judged."""
+"""Electronic seals: judged, and on PDF."""

@@ -54,6 +54,7 @@ from yingqiao.store.schema.records import (
     reports,
     submissions,
 )
+from yingqiao.store.schema.report_seals import report_seals
 from yingqiao.store.schema.signing import (
     applications,
     sign_jobs,
@@ -105,6 +106,7 @@ __all__ = [
     "personal_certificates",
     "phone_codes",
     "report_documents",
+    "report_seals",
     "report_signatures",
     "reports",
     "revocation_lists",
