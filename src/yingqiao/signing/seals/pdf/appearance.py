@@ -83,7 +83,7 @@ def _as_written(field: Field, data: bytes, width: float, height: float) -> bool:
     across, up = float(found[1]), float(found[2])
     turned = _turn(form) in (90, 270)
     shown = (rect[3] - rect[1], rect[2] - rect[0]) if turned else (rect[2] - rect[0], rect[3] - rect[1])
-    fits = -0.01 <= box[0] and -0.01 <= box[1] and box[2] <= across + 0.01 and box[3] <= up + 0.01
+    fits = box[0] >= -0.01 and box[1] >= -0.01 and box[2] <= across + 0.01 and box[3] <= up + 0.01
     as_large = abs(box[2] - box[0] - shown[0]) < 0.01 and abs(box[3] - box[1] - shown[1]) < 0.01
     in_shape = abs(across * height - up * width) < 0.001 * across * height
     image = got(got(got(form, "/Resources", {}), "/XObject", {}), "/Seal")
