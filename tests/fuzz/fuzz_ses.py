@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of seals and seal signatures: read as facts, or refused with SesError.
+"""Coverage-guided fuzzing of seals and seal signatures: read as facts, or refused with SesError; judged, never passed.
 
 `python -m tests.fuzz.fuzz_ses -max_total_time=60 [corpus folder]` (needs atheris).
 """
@@ -11,8 +11,16 @@ from collections.abc import Iterator
 from tests.fuzz import instrumented
 
 with instrumented.imports():
+    from tests.helpers import pki, seals
     from yingqiao.gm import ses
     from yingqiao.gm.ses import Seal, SesError
+    from yingqiao.signing.seals.context import SealContext
+    from yingqiao.signing.seals.judge import judge_seal, judge_signature
+    from yingqiao.signing.verification.report import Indication
+
+_CONTEXT = SealContext(seals.seal_trust(), pki.NOW)
+_DIGEST = b"d" * 32
+"""Of a document nobody in the seeds sealed."""
 
 
 def one_input(data: bytes) -> None:
@@ -20,7 +28,15 @@ def one_input(data: bytes) -> None:
         try:
             read(data)
         except SesError as error:
-            assert error.reason
+            reason = error.reason
+        else:
+            continue
+        assert reason
+    verdict = judge_signature(data, _DIGEST, _CONTEXT)
+    assert verdict.report.indication is not Indication.PASSED
+    assert verdict.code
+    for one in (verdict, judge_seal(data, _CONTEXT)):
+        assert one.shown()["words"] in one.report.text()
 
 
 def _seal(data: bytes) -> None:
@@ -46,8 +62,6 @@ def _check(seal: Seal) -> None:
 
 
 def corpus() -> Iterator[bytes]:
-    from tests.helpers import seals
-
     signer = seals.seal_world().signer.certificate
     for version in (1, 4, 5):
         yield seals.make_seal(version=version)

@@ -102,7 +102,9 @@ class SealedFiles:
         hosts = self._stores.fetch_hosts.everybodys()
         parsed = parse_address(address)
         if parsed.scheme not in _SCHEMES:
-            raise FetchError(ErrorClass.THEIRS, f"不取 {parsed.scheme} 地址，请用 http 或 https 地址，或直接发送文件")
+            raise FetchError(
+                ErrorClass.THEIRS, f"不取 {parsed.scheme} 地址，请用 http 或 https 地址，或直接发送文件"
+            )
         choose(parsed, hosts)
         sink, deadline = _Whole(), time.monotonic() + FETCH_SECONDS
 
@@ -133,5 +135,3 @@ class _Whole:
 
     def failed(self, _: FetchRequest, error: WorkError) -> None:
         self.error = error
-
-

@@ -56,7 +56,9 @@ def summarise(found: Sequence[Found]) -> SealsJudged:
         return SealsJudged(0, UNSEALED, 0, _NO_SEAL, details)
     words = decides.report.words
     if len(seals) > 1:
-        words = f"共 {len(seals)} 处签章" + ("，均通过" if not decides.verdict.code else f"，{decides.title()}：{words}")
+        words = f"共 {len(seals)} 处签章" + (
+            "，均通过" if not decides.verdict.code else f"，{decides.title()}：{words}"
+        )
     elif seals[0].verdict.signer_name:
         words = f"{words}（{seals[0].verdict.signer_name} {seals[0].verdict.signed_at}）"
     return SealsJudged(len(seals), str(decides.report.indication), decides.verdict.code, words, details)
@@ -86,7 +88,7 @@ def seal_findings(judged: Judged, profile: Profile, judge: JudgeSeals, at: datet
     if level is None:
         return ()
     rule = UNSEALED_RULE if result.indication == UNSEALED else RULE
-    return (Finding("", _LABEL, rule, level, result.words, _MEND, ("T144",)),)
+    return (Finding("reportPdfBase64", _LABEL, rule, level, result.words, _MEND, ("T144",)),)
 
 
 def _level(indication: str, profile: Profile) -> Level | None:

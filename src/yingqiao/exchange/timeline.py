@@ -248,7 +248,8 @@ class Event:
     at: int
     kind: str
     """exam-received | exam-updated | exam-stale | report-… | refused | study-linked | images-arrived |
-    images-expected | images-complete | report-audited | signature-passed | signature-failed | signature-unknown | seal-passed | seal-failed | seal-unknown | seal-unsealed | waiting"""
+    images-expected | images-complete | report-audited | signature-passed | signature-failed | signature-unknown |
+    seal-passed | seal-failed | seal-unknown | seal-unsealed | waiting"""
     text: str
     """Chinese, for people."""
     submission_id: int | None = None

@@ -58,9 +58,7 @@ class Sef:
         self._pool = ThreadPoolExecutor(AT_ONCE, "sef")
 
     def service(self) -> Service:
-        return Service(
-            self._path, NAME, self._handle, sef.MAX_BODY, SECONDS, form=_form, at_once=AT_ONCE
-        )
+        return Service(self._path, NAME, self._handle, sef.MAX_BODY, SECONDS, form=_form, at_once=AT_ONCE)
 
     def close(self) -> None:
         self._pool.shutdown()

@@ -26,6 +26,8 @@ def test_seal_signatures_of_ours(bouncycastle: BouncyCastle):
     assert bouncycastle.ask("seal-signature", bare, seals.DOCUMENT) == "OK"
     assert bouncycastle.ask("seal-signature", stamped, seals.DOCUMENT) == "OK stamped"
     assert bouncycastle.ask("seal-signature", bare, b"another") == "BAD document"
-    assert bouncycastle.ask("seal-signature", seals.make_signature(over=_half), seals.DOCUMENT) == "BAD signer"
+    assert (
+        bouncycastle.ask("seal-signature", seals.make_signature(over=_half), seals.DOCUMENT) == "BAD signer"
+    )
     broken = seals.make_signature(seals.make_seal(over=_half))
     assert bouncycastle.ask("seal-signature", broken, seals.DOCUMENT) == "BAD maker"

@@ -109,7 +109,9 @@ ENCRYPTING = pki.make(Profile.ENCRYPTION, "加密证书", P.ca)
 UNKNOWN_SIGNER = pki.make(Profile.SIGNING, "陌生医院", STRANGER_CA)
 UNKNOWN_MAKER = pki.make(Profile.SEAL_MAKER, "陌生制章者", STRANGER_CA)
 CA_MAKER = pki.make(Profile.SEAL_MAKER, "普通 CA 下的制章者", P.ca)
-OLD_MAKER = pki.make(Profile.SEAL_MAKER, "过期制章者", W.maker_root, not_after=seals.CREATED - timedelta(days=1))
+OLD_MAKER = pki.make(
+    Profile.SEAL_MAKER, "过期制章者", W.maker_root, not_after=seals.CREATED - timedelta(days=1)
+)
 
 ONE_DEFECT: dict[str, tuple[Callable[[], bytes], tuple[str, int, str]]] = {
     "structure": (lambda: seals.make_signature()[:-1], ("failed", 1002, "unreadable")),

@@ -58,7 +58,10 @@ def test_what_is_read_all_the_same(changes: dict):
 
 
 def test_names_are_read_without_regard_to_case_and_addresses_are_left_to_be_fetched():
-    said = {name.upper(): value for name, value in REQUEST.items()} | {"FILEDATATYPE": 1, "FILEDATA": " http://a/b.pdf"}
+    said = {name.upper(): value for name, value in REQUEST.items()} | {
+        "FILEDATATYPE": 1,
+        "FILEDATA": " http://a/b.pdf",
+    }
     asking = sef.read_request(said)
     assert (asking.data, asking.address) == (None, "http://a/b.pdf")
 
@@ -78,7 +81,7 @@ def test_names_are_read_without_regard_to_case_and_addresses_are_left_to_be_fetc
         ({"fileDataType": 1, "fileData": "http://" + "a" * 5000}, 400),
         ({"filename": 3}, 400),
         ({"transid": "twice"}, 400),
-        ({"fileData": "A" * (sef.MAX_FILE * 4 // 3 + 8)}, 413),
+        ({"fileData": "A" * ((sef.MAX_FILE // 3 + 2) * 4)}, 413),
     ],
 )
 def test_what_is_refused(changes: dict, code: int):
@@ -139,7 +142,12 @@ def test_a_seal_that_is_wrong_says_why_and_what_to_do():
 
 def test_bytes_that_are_no_seal_signature_are_an_entry_too():
     (entry,) = sef.answer_found("", [found(b"\x30\0")])["fileVerifyInfo"]["signInfoList"]
-    assert (entry["verifyResult"], entry["signedValue"], entry["signCert"], entry["sealMakeCert"]) == (1002, "", "", "")
+    assert (entry["verifyResult"], entry["signedValue"], entry["signCert"], entry["sealMakeCert"]) == (
+        1002,
+        "",
+        "",
+        "",
+    )
 
 
 def test_a_file_without_seals():

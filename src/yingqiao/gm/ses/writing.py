@@ -106,7 +106,11 @@ def _refuse_impossible(info: SealInfo) -> None:
         raise SesError("印章有效期的终止应晚于起始")
     if not info.name or not info.es_id:
         raise SesError("印章须有名称与标识")
-    if not info.picture.data or not 0 < info.picture.width < _LARGEST or not 0 < info.picture.height < _LARGEST:
+    if (
+        not info.picture.data
+        or not 0 < info.picture.width < _LARGEST
+        or not 0 < info.picture.height < _LARGEST
+    ):
         raise SesError("印章须有图片及其毫米尺寸")
 
 

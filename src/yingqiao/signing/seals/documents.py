@@ -41,7 +41,9 @@ def is_pdf(raw: bytes) -> bool:
     return PDF in raw[:_HEAD]
 
 
-def judge_file(raw: bytes, context: SealContext, reader: PdfReader, content: bytes | None = None) -> list[Found]:
+def judge_file(
+    raw: bytes, context: SealContext, reader: PdfReader, content: bytes | None = None
+) -> list[Found]:
     """Every seal in a file; none of a PDF without. `content` is what a bare seal signature is over.
 
     Raises GmError for a PDF that cannot be read; whatever else the bytes are is a verdict.
@@ -63,7 +65,9 @@ def judge_bare(raw: bytes, context: SealContext, content: bytes | None = None) -
         bare = armor.unwrap_one(raw)
     except GmError as error:
         words = f"既不是 PDF，也不是印章或签章数据：{error.reason}"
-        return Found(unreadable(SIGNATURE, rows.FORMAT, "unreadable", words, context), kind=found.SEAL_SIGNATURE)
+        return Found(
+            unreadable(SIGNATURE, rows.FORMAT, "unreadable", words, context), kind=found.SEAL_SIGNATURE
+        )
     if _is_seal(bare):
         return Found(judge_seal(bare, context), kind=found.SEAL)
     digest = None if content is None else sm3.digest(content)

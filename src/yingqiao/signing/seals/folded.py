@@ -41,7 +41,9 @@ _ROW_OF: Mapping[str, str] = {
 
 def judge_message(raw: bytes, content: bytes, digest: bytes, context: SealContext) -> Verdict:
     """A signed message over `content`, or holding its SM3 `digest` as some products write it (row 9). Never raises."""
-    policy = replace(context.policy, embedded_digest=Weight.WARN, several_readings=Weight.WARN, claimed_time=True)
+    policy = replace(
+        context.policy, embedded_digest=Weight.WARN, several_readings=Weight.WARN, claimed_time=True
+    )
     readings = (Reading(content, "文件"), Reading(digest, "文件的 SM3 杂凑值", "embedded-digest"))
     question = Question(raw, readings, others=context.trust.certificates)
     report = verify_signature(question, context.trust, context.at, policy)

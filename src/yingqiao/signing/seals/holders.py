@@ -11,8 +11,8 @@ from yingqiao.gm.chain import Path
 from yingqiao.gm.crl import State
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import CertificateDigest, SealInfo
-from yingqiao.signing.trust import Role
 from yingqiao.signing.seals.context import SealContext
+from yingqiao.signing.trust import Role
 from yingqiao.signing.verification.certificate_steps import Setting, certificate_steps, key_usage
 from yingqiao.signing.verification.policy import Policy, weigh
 from yingqiao.signing.verification.report import Indication, Step, beijing, failed, name_of, passed

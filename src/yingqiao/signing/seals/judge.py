@@ -10,7 +10,7 @@ from datetime import datetime
 from yingqiao.gm import certificates, signatures
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.errors import GmError
-from yingqiao.gm.ses import Seal, SealSignature, SesError, Version, parse_seal, parse_signature
+from yingqiao.gm.ses import Seal, SealSignature, SesError, parse_seal, parse_signature
 from yingqiao.gm.ses.model import HEADER
 from yingqiao.signing.seals import rows
 from yingqiao.signing.seals.context import MAKERS, SealContext
@@ -114,12 +114,13 @@ def _signer_rows(found: SealSignature, signer: Certificate | None, context: Seal
     if signer is None:
         return []
     value = _value(signer, found.algorithm, found.signed, found.signature, context)
-    return [row(rows.SIGNATURE, value), row(rows.HOLDER, [holder_step(signer, found.seal.info, context.policy)])]
+    return [
+        row(rows.SIGNATURE, value),
+        row(rows.HOLDER, [holder_step(signer, found.seal.info, context.policy)]),
+    ]
 
 
-def _value(
-    by: Certificate, algorithm: str, message: bytes, value: bytes, context: SealContext
-) -> list[Step]:
+def _value(by: Certificate, algorithm: str, message: bytes, value: bytes, context: SealContext) -> list[Step]:
     found = signatures.examine(by.key, algorithm, message, value, accepted=context.policy.pre_images)
     if found.valid:
         return value_steps(found, context.policy)

@@ -49,7 +49,9 @@ _NO_CONTENT = "请连同所盖的文件一起验证"
 _MENDS: Mapping[tuple[str, str], str] = {
     (MAKER, "no-trusted-chain"): "请管理员核实制章单位后登记其根证书（yingqiao trust add --role seal-maker）",
     (SIGNER, "no-trusted-chain"): "请管理员核实后登记该 CA 的证书链（yingqiao trust add）",
-    **{(row, reason): _LISTS for row in (MAKER, SIGNER) for reason in ("no-crl", "crl-stale", "crl-unusable")},
+    **{
+        (row, reason): _LISTS for row in (MAKER, SIGNER) for reason in ("no-crl", "crl-stale", "crl-unusable")
+    },
     (SIGNER, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在吊销之前，请重新盖章并加盖时间戳",
     (MAKER, "revoked-no-proof"): "没有可信时间戳时无法证明制章在吊销之前，请重新制章",
     (TIME, "no-trusted-chain"): "请管理员核实后登记时间戳机构的证书（yingqiao trust add --role tsa）",
@@ -67,7 +69,13 @@ def code_of(step: Step) -> int:
 def row(name: str, steps: Sequence[Step]) -> Step:
     """The row `name` out of what was looked at for it: the worst decides, everything is told."""
     worst = next(
-        (one for wanted in (Indication.FAILED, Indication.UNKNOWN) for one in steps if one.indication is wanted), None
+        (
+            one
+            for wanted in (Indication.FAILED, Indication.UNKNOWN)
+            for one in steps
+            if one.indication is wanted
+        ),
+        None,
     )
     notes = [text for one in steps for text in _told(one, worst)]
     if worst is None and len(steps) == 1:

@@ -75,7 +75,9 @@ def seal_facts(seal: Seal, maker: Certificate | None) -> dict[str, Any]:
         "validStart": stamp(info.valid_from),
         "validEnd": stamp(info.valid_to),
         "picture": f"{picture.kind} {len(picture.data)} 字节，{picture.width}×{picture.height} 毫米",
-        "boundTo": f"{len(info.certificates)} 张证书" if info.certificates else f"{len(info.digests)} 个证书杂凑值",
+        "boundTo": f"{len(info.certificates)} 张证书"
+        if info.certificates
+        else f"{len(info.digests)} 个证书杂凑值",
         "maker": certificate_facts(maker) if maker else {},
         "algorithm": oids.words(seal.algorithm),
         "extensions": [oids.words(one.oid) for one in info.extensions],
