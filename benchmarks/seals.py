@@ -12,7 +12,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from tests.helpers import pdfs, pki, seals
@@ -66,7 +65,7 @@ def main() -> int:
                 sealer,
                 reserve=sealer.reserve,
                 at=seals.SIGNED_AT,
-                preparing=partial(sandbox.call, writing.prepare),
+                preparing=writing.prepared_by(sandbox.call),
             )
 
         def seal_floor() -> None:

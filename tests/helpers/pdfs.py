@@ -125,12 +125,18 @@ def hybrid() -> bytes:
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     hidden = b"6 0 <</Hidden true>>"
     places[5] = len(out)
-    out += b"5 0 obj\n<</Type/ObjStm/N 1/First 4/Length %d>>\nstream\n%s\nendstream\nendobj\n" % (len(hidden), hidden)
+    out += b"5 0 obj\n<</Type/ObjStm/N 1/First 4/Length %d>>\nstream\n%s\nendstream\nendobj\n" % (
+        len(hidden),
+        hidden,
+    )
     beside = len(out)
     rows = b"\x02" + (5).to_bytes(2, "big") + b"\x00"
-    out += b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[6 1]/Length %d>>\nstream\n%s\nendstream\nendobj\n" % (
-        len(rows),
-        rows,
+    out += (
+        b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[6 1]/Length %d>>\nstream\n%s\nendstream\nendobj\n"
+        % (
+            len(rows),
+            rows,
+        )
     )
     places[7] = beside
     table = len(out)
@@ -177,7 +183,13 @@ def sealed(
     by = by or sealer()
     places = placements or (AtPoint((1,), 100, 100),)
     return seal_pdf(
-        data, places, by.picture, by, reserve=by.reserve, at=seals.SIGNED_AT, names=names or Names(name="影桥测试医院")
+        data,
+        places,
+        by.picture,
+        by,
+        reserve=by.reserve,
+        at=seals.SIGNED_AT,
+        names=names or Names(name="影桥测试医院"),
     )
 
 

@@ -64,12 +64,8 @@ def me() -> int:
 
 def seen() -> dict[str, Any]:
     """What a worker could take hold of."""
-    names = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")[:-1] if _is_open(name)]
-    return {"environment": sorted(os.environ), "descriptors": names}
-
-
-def _is_open(name: str) -> bool:
-    return os.path.lexists(f"/proc/self/fd/{name}")
+    held = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return {"environment": sorted(os.environ), "descriptors": [str(one) for one in held]}
 
 
 def write_file(path: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import click
@@ -41,14 +40,26 @@ def command() -> None:
 @click.option("--esl", type=_FILE, help="印章（SESeal）")
 @click.option("--certificate", type=_FILE, help="签章者证书")
 @click.option("--key", type=_FILE, help="签章者私钥，PKCS#8；有口令的取环境变量 YINGQIAO_PIN，没有则询问")
-@click.option("--at", "points", multiple=True, metavar="页,X,Y", help="中心所在：页（如 1、1-3、1/3/5），距左、距上毫米，可多次")
+@click.option(
+    "--at",
+    "points",
+    multiple=True,
+    metavar="页,X,Y",
+    help="中心所在：页（如 1、1-3、1/3/5），距左、距上毫米，可多次",
+)
 @click.option("--keyword", "keywords", multiple=True, metavar="文字", help="盖在这几个字上，可多次")
-@click.option("--nth", default="1", show_default=True, metavar="N|all", help="--keyword 的第几处，all = 每一处")
+@click.option(
+    "--nth", default="1", show_default=True, metavar="N|all", help="--keyword 的第几处，all = 每一处"
+)
 @click.option("--offset", default="0,0", metavar="DX,DY", help="相对关键字向右、向下移动的毫米")
 @click.option("--paging", is_flag=True, help="骑缝章")
 @click.option("--side", type=click.Choice([one.value for one in Side]), default="right", show_default=True)
-@click.option("--pages", "which", type=click.Choice([one.value for one in Which]), default="all", show_default=True)
-@click.option("--group", type=click.IntRange(min=2), help="骑缝章每几页一枚；不写 = 每片不窄于 3 毫米的最多页数")
+@click.option(
+    "--pages", "which", type=click.Choice([one.value for one in Which]), default="all", show_default=True
+)
+@click.option(
+    "--group", type=click.IntRange(min=2), help="骑缝章每几页一枚；不写 = 每片不窄于 3 毫米的最多页数"
+)
 @click.option("--name", default="", help="签名字典的 Name；不写 = 签章者证书的名称")
 @click.option("--reason", default="", help="签名字典的 Reason，如 审核通过")
 @click.option("--filter", "filter_", default="Adobe.PPKLite", show_default=True)
@@ -92,7 +103,7 @@ def sign(
             reserve=sealer.reserve,
             at=datetime.now(BEIJING),
             names=names,
-            preparing=partial(sandbox.call, writing.prepare),
+            preparing=writing.prepared_by(sandbox.call),
         )
     _write(target, made)
     click.echo(f"已加盖 {len(placements)} 处：{target}")
@@ -113,7 +124,9 @@ class _Sealing:
             fail("请给出 --esl、--certificate 与 --key", Exit.USE)
         private = _private(self.key)
         holder = armor.unwrap_one(self.certificate.read_bytes())
-        yield Sealer(armor.unwrap_one(self.esl.read_bytes()), holder, lambda message: sm2.sign(private, message))
+        yield Sealer(
+            armor.unwrap_one(self.esl.read_bytes()), holder, lambda message: sm2.sign(private, message)
+        )
 
 
 @contextmanager
@@ -188,5 +201,3 @@ def _nth(text: str) -> int | None:
     if not text.isdigit() or not 0 < int(text) <= 10_000:
         fail(f"--nth 的 {text!r} 应为从 1 起的数或 all", Exit.USE)
     return int(text)
-
-

@@ -51,10 +51,14 @@ def encrypt(pkcs8: bytes, password: bytes, *, iterations: int = ITERATIONS) -> b
     """`pkcs8` (DER) under `password`, in DER."""
     salt, vector = os.urandom(16), os.urandom(_BLOCK)
     padder = padding.PKCS7(8 * _BLOCK).padder()
-    encryptor = _cipher(SM4_CBC, hashlib.pbkdf2_hmac("sm3", password, salt, iterations, 16), vector).encryptor()
+    encryptor = _cipher(
+        SM4_CBC, hashlib.pbkdf2_hmac("sm3", password, salt, iterations, 16), vector
+    ).encryptor()
     body = encryptor.update(padder.update(pkcs8) + padder.finalize()) + encryptor.finalize()
     derivation = der.sequence(
-        der.write_octets(salt), der.write_integer(iterations), der.write_algorithm(HMAC_SM3, [der.write_null()])
+        der.write_octets(salt),
+        der.write_integer(iterations),
+        der.write_algorithm(HMAC_SM3, [der.write_null()]),
     )
     scheme = der.sequence(
         der.write_algorithm(PBKDF2, [derivation]), der.write_algorithm(SM4_CBC, [der.write_octets(vector)])

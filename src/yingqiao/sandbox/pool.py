@@ -58,7 +58,9 @@ class Sandbox:
         try:
             worker = self._take()
             try:
-                answer = worker.ask([function.__module__, function.__qualname__, kwargs, *args], self._packages)
+                answer = worker.ask(
+                    [function.__module__, function.__qualname__, kwargs, *args], self._packages
+                )
             except BaseException:
                 worker.end()
                 raise

@@ -46,7 +46,9 @@ def send(stream: IO[bytes], values: Sequence[Any]) -> None:
     stream.flush()
 
 
-def receive(stream: IO[bytes], most: int, *, trusted: bool, packages: Sequence[str] = ("yingqiao",)) -> list[Any]:
+def receive(
+    stream: IO[bytes], most: int, *, trusted: bool, packages: Sequence[str] = ("yingqiao",)
+) -> list[Any]:
     """The values of one message. Raises EOFError at the end, WireError for what is too long or no message of ours."""
     size, count = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
     if size > most or count > 16:
@@ -74,7 +76,15 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
 def _plain(message: bytes, packages: Sequence[str]) -> Any:
     try:
         return _Plain(message, packages).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
         raise WireError(f"no plain values: {type(error).__name__}") from error
 
 

@@ -34,7 +34,18 @@ def sign(folder: Path, *more: str, pin: str = "123456", source: str = "in.pdf") 
 
 
 def test_three_placements_three_seals(folder: Path):
-    done = sign(folder, "--at", "1-2,120,160", "--keyword", "Report", "--offset", "20,30", "--paging", "--side", "left")
+    done = sign(
+        folder,
+        "--at",
+        "1-2,120,160",
+        "--keyword",
+        "Report",
+        "--offset",
+        "20,30",
+        "--paging",
+        "--side",
+        "left",
+    )
     assert done.exit_code == 0, done.output
     made = (folder / "out.pdf").read_bytes()
     pdfs.well_formed(made)

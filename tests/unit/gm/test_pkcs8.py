@@ -28,9 +28,22 @@ def test_the_wrong_password_has_a_code_of_its_own():
     assert caught.value.code == "wrong-password"
 
 
-@pytest.mark.parametrize("options", [["-v2", "sm4-cbc"], ["-v2", "aes-256-cbc"], ["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1"]])
+@pytest.mark.parametrize(
+    "options", [["-v2", "sm4-cbc"], ["-v2", "aes-256-cbc"], ["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1"]]
+)
 def test_openssl_s_are_read(options: list[str]):
-    command = ["openssl", "pkcs8", "-topk8", "-inform", "DER", "-outform", "DER", "-passout", "pass:secret", *options]
+    command = [
+        "openssl",
+        "pkcs8",
+        "-topk8",
+        "-inform",
+        "DER",
+        "-outform",
+        "DER",
+        "-passout",
+        "pass:secret",
+        *options,
+    ]
     done = subprocess.run(command, input=PLAIN, capture_output=True, check=True)
     assert sm2.PrivateKey.from_pkcs8(pkcs8.decrypt(done.stdout, b"secret")).public() == KEY.public()
 
@@ -39,15 +52,18 @@ def test_openssl_s_are_read(options: list[str]):
 def test_damaged_ones_are_refused(at: int):
     sealed = bytearray(pkcs8.encrypt(PLAIN, b"secret", iterations=1000))
     sealed[at] ^= 0x55
-    with pytest.raises(GmError):
-        assert pkcs8.decrypt(bytes(sealed), b"secret") != PLAIN
-        raise Pkcs8Error("another plain text")
+    try:
+        found = pkcs8.decrypt(bytes(sealed), b"secret")
+    except GmError:
+        found = b""
+    assert found != PLAIN
 
 
 def test_costs_beyond_reason_are_refused():
     salt = der.sequence(der.write_octets(b"salt"), der.write_integer(1 << 40))
     scheme = der.sequence(
-        der.write_algorithm(pkcs8.PBKDF2, [salt]), der.write_algorithm(pkcs8.SM4_CBC, [der.write_octets(bytes(16))])
+        der.write_algorithm(pkcs8.PBKDF2, [salt]),
+        der.write_algorithm(pkcs8.SM4_CBC, [der.write_octets(bytes(16))]),
     )
     raw = der.sequence(der.write_algorithm(pkcs8.PBES2, [scheme]), der.write_octets(bytes(16)))
     with pytest.raises(Pkcs8Error):

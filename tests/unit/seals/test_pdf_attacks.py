@@ -223,7 +223,8 @@ def other_picture(writer: IncrementalPdfFileWriter) -> None:
     reference = field["/AP"].raw_get("/N").reference
     look = field["/AP"]["/N"]
     writer.objects[(0, reference.idnum)] = StreamObject(
-        {key: look.raw_get(key) for key in look if key not in ("/Length", "/Filter")}, stream_data=b"0 0 9 9 re f"
+        {key: look.raw_get(key) for key in look if key not in ("/Length", "/Filter")},
+        stream_data=b"0 0 9 9 re f",
     )
 
 
@@ -296,7 +297,9 @@ def test_text_that_looks_like_a_signature_is_not_one():
     text = SEALED[SEALED.index(b"/Type /Sig") : B]
     bait = pdfs.make([Sheet(words=((9, 9, "x"),))])
     writer = IncrementalPdfFileWriter(io.BytesIO(bait))
-    page_of(writer)[pdf_name("/PieceInfo")] = writer.add_object(StreamObject(encoded_data=b"<<" + text + b">>"))
+    page_of(writer)[pdf_name("/PieceInfo")] = writer.add_object(
+        StreamObject(encoded_data=b"<<" + text + b">>")
+    )
     writer.update_container(page_of(writer))
     out = io.BytesIO()
     writer.write(out)
@@ -401,7 +404,9 @@ HOSTILE = {
             3: b"<</T(a)/Kids[3 0 R]>>",
         }
     ),
-    "deep nesting": raw_file({1: b"<</Type/Catalog/Pages 2 0 R/A " + b"[" * 100_000 + b"]" * 100_000 + b">>"}),
+    "deep nesting": raw_file(
+        {1: b"<</Type/Catalog/Pages 2 0 R/A " + b"[" * 100_000 + b"]" * 100_000 + b">>"}
+    ),
     "a reference to itself": raw_file({1: b"1 0 R"}),
     "no catalog": raw_file({1: b"[]"}),
     "tables in a loop": raw_file({1: b"<<>>"}).replace(b"/Root", b"/Prev 9999/Root"),
@@ -418,11 +423,14 @@ HOSTILE = {
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_files_end_quickly(data: bytes):
     begun = time.process_time()
+    refused: PdfError | None = None
     try:
         assert read(data).signatures == ()
     except PdfError as error:
-        assert error.code.startswith("pdf-")
-        assert re.search(r"[\u4e00-\u9fff]", error.reason)
+        refused = error
+    if refused is not None:
+        assert refused.code.startswith("pdf-")
+        assert re.search(r"[\u4e00-\u9fff]", refused.reason)
     assert time.process_time() - begun < 5
 
 

@@ -13,7 +13,9 @@ from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side
 from yingqiao.signing.seals.pdf.reading import read
 
-SIZES = st.sampled_from([pdfs.A4, (0.0, 0.0, 842.0, 595.0), (-200.0, 100.0, 641.0, 1291.0), (0.0, 0.0, 420.0, 595.0)])
+SIZES = st.sampled_from(
+    [pdfs.A4, (0.0, 0.0, 842.0, 595.0), (-200.0, 100.0, 641.0, 1291.0), (0.0, 0.0, 420.0, 595.0)]
+)
 SHEETS = st.builds(
     Sheet,
     media=SIZES,
@@ -21,7 +23,10 @@ SHEETS = st.builds(
     rotate=st.sampled_from([0, 90, 180, 270]),
 )
 FILES = st.builds(
-    pdfs.make, st.lists(SHEETS, min_size=1, max_size=4), streams=st.booleans(), packed=st.sampled_from([False] * 4 + [True])
+    pdfs.make,
+    st.lists(SHEETS, min_size=1, max_size=4),
+    streams=st.booleans(),
+    packed=st.sampled_from([False] * 4 + [True]),
 )
 PLACES: st.SearchStrategy[Placement] = st.one_of(
     st.builds(AtPoint, st.just((1,)), st.floats(21, 116), st.floats(21, 116)),
@@ -35,11 +40,12 @@ def outcome(data: bytes, placement: Placement) -> bytes | None:
     try:
         return pdfs.sealed(data, placement)
     except PdfError as error:
-        assert error.code in ("pdf-single-page", "pdf-place", "pdf-keyword"), error
+        if error.code not in ("pdf-single-page", "pdf-place", "pdf-keyword"):
+            raise
         return None
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(FILES, st.lists(PLACES, min_size=1, max_size=3))
 def test_seal_and_read(data: bytes, placements: list[Placement]):
     sealed = 0
@@ -53,7 +59,11 @@ def test_seal_and_read(data: bytes, placements: list[Placement]):
     for one in found:
         assert (one.envelope_problem, one.changed_after, one.warnings) == (None, None, ())
         _, a, b, c = one.byte_range
-        assert sm3.digest(data[:a], data[b : b + c]) == one.digest() == ses.parse_signature(one.contents).data_hash
+        assert (
+            sm3.digest(data[:a], data[b : b + c])
+            == one.digest()
+            == ses.parse_signature(one.contents).data_hash
+        )
     if sealed:
         pdfs.well_formed(data)
 

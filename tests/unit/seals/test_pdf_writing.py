@@ -75,7 +75,7 @@ def drawn(data: bytes, page: int = 0, scale: float = 4.0) -> Image.Image:
 
 def ink(image: Image.Image) -> tuple[float, float, float, float]:
     """Where red is, in mm of the page as shown (four pixels a point)."""
-    red, green, _ = image.split()
+    _red, green, _ = image.split()
     mask = Image.eval(green, lambda value: 255 if value < 120 else 0)
     box = mask.getbbox()
     assert box is not None
@@ -97,7 +97,9 @@ def test_the_seal_is_upright_and_has_its_millimetres(angle, crop):
     shown = drawn(made.finish(data, b"\x30\x00"))
     assert ink(shown) == pytest.approx((59, 69, 101, 111), abs=0.4)
     middle, lower = (80, 110.5), (100, 100)
-    points = [shown.getpixel((round(x * 4 * 72 / 25.4), round(y * 4 * 72 / 25.4))) for x, y in (middle, lower)]
+    points = [
+        shown.getpixel((round(x * 4 * 72 / 25.4), round(y * 4 * 72 / 25.4))) for x, y in (middle, lower)
+    ]
     assert all(pixel == (255, 255, 255) for pixel in points)
 
 
@@ -154,7 +156,7 @@ def test_an_rsa_signature_before_ours_stays_valid(placement):
 
 def test_an_rsa_signature_after_ours_does_not_break_it():
     made = pdfs.rsa_signed(pdfs.sealed(pdfs.make()))
-    first, second = read(made).signatures
+    first, _second = read(made).signatures
     assert first.changed_after is None
     assert first.changes == ("增加签名域 Doctor",)
     assert pdfs.pyhanko_says(made)

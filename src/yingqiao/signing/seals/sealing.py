@@ -69,7 +69,9 @@ def check(seal: Seal, certificate: bytes, at: datetime) -> None:
     if not (info.certificates and certificate in info.certificates) and not _listed(seal, certificate):
         raise SigningRefused("seal-holder", "证书不在印章的签章者名单中，请用印章绑定的证书")
     if not info.valid_from <= at <= info.valid_to:
-        raise SigningRefused("seal-validity", f"印章不在有效期内（{info.valid_from:%Y-%m-%d} 至 {info.valid_to:%Y-%m-%d}）")
+        raise SigningRefused(
+            "seal-validity", f"印章不在有效期内（{info.valid_from:%Y-%m-%d} 至 {info.valid_to:%Y-%m-%d}）"
+        )
 
 
 def _listed(seal: Seal, certificate: bytes) -> bool:
@@ -83,5 +85,3 @@ def _digest(kind: str, certificate: bytes) -> bytes:
         return sm3.digest(certificate) if name == "sm3" else hashlib.new(name, certificate).digest()
     except ValueError:
         return b""
-
-

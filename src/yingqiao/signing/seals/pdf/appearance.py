@@ -80,7 +80,9 @@ def alike(drawn: tuple[Image.Image, float, float], seal: Image.Image, width: flo
     if abs(across - width) < 0.05 * width and abs(up - height) < 0.05 * height:
         return _distance(image, seal) < _DIFFERENT
     if abs(up - height) < 0.05 * height and across < width:
-        return any(_distance(image, part) < _DIFFERENT for part in _slices(seal, across / width, upright=False))
+        return any(
+            _distance(image, part) < _DIFFERENT for part in _slices(seal, across / width, upright=False)
+        )
     if abs(across - width) < 0.05 * width and up < height:
         return any(_distance(image, part) < _DIFFERENT for part in _slices(seal, up / height, upright=True))
     return _distance(image, seal) < _DIFFERENT
@@ -170,5 +172,3 @@ def _fit(form: StreamObject, width: float, height: float) -> bytes:
     low, high = min(y for _, y in corners), max(y for _, y in corners)
     sx, sy = width / (right - left), height / (high - low)
     return f"{sx:.6f} 0 0 {sy:.6f} {-left * sx:.6f} {-low * sy:.6f}".encode()
-
-

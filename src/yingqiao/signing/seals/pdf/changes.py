@@ -60,7 +60,9 @@ def judge(
             result = error
         changes = tuple(_unique(_named(document, old, new, revision, limits)))
     if overlays:
-        return Problem(CHANGED, "overlay", f"签章之后增加了未签名的可见内容：{'、'.join(overlays[:3])}"), changes
+        return Problem(
+            CHANGED, "overlay", f"签章之后增加了未签名的可见内容：{'、'.join(overlays[:3])}"
+        ), changes
     if isinstance(result, DiffResult) and result.modification_level <= ModificationLevel.FORM_FILLING:
         return None, changes
     what = "；".join(changes[:5]) or "对象被改写"

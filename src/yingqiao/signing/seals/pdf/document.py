@@ -11,7 +11,8 @@ from io import BytesIO
 from typing import Any, TypeVar
 
 from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget
-from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError as PyhankoError
+from pyhanko.pdf_utils.misc import PdfDecodeLimitError
+from pyhanko.pdf_utils.misc import PdfError as PyhankoError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from yingqiao.signing.seals.pdf.errors import PdfError, damaged, too_big
@@ -109,7 +110,7 @@ def hostile() -> Iterator[None]:
         raise damaged("嵌套过深") from error
     except PyhankoError as error:
         raise damaged(_words(error)) from error
-    except Exception as error:  # noqa: BLE001 pyHanko takes types for granted: any error may come of hostile objects
+    except Exception as error:
         raise damaged(f"对象的结构不对（{type(error).__name__}）") from error
 
 

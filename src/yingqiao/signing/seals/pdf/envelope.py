@@ -45,7 +45,8 @@ class _Wrong(Exception):  # noqa: N818 a finding on its way out
 
 def examine(document: Document, found: Found) -> Envelope:
     """Row 0 of one signature: the first thing that is wrong, or none."""
-    data, byte_range, contents = document.data, (), b""
+    data, contents = document.data, b""
+    byte_range: tuple[int, ...] = ()
     try:
         entries = _entries(document, found)
         written = entries.get(b"Contents")
@@ -107,7 +108,11 @@ def _check_spans(data: bytes, byte_range: tuple[int, ...], written: Entry | None
         raise _Wrong("contents", "签名字典没有十六进制的 /Contents")
     if (a, b) != (written.start, written.stop):
         wider = a <= written.start and b >= written.stop
-        reason = "签名范围的间隙比 /Contents 宽，有未受保护的内容" if wider else "签名范围的间隙不是 /Contents 所在之处"
+        reason = (
+            "签名范围的间隙比 /Contents 宽，有未受保护的内容"
+            if wider
+            else "签名范围的间隙不是 /Contents 所在之处"
+        )
         raise _Wrong("gap-wide" if wider else "gap-elsewhere", reason)
     if _HEX.fullmatch(raw, 1, len(raw) - 1) is None:
         raise _Wrong("contents", "/Contents 中夹有十六进制以外的内容")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference
@@ -45,7 +45,7 @@ class Found:
     names: list[str]
     last_seen: int
     rewritten: bool = False
-    node: DictionaryObject | None = field(default=None)
+    node: DictionaryObject | None = None
 
 
 def of_revision(resolver: HistoricalResolver, limits: Limits) -> list[Field]:
@@ -60,7 +60,9 @@ def of_revision(resolver: HistoricalResolver, limits: Limits) -> list[Field]:
 
 
 def _walk(fields: Any, limits: Limits) -> Iterator[Field]:
-    waiting: list[tuple[Any, str, Any, Any, int]] = [(one, "", None, None, 0) for one in reversed(list(fields))]
+    waiting: list[tuple[Any, str, Any, Any, int]] = [
+        (one, "", None, None, 0) for one in reversed(list(fields))
+    ]
     seen: set[Reference] = set()
     met = 0
     while waiting:

@@ -136,7 +136,10 @@ def _decided(status: Any) -> tuple[Indication, int, str]:
         return failed, _CERTIFICATE, "签名者证书已吊销"
     if not status.trusted:
         return unknown, _CERTIFICATE, f"签名者证书不能确认（{_trust_words(status.trust_problem_indic)}）"
-    for stamp in (getattr(status, "timestamp_validity", None), getattr(status, "content_timestamp_validity", None)):
+    for stamp in (
+        getattr(status, "timestamp_validity", None),
+        getattr(status, "content_timestamp_validity", None),
+    ):
         if stamp is not None and not (stamp.valid and stamp.intact and stamp.trusted):
             return unknown, _TIME, "签名的时间戳不能确认"
     if not getattr(status, "seed_value_ok", True):

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 _SPACE = re.compile(rb"(?:[\0\t\n\f\r ]|%[^\r\n]*)*+")
 _HEADER = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj")
-_TOKEN = re.compile(
-    rb"<<|>>|[\[\]]|<[^<>]*+>|\(|/[^\0\t\n\f\r ()<>\[\]{}/%]*+|[^\0\t\n\f\r ()<>\[\]{}/%]++"
-)
+_TOKEN = re.compile(rb"<<|>>|[\[\]]|<[^<>]*+>|\(|/[^\0\t\n\f\r ()<>\[\]{}/%]*+|[^\0\t\n\f\r ()<>\[\]{}/%]++")
 _REFERENCE = re.compile(rb"\d{1,10}[\0\t\n\f\r ]+\d{1,5}[\0\t\n\f\r ]+R(?=[\0\t\n\f\r ()<>\[\]{}/%]|$)")
 _STRING = re.compile(rb"[^()\\]*+")
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")

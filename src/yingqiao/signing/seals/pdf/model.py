@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -75,7 +76,7 @@ class PdfSignature:
     """/M: only a claim."""
     name: str = ""
     reason: str = ""
-    digests: Mapping[str, bytes] = field(default_factory=dict)
+    digests: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     def digest(self, name: str = "sm3") -> bytes:
         """Of both spans of the ByteRange. Raises KeyError when it was not computed (the envelope is wrong)."""

@@ -64,7 +64,7 @@ def pixels(data: bytes) -> Pixels:
                 image = opened.convert("RGBA")
     except PdfError:
         raise
-    except Exception as error:  # noqa: BLE001 decoders of pictures raise whatever broken pictures make them
+    except Exception as error:
         raise PdfError("印章图片无法解码，应为 PNG、JPEG、GIF 或 BMP", code="pdf-picture") from error
     alpha = image.getchannel("A")
     transparent = alpha.getextrema() != (255, 255)

@@ -102,7 +102,11 @@ def at_point(wish: AtPoint, pages: Sequence[Page], width: float, height: float) 
         page = pages[number - 1]
         x, y = wish.x_mm - width / 2, wish.y_mm - height / 2
         across, down = page.size_mm
-        if min(x, y) < -_TOLERANCE_MM or x + width > across + _TOLERANCE_MM or y + height > down + _TOLERANCE_MM:
+        if (
+            min(x, y) < -_TOLERANCE_MM
+            or x + width > across + _TOLERANCE_MM
+            or y + height > down + _TOLERANCE_MM
+        ):
             raise PdfError(
                 f"印章（{width:g}×{height:g} mm）以 {wish.x_mm:g}, {wish.y_mm:g} 为中心时超出第 {number} 页"
                 f"（{across:.0f}×{down:.0f} mm）",

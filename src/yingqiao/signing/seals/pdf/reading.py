@@ -176,8 +176,7 @@ def _text(node: DictionaryObject, key: str) -> str:
 
 def _moment(node: DictionaryObject) -> datetime | None:
     try:
-        return parse_pdf_date(got(node, "/M"), strict=False)
+        moment: datetime = parse_pdf_date(got(node, "/M"), strict=False)
     except (PyhankoError, ValueError, TypeError, AttributeError, OverflowError):
         return None
-
-
+    return moment

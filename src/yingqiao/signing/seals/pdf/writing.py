@@ -93,7 +93,9 @@ class Prepared:
             raise PdfError(f"签章值有 {len(signature)} 字节，只预留了 {self.room} 字节", code="pdf-reserve")
         start = self.gap[0] + 1 - self.base
         digits = signature.hex().encode()
-        return b"".join((data, memoryview(self.tail)[:start], digits, memoryview(self.tail)[start + len(digits) :]))
+        return b"".join(
+            (data, memoryview(self.tail)[:start], digits, memoryview(self.tail)[start + len(digits) :])
+        )
 
 
 Prepare = Callable[..., Prepared]
@@ -109,7 +111,7 @@ def seal_pdf(
     *,
     reserve: int,
     at: datetime,
-    names: Names = Names(),  # noqa: B008 frozen
+    names: Names = Names(),
     limits: Limits = DEFAULT,
     preparing: Prepare | None = None,
 ) -> bytes:
@@ -143,6 +145,18 @@ def _sealed(
     raise PdfError("签章值的长度每次都不同，无法预留空间", code="pdf-reserve")
 
 
+def prepared_by(call: Callable[..., Any]) -> Prepare:
+    """`prepare` done by `call`, as of a bounded process: `Sandbox.call`."""
+
+    def preparing(*args: Any, **kwargs: Any) -> Prepared:
+        made = call(prepare, *args, **kwargs)
+        if not isinstance(made, Prepared):
+            raise TypeError("not a prepared revision")
+        return made
+
+    return preparing
+
+
 SLACK = 512
 """Bytes beyond the dummy: signature values differ in length, a new time stamp may have a longer serial number."""
 
@@ -154,7 +168,7 @@ def prepare(
     *,
     reserve: int,
     at: datetime,
-    names: Names = Names(),  # noqa: B008 frozen
+    names: Names = Names(),
     limits: Limits = DEFAULT,
 ) -> Prepared:
     """The revision with one seal, unsigned. `reserve` is in bytes of DER.
@@ -171,7 +185,9 @@ def prepare(
     return opened(data, limits, work)
 
 
-def resolve(document: Document, placement: Placement, seal: SealPicture, limits: Limits = DEFAULT) -> list[Mark]:
+def resolve(
+    document: Document, placement: Placement, seal: SealPicture, limits: Limits = DEFAULT
+) -> list[Mark]:
     """The marks of a placement in this file. Raises PdfError."""
     listed = list(pages.walk(document.reader, limits))
     width, height = seal.width_mm, seal.height_mm
@@ -219,7 +235,7 @@ def _revision(
     return _written(document.data, writer, value[0], name, marks[0].page.number)
 
 
-class _Increment(IncrementalPdfFileWriter):
+class _Increment(IncrementalPdfFileWriter):  # type: ignore[misc]  # pyHanko has types, but not for others
     """Writes what is new and nothing else: information and metadata of the document stay as they are."""
 
     output_version = (1, 4)  # what soft masks need
@@ -324,7 +340,9 @@ def _appearance(mark: Mark, seal: SealPicture, image: IndirectObject) -> StreamO
         pdf_name("/Type"): pdf_name("/XObject"),
         pdf_name("/Subtype"): pdf_name("/Form"),
         pdf_name("/FormType"): NumberObject(1),
-        pdf_name("/BBox"): _numbers(*(scale * edge for edge in (part.left, part.bottom, part.right, part.top))),
+        pdf_name("/BBox"): _numbers(
+            *(scale * edge for edge in (part.left, part.bottom, part.right, part.top))
+        ),
         pdf_name("/Matrix"): _numbers(cosine, sine, -sine, cosine, 0, 0),
         pdf_name("/Resources"): DictionaryObject(
             {pdf_name("/XObject"): DictionaryObject({pdf_name("/Seal"): image})}
