@@ -198,6 +198,20 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
     sealed.write_bytes(answer.content)
     found = json.loads(gateway.cli("verify", "seal", str(sealed), "--json").stdout)
     assert [one["indication"] for one in found] == ["passed"], found
+    source, target = tmp_path / "plain.pdf", tmp_path / "twice.pdf"
+    source.write_bytes(report())
+    again = gateway.cli(
+        "seal", "sign", str(source), str(target), "--seal", "1", "--at", "1,60,60", "--matter", "R-2"
+    )
+    assert again.returncode == 0, again.stderr
+    assert gateway.cli("seals", "suspend", "1", "--reason", "搬家").returncode == 0
+    stopped = json.loads(gateway.cli("verify", "seal", str(target), "--json").stdout)
+    assert [(one["indication"], one["code"]) for one in stopped] != [("passed", 0)]
+    assert (
+        gateway.cli("seal", "sign", str(source), str(target), "--seal", "1", "--at", "1,60,60").returncode
+        == 1
+    )
+    assert [one["matter"] for one in gateway.json("seals", "uses")] == ["R-2", "R-1"]
     assert gateway.cli("seals", "revoke", "1", "--reason", "更名", "--by", "审批乙").returncode == 0
     assert httpx.post(address, params=asked, content=report(), headers=token).status_code == 409
     assert gateway.cli("seals", "form", "unit", "--out", str(tmp_path / "blank.pdf")).returncode == 0

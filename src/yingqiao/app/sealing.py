@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from yingqiao.gm import sm3
 from yingqiao.sandbox import Sandbox, SandboxLimits
 from yingqiao.signing.moments import BEIJING
 from yingqiao.signing.seals.pdf import writing
 from yingqiao.signing.seals.pdf.placing import Placement
-from yingqiao.signing.seals.pdf.writing import Names, Prepared, seal_pdf
+from yingqiao.signing.seals.pdf.writing import Names, seal_pdf
 from yingqiao.signing.seals.sealing import Sealer
 from yingqiao.store.signing.seals_registry import SealRegistry
 
@@ -50,12 +49,8 @@ class SealingDesk:
                 reserve=sealer.reserve,
                 at=datetime.now(BEIJING),
                 names=Names(name=sealer.signer_name, reason=reason),
-                preparing=self._prepare,
+                preparing=writing.prepared_by(self._sandbox.call),
             )
-
-    def _prepare(self, *given: Any, **named: Any) -> Prepared:
-        """`writing.prepare` in a bounded process."""
-        return self._sandbox.call(writing.prepare, *given, **named)
 
     def close(self) -> None:
         self._sandbox.close()
