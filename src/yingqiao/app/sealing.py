@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 from yingqiao.gm import sm3
 from yingqiao.sandbox import Sandbox, SandboxLimits
@@ -50,7 +49,7 @@ class SealingDesk:
                 reserve=sealer.reserve,
                 at=datetime.now(BEIJING),
                 names=Names(name=sealer.signer_name, reason=reason),
-                preparing=partial(self._sandbox.call, writing.prepare),
+                preparing=writing.prepared_by(self._sandbox.call),
             )
 
     def close(self) -> None:

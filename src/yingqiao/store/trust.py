@@ -31,6 +31,7 @@ from yingqiao.store.schema import (
     authorities,
     report_signatures,
     revocation_lists,
+    timestamp_authorities,
     trust_certificates,
     trust_changes,
     trust_lists,
@@ -204,12 +205,14 @@ def _read(connection: Connection) -> Trust:
 
 def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
     """The CA that issues here now is trusted without being added, with the newest list it published; so are our seal
-    makers, each by itself: that a certificate is of this CA makes nobody a maker.
+    makers and what we stamp with, each by itself: that a certificate is of this CA makes nobody a maker.
     """
-    u = unit_certificates.c
+    u, t = unit_certificates.c, timestamp_authorities.c
     made = (u.profile == str(Profile.SEAL_MAKER)) & u.revoked_at.is_(None)
     makers = connection.scalars(select(u.certificate).where(made).order_by(u.id))
     own = [Entry(certificates.parse(one), Role.SEAL_MAKER) for one in makers]
+    stampers = connection.scalars(select(t.certificate).order_by(t.id))
+    own += [Entry(certificates.parse(bytes(one)), Role.TSA) for one in stampers]
     row = connection.execute(
         select(authorities.c.id, authorities.c.certificate).where(authorities.c.current)
     ).first()

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.seal_office import UNIT, approved, made, stamp
-from tests.helpers.seals import png, seal_world
+from tests.helpers.seals import info, make_seal, png, seal_world
 from yingqiao.gm import certificates, crl, seal_wallet, ses, sm2, sm3
 from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.signing.certificates.authority import AUTHORITY_PLACE, IssuingRule
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import moment
+from yingqiao.signing.seals import context
 from yingqiao.signing.seals.making import Holders, Kind
 from yingqiao.signing.seals.states import Act, SealState
 from yingqiao.store.database import Database
@@ -141,6 +142,20 @@ def test_a_seal_is_stopped_by_anybody_and_started_by_another(world: World) -> No
         SealState.RESUMED,
     ]
     assert [one.act for one in registry.get(seal.id).changes] == [Act.MAKE, Act.SUSPEND, Act.RESUME]
+
+
+def test_who_judges_a_seal_is_told_whether_it_stands(world: World) -> None:
+    """The registry speaks of the very seal that it made, not of one that bears its number."""
+    seal, registry = made(world.office), world.office.seals
+    read = ses.parse_seal(seal.esl)
+    assert registry.standing(read) == context.Standing(True, "正常")
+    world.now += DAY
+    registry.change(seal.id, Act.LOSE, "经办甲", "丢了")
+    found = registry.standing(read)
+    assert found == context.Standing(False, "已挂失", moment(world.now))
+    other = ses.parse_seal(make_seal(info(es_id=seal.es_id)))
+    assert registry.standing(other) is None
+    assert registry.standing(ses.parse_seal(make_seal(info(es_id="\0")))) is None
 
 
 def test_a_revoked_seal_takes_its_certificate_along(world: World) -> None:

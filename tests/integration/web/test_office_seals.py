@@ -1,5 +1,7 @@
 """Seals over HTTP on the administration page: sampled, made, stopped, handed out; roles, hospitals, files."""
 
+# ruff: noqa: F811 -- fixtures of another module
+
 from __future__ import annotations
 
 import base64
@@ -12,7 +14,7 @@ from PIL import Image
 
 from tests.helpers.seal_office import UNIT, made, stamp
 from tests.helpers.stamps import photograph
-from tests.integration.web.test_office import Desk, code, desk  # noqa: F401 the fixture
+from tests.integration.web.test_office import Desk, code, desk  # noqa: F401
 from yingqiao.gm import seal_wallet, sm3
 from yingqiao.store.signing.staff import Role
 
@@ -27,7 +29,7 @@ def whole(sampled: dict[str, object]) -> dict[str, object]:
     return entries | {"picture1": sampled["before"], "result": sampled["png"]}
 
 
-def test_from_a_photograph_to_a_seal(desk: Desk) -> None:  # noqa: F811
+def test_from_a_photograph_to_a_seal(desk: Desk) -> None:
     """Annexes 5 and 6: sampled and looked at, handed in, approved by another, made, printed."""
     desk.office.authority.start("测试 CA")
     operator, approver = desk.staff("经办甲", Role.OPERATOR, "H1"), desk.staff("审批乙", Role.APPROVER)
@@ -56,7 +58,7 @@ def test_from_a_photograph_to_a_seal(desk: Desk) -> None:  # noqa: F811
     assert seal["esId"] in approver.get("/admin/seals.csv").text
 
 
-def test_a_seal_is_stopped_started_and_handed_out(desk: Desk) -> None:  # noqa: F811
+def test_a_seal_is_stopped_started_and_handed_out(desk: Desk) -> None:
     desk.office.authority.start("测试 CA")
     seal = made(desk.office)
     path = f"/admin/seals/{seal.id}"
@@ -82,7 +84,7 @@ def test_a_seal_is_stopped_started_and_handed_out(desk: Desk) -> None:  # noqa: 
     assert approver.post(f"{path}/revoke", reason="更名").json()["stateWords"] == "已吊销"
 
 
-def test_a_hospital_sees_its_own_seals(desk: Desk) -> None:  # noqa: F811
+def test_a_hospital_sees_its_own_seals(desk: Desk) -> None:
     desk.office.authority.start("测试 CA")
     seal = made(desk.office)
     other = desk.staff("二院", Role.APPROVER, "H2")
@@ -107,7 +109,7 @@ ROLES = [
 ]
 
 
-def test_each_role_does_its_own(desk: Desk) -> None:  # noqa: F811
+def test_each_role_does_its_own(desk: Desk) -> None:
     browsers = {role: desk.staff(role.words, role) for role in Role}
     for path, body, may in ROLES:
         for role, browser in browsers.items():
@@ -127,11 +129,11 @@ def test_each_role_does_its_own(desk: Desk) -> None:  # noqa: F811
         {"unitCase": 2**40, "stampCase": 2},
     ],
 )
-def test_making_is_asked_for_properly(desk: Desk, body: dict[str, object]) -> None:  # noqa: F811
+def test_making_is_asked_for_properly(desk: Desk, body: dict[str, object]) -> None:
     assert code(desk.staff("审批乙", Role.APPROVER).post("/admin/seals", **body)) == (400, "bad-request")
 
 
-def test_sampling_refuses_what_is_no_stamp(desk: Desk) -> None:  # noqa: F811
+def test_sampling_refuses_what_is_no_stamp(desk: Desk) -> None:
     operator = desk.staff("经办甲", Role.OPERATOR)
     for picture, why in ((b"GIF89a" + bytes(40), "picture-format"), (photograph()[:4000], "picture-damaged")):
         answer = operator.post("/admin/seals/sample", picture=encoded(picture), width=42)
@@ -142,7 +144,7 @@ def test_sampling_refuses_what_is_no_stamp(desk: Desk) -> None:  # noqa: F811
     assert code(wrong) == (400, "bad-request")
 
 
-def test_a_sheet_of_annex_5_is_imported_and_annex_6_is_not(desk: Desk) -> None:  # noqa: F811
+def test_a_sheet_of_annex_5_is_imported_and_annex_6_is_not(desk: Desk) -> None:
     operator = desk.staff("经办甲", Role.OPERATOR, "H1")
     sheet = encoded(httpx.Request("POST", "http://x", json=[UNIT, UNIT | {"handlerEmail": "x"}]).content)
     read = operator.post(
@@ -153,7 +155,7 @@ def test_a_sheet_of_annex_5_is_imported_and_annex_6_is_not(desk: Desk) -> None: 
     assert code(pictures) == (422, "sheet-form")
 
 
-def test_blank_forms_are_printed(desk: Desk) -> None:  # noqa: F811
+def test_blank_forms_are_printed(desk: Desk) -> None:
     operator = desk.staff("经办甲", Role.OPERATOR)
     for form in ("access", "doctor", "sample", "unit", "stamp"):
         assert operator.get(f"/admin/forms/{form}/blank.pdf").content.startswith(b"%PDF")

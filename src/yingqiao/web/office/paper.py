@@ -167,7 +167,7 @@ def _value(field: Field, text: str) -> str:
     """A choice as the printed forms have it: boxes, one of them ticked."""
     if field.kind is not FieldKind.CHOICE:
         return text
-    return "    ".join(f"{'■' if choice == text else '□'} {choice}" for choice in field.choices)
+    return "    ".join(f"{'■' if choice == text else '□'}\u00a0{choice}" for choice in field.choices)
 
 
 def _line(pdf: Any, label: str, value: str) -> None:
