@@ -1,8 +1,8 @@
 """Seals on a 5 MB report beside their floor, in one run: `python -m benchmarks.seals [--rounds 15]`.
 
-Verifying one seal, the whole verdict with the PDF read in a bounded process as the services do, against reading the file, its SM3 digest and two SM2
-verifications done directly: at most 2 times. Sealing against the digest and one signature: at most 3 times.
-Rounds alternate; medians are compared.
+Verifying one seal, the whole verdict with the PDF read in a bounded process as the services do, against reading the file,
+its SM3 digest and two SM2 verifications done directly: at most 2 times. Sealing against the digest and one signature: at
+most 3 times. Rounds alternate; medians are compared.
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ def test_the_seals_of_a_pdf_are_shown_to_people(
     desk.locator("input[type=file]").first.set_input_files(tmp_path / "改动.pdf")
     desk.get_by_role("button", name="开始验证").click()
     expect(desk.get_by_text("重新索取原文件", exact=False).first).to_be_visible(timeout=20_000)
+    expect(desk.get_by_text("文件内容在盖章后被改动").first).to_be_visible()
     desk.screenshot(path=tmp_path / "altered.png", full_page=True)
 
 

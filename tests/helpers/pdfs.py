@@ -148,6 +148,21 @@ def hybrid() -> bytes:
     return bytes(out)
 
 
+def raw_file(objects: dict[int, bytes], extra: bytes = b"") -> bytes:
+    """A file of these objects (their bodies) and, before the table, `extra`; 1 is the catalog."""
+    out, places = bytearray(b"%PDF-1.5\n"), {}
+    for number, body in objects.items():
+        places[number] = len(out)
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    out += extra
+    at = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (max(objects) + 1)
+    for number in range(1, max(objects) + 1):
+        out += b"%010d 00000 %s \n" % (places.get(number, 0), b"n" if number in places else b"f")
+    out += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (max(objects) + 1, at)
+    return bytes(out)
+
+
 @lru_cache(maxsize=4)
 def chinese_report(pages: int = 2) -> bytes:
     """By fpdf2 with Noto CJK: 审核医师 near the end of each page."""

@@ -376,42 +376,30 @@ def bomb() -> bytes:
     packed = zlib.compress(bytes(1 << 20), 9)
     packed = zlib.compress(b"".join([packed] * 8), 9)
     objects = b"5 0 obj\n<</Type/ObjStm/N 1/First 4/Filter[/FlateDecode/FlateDecode]/Length %d>>\nstream\n%s\nendstream\nendobj\n"
-    return raw_file({1: b"<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R>>"}, objects % (len(packed), packed))
-
-
-def raw_file(objects: dict[int, bytes], extra: bytes = b"") -> bytes:
-    out, places = bytearray(b"%PDF-1.5\n"), {}
-    for number, body in objects.items():
-        places[number] = len(out)
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    out += extra
-    at = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (max(objects) + 1)
-    for number in range(1, max(objects) + 1):
-        out += b"%010d 00000 %s \n" % (places.get(number, 0), b"n" if number in places else b"f")
-    out += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (max(objects) + 1, at)
-    return bytes(out)
+    return pdfs.raw_file(
+        {1: b"<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R>>"}, objects % (len(packed), packed)
+    )
 
 
 HOSTILE = {
-    "pages in a loop": raw_file(
+    "pages in a loop": pdfs.raw_file(
         {1: b"<</Type/Catalog/Pages 2 0 R>>", 2: b"<</Type/Pages/Kids[2 0 R]/Count 0>>"}
     ),
-    "fields in a loop": raw_file(
+    "fields in a loop": pdfs.raw_file(
         {
             1: b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[3 0 R]>>>>",
             2: b"<</Type/Pages/Kids[]/Count 0>>",
             3: b"<</T(a)/Kids[3 0 R]>>",
         }
     ),
-    "deep nesting": raw_file(
+    "deep nesting": pdfs.raw_file(
         {1: b"<</Type/Catalog/Pages 2 0 R/A " + b"[" * 100_000 + b"]" * 100_000 + b">>"}
     ),
-    "a reference to itself": raw_file({1: b"1 0 R"}),
-    "no catalog": raw_file({1: b"[]"}),
-    "tables in a loop": raw_file({1: b"<<>>"}).replace(b"/Root", b"/Prev 9999/Root"),
+    "a reference to itself": pdfs.raw_file({1: b"1 0 R"}),
+    "no catalog": pdfs.raw_file({1: b"[]"}),
+    "tables in a loop": pdfs.raw_file({1: b"<<>>"}).replace(b"/Root", b"/Prev 9999/Root"),
     "a bomb": bomb(),
-    "two million pages claimed": raw_file(
+    "two million pages claimed": pdfs.raw_file(
         {1: b"<</Type/Catalog/Pages 2 0 R>>", 2: b"<</Type/Pages/Kids[]/Count 2000000>>"}
     ),
     "empty": b"",

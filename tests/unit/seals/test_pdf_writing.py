@@ -11,8 +11,10 @@ from tests.helpers import pdfs, seals
 from tests.helpers.pdfs import Sheet
 from yingqiao.gm import ses, sm3
 from yingqiao.signing.errors import SigningRefused
-from yingqiao.signing.seals.pdf import writing
+from yingqiao.signing.seals.pdf import pages, writing
+from yingqiao.signing.seals.pdf.document import Manner, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
+from yingqiao.signing.seals.pdf.limits import DEFAULT
 from yingqiao.signing.seals.pdf.model import Kind
 from yingqiao.signing.seals.pdf.picture import SealPicture
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Side
@@ -244,3 +246,35 @@ def test_a_signature_too_long_for_its_room_is_refused():
     for wrong, file in ((bytes(made.room + 1), data), (b"", data + b"\n")):
         with pytest.raises(PdfError):
             made.finish(file, wrong)
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_a_look_drawn_is_recognised_whole_and_sliced(monkeypatch, rotate):
+    """As of other products' seals, whose forms are not written as ours."""
+    from yingqiao.signing.seals.pdf import appearance
+
+    monkeypatch.setattr(appearance, "_as_written", lambda *_: False)
+    data = pdfs.make([Sheet(rotate=rotate)] * 4)
+    for placement in (AtPoint((1,), 100, 100), Paging(), Paging(Side.TOP), Paging(Side.LEFT, group=2)):
+        check_valid(pdfs.sealed(data, placement), 1)
+
+
+def test_a_file_that_strict_reading_minds_is_sealed_and_says_so():
+    """A key that stands twice in a page, as some makers write: read as viewers do; later seals are still compared."""
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Rotate 0/Rotate 0>>"
+    flawed = pdfs.raw_file(
+        {1: b"<</Type/Catalog/Pages 2 0 R>>", 2: b"<</Type/Pages/Kids[3 0 R]/Count 1>>", 3: page}
+    )
+    made = pdfs.sealed(flawed)
+    check_valid(made, 1)
+    check_valid(pdfs.sealed(made), 2)
+    manner = opened(flawed, DEFAULT, lambda document: (list(pages.walk(document.reader)), document.manner)[1])
+    assert manner is Manner.LOOSE_OBJECTS
+    assert read(pdfs.sealed(pdfs.make())).troubles == ()
+
+
+def test_hybrid_files():
+    """7.5.8.4: a table and beside it a stream."""
+    made = pdfs.sealed(pdfs.sealed(pdfs.hybrid()))
+    pdfs.well_formed(made)
+    check_valid(made, 2)

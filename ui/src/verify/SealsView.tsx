@@ -3,10 +3,11 @@ import { Alert, Button, Card, Collapse, Descriptions, Empty, Flex, Tag } from "a
 import type { Seal, SealsFound } from "./ask";
 import { LOOK, StepTable } from "./StepTable";
 
-const CHANGES = "later-changes";
-
 function changed(seal: Seal): string {
-  const row = (seal.details.steps ?? []).find((step) => step.step === CHANGES);
+  const steps = seal.details.steps ?? [];
+  const hash = steps.find((step) => step.step === "document-hash");
+  if (hash?.indication === "failed") return "文件内容在盖章后被改动";
+  const row = steps.find((step) => step.step === "later-changes");
   if (row === undefined) return "未检查（不是 PDF，或签名域有误）";
   if (row.indication !== "passed") return row.words;
   return row.words !== "" ? row.words : (row.notes ?? []).join("；") || "盖章后没有改动";

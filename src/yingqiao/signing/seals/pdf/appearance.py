@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from io import BytesIO
 from typing import Any
@@ -18,6 +19,7 @@ from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.fields import Field
 from yingqiao.signing.seals.pdf.model import Appearance
 from yingqiao.signing.seals.pdf.pages import POINTS_PER_MM, Box, box_of
+from yingqiao.signing.seals.pdf.picture import Pixels, pixels
 
 _EDGE = 160
 """Pixels of the longer side that is compared."""
@@ -38,19 +40,78 @@ def picture_of(contents: bytes) -> tuple[bytes, float, float] | None:
 
 def look(field: Field, contents: bytes) -> Appearance | None:
     """The widget of `field` as drawn, compared with the picture in `contents`. None when it shows nothing."""
+    told = picture_of(contents)
     try:
         with hostile():
+            if told is not None and _as_written(field, *told):
+                return Appearance(told[0], same=True)
             drawn = _drawn(field)
     except PdfError:
         return None
     if drawn is None:
         return None
-    told = picture_of(contents)
     seal = decoded(told[0]) if told else None
     same = None if seal is None or told is None else alike(drawn, seal, told[1], told[2])
     out = BytesIO()
     drawn[0].save(out, "PNG")
     return Appearance(out.getvalue(), same)
+
+
+_DRAWS = re.compile(rb"q ([\d.]+) 0 0 ([\d.]+) 0 0 cm /Seal Do Q")
+_FORM_KEYS = {"/Type", "/Subtype", "/FormType", "/BBox", "/Matrix", "/Resources", "/Length"}
+_IMAGE_KEYS = {
+    "/Type",
+    "/Subtype",
+    "/Width",
+    "/Height",
+    "/ColorSpace",
+    "/BitsPerComponent",
+    "/Filter",
+    "/Length",
+    "/SMask",
+}
+
+
+def _as_written(field: Field, data: bytes, width: float, height: float) -> bool:
+    """Whether the widget is what `writing` makes of this picture, to the byte: then nothing needs drawing."""
+    node = field.widgets[0][1] if field.widgets else DictionaryObject()
+    form, rect = _form(node), box_of(got(node, "/Rect"))
+    box = box_of(got(form, "/BBox")) if form is not None else None
+    found = _DRAWS.fullmatch(form.encoded_data) if form is not None and not form.keys() - _FORM_KEYS else None
+    if form is None or rect is None or box is None or found is None:
+        return False
+    across, up = float(found[1]), float(found[2])
+    turned = _turn(form) in (90, 270)
+    shown = (rect[3] - rect[1], rect[2] - rect[0]) if turned else (rect[2] - rect[0], rect[3] - rect[1])
+    fits = box[0] >= -0.01 and box[1] >= -0.01 and box[2] <= across + 0.01 and box[3] <= up + 0.01
+    as_large = abs(box[2] - box[0] - shown[0]) < 0.01 and abs(box[3] - box[1] - shown[1]) < 0.01
+    in_shape = abs(across * height - up * width) < 0.001 * across * height
+    image = got(got(got(form, "/Resources", {}), "/XObject", {}), "/Seal")
+    return fits and as_large and in_shape and _is_picture(image, data)
+
+
+def _is_picture(image: Any, data: bytes) -> bool:
+    try:
+        wanted = pixels(data)
+    except PdfError:
+        return False
+    return _is_image(image, wanted, wanted.colours, "/DeviceRGB") and (
+        "/SMask" not in image
+        if wanted.alpha is None
+        else _is_image(got(image, "/SMask"), wanted, wanted.alpha, "/DeviceGray")
+    )
+
+
+def _is_image(image: Any, wanted: Pixels, encoded: bytes, space: str) -> bool:
+    if not isinstance(image, StreamObject) or image.keys() - _IMAGE_KEYS:
+        return False
+    said = tuple(
+        got(image, key) for key in ("/Width", "/Height", "/ColorSpace", "/BitsPerComponent", "/Filter")
+    )
+    same: bool = (
+        said == (wanted.width, wanted.height, space, 8, "/FlateDecode") and image.encoded_data == encoded
+    )
+    return same
 
 
 def decoded(data: bytes) -> Image.Image | None:

@@ -42,7 +42,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How the signature's widget looks: `picture` is PNG, `same` whether it is the seal's, None when unknown."""
+    """How the signature's widget looks: `picture` is PNG, or the seal's own picture where the widget is that to the byte;
+    `same` is whether it is the seal's, None when unknown.
+    """
 
     picture: bytes
     same: bool | None
