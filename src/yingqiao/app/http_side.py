@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.sealed import BEFORE_ANSWER, SealedFiles
+from yingqiao.app.sealing import SealingDesk
 from yingqiao.app.signing import SigningSide
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
@@ -27,10 +28,12 @@ from yingqiao.settings import Settings
 from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
+from yingqiao.store.signing.office import Office
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.web import list_status, reconciliation, sef
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
+from yingqiao.web.api.seal_desk import seal_desk_routes
 from yingqiao.web.dsvs import Dsvs
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
@@ -125,11 +128,22 @@ async def _serve(
     ledger.start()
     log = RequestLog()
     log.start()
-    sealed, arriving = SealedFiles(stores), SealedFiles(stores, BEFORE_ANSWER)
+    office = open_office(settings, stores)
+    sealed = SealedFiles(stores, standing=office.seals.standing)
+    arriving = SealedFiles(stores, BEFORE_ANSWER, office.seals.standing)
     intake = _intake(settings, stores, ledger, metrics, log, arriving)
-    site = _site(settings, stores, sealed, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
     signing = SigningSide(settings, stores)
     signing.start()
+    desk = SealingDesk(office.seals, signing.stamp)
+    site = _site(
+        settings,
+        stores,
+        office,
+        [*seal_desk_routes(office, desk.seal)],
+        sealed,
+        metrics,
+        dict(checks) | {"ledger": lambda: _ledger_part(ledger)},
+    )
     services = Services(
         signing.services(site.edition),
         settings.http,
@@ -166,6 +180,7 @@ async def _serve(
         watching.cancel()
         await services.drain()
         await verifying.drain()
+        desk.close()
         signing.close()
         await ledger.close()
         statements.close()
@@ -239,30 +254,39 @@ def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
 
 
 def _site(
-    settings: Settings, stores: Stores, sealed: SealedFiles, metrics: Metrics, checks: Mapping[str, Check]
+    settings: Settings,
+    stores: Stores,
+    office: Office,
+    more_api: Sequence[BaseRoute],
+    sealed: SealedFiles,
+    metrics: Metrics,
+    checks: Mapping[str, Check],
 ) -> Site:
     return Site(
         edition=load_edition(settings.exchange.edition),
         health=Health(checks),
         metrics=metrics,
         guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
-        api_routes=api_routes(
-            stores.database,
-            stores.objects,
-            landing=stores.folder.landing,
-            stable_after=settings.completeness.stable_ms,
-            trust=stores.trust.current,
-            judge_file=sealed.judge_asked,
-        ),
+        api_routes=[
+            *api_routes(
+                stores.database,
+                stores.objects,
+                landing=stores.folder.landing,
+                stable_after=settings.completeness.stable_ms,
+                trust=stores.trust.current,
+                judge_file=sealed.judge_asked,
+            ),
+            *more_api,
+        ],
         metrics_token=settings.api.metrics_token,
-        office=_office(settings, stores),
+        office=_office(settings, office),
     )
 
 
-def _office(settings: Settings, stores: Stores) -> list[BaseRoute]:
+def _office(settings: Settings, office: Office) -> list[BaseRoute]:
     http = settings.http
     rule = DoorRule(settings.signing.logins_per_minute, http.trusted_proxies, bool(http.tls_certificate))
-    return office_routes(open_office(settings, stores), rule)
+    return office_routes(office, rule)
 
 
 def _servers(

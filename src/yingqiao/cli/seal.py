@@ -6,16 +6,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
+from yingqiao.cli.office import office, who
+from yingqiao.cli.options import data_options
 from yingqiao.cli.output import Exit, fail
-from yingqiao.gm import armor, pkcs8, sm2
+from yingqiao.client.seal_wallet import WalletFile
+from yingqiao.gm import armor, pkcs8, sm2, sm3
 from yingqiao.gm.errors import GmError
 from yingqiao.sandbox import Sandbox, SandboxError
+from yingqiao.settings import Settings
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals.pdf import writing
 from yingqiao.signing.seals.pdf.limits import DEFAULT, MIB
@@ -37,6 +40,9 @@ def command() -> None:
 @command.command("sign")
 @click.argument("source", type=_FILE, metavar="IN.pdf")
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.pdf")
+@click.option("--seal", metavar="SEAL", help="本系统的印章：编号、印章标识或名称；使用会记录")
+@click.option("--matter", default="", help="业务标识，记入使用记录（--seal）")
+@click.option("--wallet", type=_FILE, help="导出的印章文件；PIN 取环境变量 YINGQIAO_PIN，没有则询问")
 @click.option("--esl", type=_FILE, help="印章（SESeal）")
 @click.option("--certificate", type=_FILE, help="签章者证书")
 @click.option("--key", type=_FILE, help="签章者私钥，PKCS#8；有口令的取环境变量 YINGQIAO_PIN，没有则询问")
@@ -64,9 +70,13 @@ def command() -> None:
 @click.option("--reason", default="", help="签名字典的 Reason，如 审核通过")
 @click.option("--filter", "filter_", default="Adobe.PPKLite", show_default=True)
 @click.option("--sub-filter", default="GM.sm2seal", show_default=True)
+@data_options
 def sign(
     source: Path,
     target: Path,
+    seal: str | None,
+    matter: str,
+    wallet: Path | None,
     esl: Path | None,
     certificate: Path | None,
     key: Path | None,
@@ -82,6 +92,7 @@ def sign(
     reason: str,
     filter_: str,
     sub_filter: str,
+    settings: Settings,
 ) -> None:
     """加盖印章，另存为 OUT.pdf；几处要求按先后各盖一次，先盖的仍有效"""
     placements = [_point(text) for text in points]
@@ -92,11 +103,15 @@ def sign(
         fail("请说明盖在哪里：--at、--keyword 或 --paging", Exit.USE)
     if source.stat().st_size > DEFAULT.bytes:
         fail(f"{source.name} 超过 {DEFAULT.bytes // MIB} MiB", Exit.USE)
-    sealing = _Sealing(esl, certificate, key)
-    with _told(), sealing.opened() as sealer, Sandbox(preload=PRELOAD) as sandbox:
+    data = source.read_bytes()
+    if seal is not None:
+        opening = _registered(settings, seal, matter, data)
+    else:
+        opening = _from_wallet(wallet) if wallet is not None else _from_files(esl, certificate, key)
+    with _told(), opening as sealer, Sandbox(preload=PRELOAD) as sandbox:
         names = Names(filter_, sub_filter, name or sealer.signer_name, reason)
         made = seal_pdf(
-            source.read_bytes(),
+            data,
             placements,
             sealer.picture,
             sealer,
@@ -109,24 +124,36 @@ def sign(
     click.echo(f"已加盖 {len(placements)} 处：{target}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sealing:
-    """By what is sealed."""
+@contextmanager
+def _registered(settings: Settings, seal: str, matter: str, data: bytes) -> Iterator[Sealer]:
+    """By the registry: journaled before and after. Raises GmError, SigningRefused."""
+    with (
+        office(settings) as opened,
+        opened.seals.use(seal, who(), sm3.digest(data), matter, "cli") as used,
+    ):
+        yield Sealer(used.esl, used.certificate, used.sign)
 
-    esl: Path | None
-    certificate: Path | None
-    key: Path | None
 
-    @contextmanager
-    def opened(self) -> Iterator[Sealer]:
-        """Raises GmError, SigningRefused."""
-        if self.esl is None or self.certificate is None or self.key is None:
-            fail("请给出 --esl、--certificate 与 --key", Exit.USE)
-        private = _private(self.key)
-        holder = armor.unwrap_one(self.certificate.read_bytes())
-        yield Sealer(
-            armor.unwrap_one(self.esl.read_bytes()), holder, lambda message: sm2.sign(private, message)
-        )
+@contextmanager
+def _from_wallet(file: Path) -> Iterator[Sealer]:
+    """Every PIN tried is counted in the file. Raises GmError, SigningRefused."""
+    held = WalletFile(file)
+    shown = held.look()
+    try:
+        private = held.open(_pin("印章 PIN"))
+    except OSError as error:
+        fail(f"写不了 {file}：{error.strerror}", Exit.USE)
+    yield Sealer(shown.esl, shown.certificate, lambda message: sm2.sign(private, message))
+
+
+@contextmanager
+def _from_files(esl: Path | None, certificate: Path | None, key: Path | None) -> Iterator[Sealer]:
+    """Raises GmError, SigningRefused."""
+    if esl is None or certificate is None or key is None:
+        fail("请给出 --seal，或 --wallet，或 --esl、--certificate 与 --key", Exit.USE)
+    private = _private(key)
+    holder = armor.unwrap_one(certificate.read_bytes())
+    yield Sealer(armor.unwrap_one(esl.read_bytes()), holder, lambda message: sm2.sign(private, message))
 
 
 @contextmanager
@@ -146,13 +173,13 @@ def _private(file: Path) -> sm2.PrivateKey:
     return sm2.PrivateKey.from_pkcs8(raw)
 
 
-def _pin() -> str:
+def _pin(what: str = "私钥口令") -> str:
     """Never an argument: those show in the list of processes."""
     if "YINGQIAO_PIN" in os.environ:
         return os.environ["YINGQIAO_PIN"]
     if not sys.stdin.isatty():
-        fail("私钥有口令：请设环境变量 YINGQIAO_PIN", Exit.USE)
-    return str(click.prompt("私钥口令", hide_input=True))
+        fail(f"需要{what}：请设环境变量 YINGQIAO_PIN", Exit.USE)
+    return str(click.prompt(what, hide_input=True))
 
 
 def _write(target: Path, made: bytes) -> None:

@@ -117,7 +117,7 @@ def seal(file: Path, content: Path | None, settings: Settings, **common: Any) ->
     from yingqiao.cli.seal_files import judge_here  # pyHanko and pdfium take a second to import
 
     asked = _asked(settings, common)
-    found = judge_here(_read(file), asked, None if content is None else _read(content))
+    found = judge_here(_read(file), asked, None if content is None else _read(content), settings)
     if common["as_json"]:
         show_json([one.shown() for one in found])
     else:

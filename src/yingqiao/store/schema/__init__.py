@@ -55,6 +55,7 @@ from yingqiao.store.schema.records import (
     submissions,
 )
 from yingqiao.store.schema.report_seals import report_seals
+from yingqiao.store.schema.seals import seal_changes, seal_uses, seals, unit_certificates
 from yingqiao.store.schema.signing import (
     applications,
     sign_jobs,
@@ -110,6 +111,9 @@ __all__ = [
     "report_signatures",
     "reports",
     "revocation_lists",
+    "seal_changes",
+    "seal_uses",
+    "seals",
     "series",
     "service_secrets",
     "shared_keys",
@@ -124,6 +128,7 @@ __all__ = [
     "trust_certificates",
     "trust_changes",
     "trust_lists",
+    "unit_certificates",
     "work",
     "work_destinations",
     "work_executors",
