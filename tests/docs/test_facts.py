@@ -94,8 +94,8 @@ def test_the_conformance_statement_has_the_limits():
 
 def test_the_api_page_has_every_route_and_filter():
     text = page("docs/reference/api.md").text
-    both = [*routes(None, judge_file=None), *seal_desk_routes(None, None)]  # type: ignore[arg-type]
-    served = {re.sub(r":\w+}", "}", route.path) for route in both} | {"/verify/seal"}  # type: ignore[attr-defined]
+    both = [*routes(None, judge_file=lambda *_: []), *seal_desk_routes(None, None)]  # type: ignore[arg-type]
+    served = {re.sub(r":\w+}", "}", route.path) for route in both}  # type: ignore[attr-defined]
     assert served == set(re.findall(r"`(?:GET|POST) /api(/[\w/{}]+)`", text))
     sections = {
         "检查": words.EXAM_WORDS,

@@ -240,7 +240,14 @@ def rsa_identity() -> tuple[bytes, bytes]:
     return made.public_bytes(serialization.Encoding.PEM), private
 
 
-def rsa_signed(data: bytes, *, field: str = "Doctor", visible: bool = True, **meta: object) -> bytes:
+def rsa_signed(
+    data: bytes,
+    *,
+    field: str = "Doctor",
+    visible: bool = True,
+    lock: fields.FieldMDPSpec | None = None,
+    **meta: object,
+) -> bytes:
     """With an approval signature (or as `meta` says) by pyHanko."""
     from asn1crypto import keys, pem
     from asn1crypto import x509 as asn1
@@ -253,7 +260,7 @@ def rsa_signed(data: bytes, *, field: str = "Doctor", visible: bool = True, **me
     )
     writer = IncrementalPdfFileWriter(io.BytesIO(data))
     box = (20, 20, 120, 60) if visible else None
-    spec = fields.SigFieldSpec(field, box=box)
+    spec = fields.SigFieldSpec(field, box=box, field_mdp_spec=lock)
     settings = signers.PdfSignatureMetadata(field_name=field, md_algorithm="sha256", **meta)  # type: ignore[arg-type]
     out = signers.PdfSigner(settings, signer=signer, new_field_spec=spec).sign_pdf(writer)
     return bytes(out.getvalue())

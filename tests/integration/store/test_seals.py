@@ -125,69 +125,69 @@ def test_an_application_makes_one_seal(world: World) -> None:
 
 
 def test_a_seal_is_stopped_by_anybody_and_started_by_another(world: World) -> None:
-    seal, registry = made(world.office), world.office.seals
-    assert registry.open_seal(seal.name).es_id == seal.es_id
+    seal, seals = made(world.office), world.office.seals
+    assert seals.open_seal(seal.name).es_id == seal.es_id
     world.now += DAY
-    stopped = registry.change(seal.id, Act.SUSPEND, "经办甲", "搬家")
+    stopped = seals.change(seal.id, Act.SUSPEND, "经办甲", "搬家")
     assert stopped.standing(moment(world.now)).state is SealState.SUSPENDED
-    assert refusal(registry.open_seal, seal.id) == "seal-state"
-    assert refusal(registry.change, seal.id, Act.RESUME, "经办甲", "回来") == "four-eyes"
+    assert refusal(seals.open_seal, seal.id) == "seal-state"
+    assert refusal(seals.change, seal.id, Act.RESUME, "经办甲", "回来") == "four-eyes"
     world.now += DAY
-    registry.change(seal.id, Act.RESUME, "审批乙", "回来")
-    assert registry.open_seal(seal.es_id).id == seal.id
+    seals.change(seal.id, Act.RESUME, "审批乙", "回来")
+    assert seals.open_seal(seal.es_id).id == seal.id
     at = [moment(world.now - days * DAY) for days in (2, 1, 0)]
-    assert [registry.state(seal.es_id, one).state for one in at] == [  # type: ignore[union-attr]
+    assert [seals.state(seal.es_id, one).state for one in at] == [  # type: ignore[union-attr]
         SealState.IN_FORCE,
         SealState.SUSPENDED,
         SealState.RESUMED,
     ]
-    assert [one.act for one in registry.get(seal.id).changes] == [Act.MAKE, Act.SUSPEND, Act.RESUME]
+    assert [one.act for one in seals.get(seal.id).changes] == [Act.MAKE, Act.SUSPEND, Act.RESUME]
 
 
 def test_who_judges_a_seal_is_told_whether_it_stands(world: World) -> None:
     """The registry speaks of the very seal that it made, not of one that bears its number."""
-    seal, registry = made(world.office), world.office.seals
+    seal, seals = made(world.office), world.office.seals
     read = ses.parse_seal(seal.esl)
-    assert registry.standing(read) == context.Standing(True, "正常")
+    assert seals.standing(read) == context.Standing(True, "正常")
     world.now += DAY
-    registry.change(seal.id, Act.LOSE, "经办甲", "丢了")
-    found = registry.standing(read)
+    seals.change(seal.id, Act.LOSE, "经办甲", "丢了")
+    found = seals.standing(read)
     assert found == context.Standing(False, "已挂失", moment(world.now))
     other = ses.parse_seal(make_seal(info(es_id=seal.es_id)))
-    assert registry.standing(other) is None
-    assert registry.standing(ses.parse_seal(make_seal(info(es_id="\0")))) is None
+    assert seals.standing(other) is None
+    assert seals.standing(ses.parse_seal(make_seal(info(es_id="\0")))) is None
 
 
 def test_a_revoked_seal_takes_its_certificate_along(world: World) -> None:
-    seal, registry = made(world.office), world.office.seals
-    own = registry.certificate(seal)
+    seal, seals = made(world.office), world.office.seals
+    own = seals.certificate(seal)
     assert own is not None
     world.now += DAY
-    registry.change(seal.id, Act.REVOKE, "审批乙", "医院更名")
-    assert refusal(registry.change, seal.id, Act.RESUME, "审批丙", "后悔") == "seal-state"
+    seals.change(seal.id, Act.REVOKE, "审批乙", "医院更名")
+    assert refusal(seals.change, seal.id, Act.RESUME, "审批丙", "后悔") == "seal-state"
     content, _ = world.office.authority.newest_list(1) or (b"", 0)
     found = crl.parse(content).check(own, moment(world.now) + timedelta(seconds=1))
     assert found.state is crl.State.REVOKED
-    assert refusal(registry.open_seal, seal.id) == "seal-state"
+    assert refusal(seals.open_seal, seal.id) == "seal-state"
 
 
 def test_a_renewal_ends_the_seal_before(world: World) -> None:
-    first, registry = made(world.office), world.office.seals
+    first, seals = made(world.office), world.office.seals
     world.now += 30 * DAY
     unit = approved(world.office, "unit", UNIT | {"business": "证书更新"})
     wanted = Making(unit, first.stamp_case, first.name, replaces=first.id)
     assert refusal(world.office.seal_making.make, Making(unit, first.stamp_case), "审批乙") == "business"
     second = world.office.seal_making.make(wanted, "审批乙")
-    states = [registry.get(one.id).standing(moment(world.now)).state for one in (first, second)]
+    states = [seals.get(one.id).standing(moment(world.now)).state for one in (first, second)]
     assert states == [SealState.RENEWED, SealState.IN_FORCE]
-    assert registry.get(first.name).id == second.id, "the name means the one in force"
+    assert seals.get(first.name).id == second.id, "the name means the one in force"
     again = approved(world.office, "unit", UNIT | {"business": "证书更新"})
     assert refusal(
         world.office.seal_making.make, Making(again, first.stamp_case, replaces=first.id), "审批乙"
     ) in ("seal-state", "case-used")
     lost = approved(world.office, "unit", UNIT | {"business": "丢失补办"})
     world.office.seal_making.make(Making(lost, first.stamp_case, replaces=second.id), "审批乙")
-    own = registry.certificate(second)
+    own = seals.certificate(second)
     assert own is not None
     content, _ = world.office.authority.newest_list(1) or (b"", 0)
     found = crl.parse(content).check(own, moment(world.now) + timedelta(seconds=1))
@@ -195,44 +195,44 @@ def test_a_renewal_ends_the_seal_before(world: World) -> None:
 
 
 def test_every_use_is_journaled_before_and_after(world: World) -> None:
-    seal, registry = made(world.office), world.office.seals
-    with registry.use(seal.id, "api:pacs", DOCUMENT, "R-1", "api") as opened:
-        (begun,) = registry.uses.list(seal_id=seal.id)
+    seal, seals = made(world.office), world.office.seals
+    with seals.use(seal.id, "api:pacs", DOCUMENT, "R-1", "api") as opened:
+        (begun,) = seals.uses.list(seal_id=seal.id)
         assert (begun.result, begun.ended_at) == (Result.BEGUN, None)
         public = sm2.PublicKey.from_point(certificates.parse(opened.certificate).key.point)
         assert sm2.verify(public, b"to be signed", opened.sign(b"to be signed"))
-    with pytest.raises(ZeroDivisionError), registry.use(seal.id, "甲", DOCUMENT, "R-2", "cli"):
+    with pytest.raises(ZeroDivisionError), seals.use(seal.id, "甲", DOCUMENT, "R-2", "cli"):
         raise ZeroDivisionError
-    registry.journal_use(seal.es_id, "客户端", sm3.digest(b"other"), "R-3", Result.SEALED)
-    uses = registry.uses.list(hospital_code="H1")
+    seals.journal_use(seal.es_id, "客户端", sm3.digest(b"other"), "R-3", Result.SEALED)
+    uses = seals.uses.list(hospital_code="H1")
     assert [(one.matter, one.result, one.channel) for one in uses] == [
         ("R-3", Result.SEALED, "client"),
         ("R-2", Result.FAILED, "cli"),
         ("R-1", Result.SEALED, "api"),
     ]
     assert uses[1].reason == "ZeroDivisionError"
-    assert [one.matter for one in registry.uses.list(document=DOCUMENT)] == ["R-2", "R-1"]
-    assert registry.uses.list(hospital_code="H2") == []
-    registry.uses.end(uses[2].id, Result.FAILED, "again")
-    assert registry.uses.list()[2].result is Result.SEALED, "said once"
-    assert refusal(registry.uses.begin, seal.id, "甲", b"short", "", "api") == "document"
-    registry.change(seal.id, Act.LOSE, "经办甲", "丢了")
-    with pytest.raises(SigningRefused), registry.use(seal.id, "甲", DOCUMENT, "R-4", "api"):
+    assert [one.matter for one in seals.uses.list(document=DOCUMENT)] == ["R-2", "R-1"]
+    assert seals.uses.list(hospital_code="H2") == []
+    seals.uses.end(uses[2].id, Result.FAILED, "again")
+    assert seals.uses.list()[2].result is Result.SEALED, "said once"
+    assert refusal(seals.uses.begin, seal.id, "甲", b"short", "", "api") == "document"
+    seals.change(seal.id, Act.LOSE, "经办甲", "丢了")
+    with pytest.raises(SigningRefused), seals.use(seal.id, "甲", DOCUMENT, "R-4", "api"):
         pass
-    assert len(registry.uses.list()) == 3
+    assert len(seals.uses.list()) == 3
 
 
 def test_a_wallet_is_handed_out_once_noted(world: World) -> None:
-    seal, registry = made(world.office), world.office.seals
-    wallet = seal_wallet.read_wallet(registry.export(seal.id, "a1b2c3", "审批乙"))
-    opened = registry.open_seal(seal.id)
+    seal, seals = made(world.office), world.office.seals
+    wallet = seal_wallet.read_wallet(seals.export(seal.id, "a1b2c3", "审批乙"))
+    opened = seals.open_seal(seal.id)
     assert (wallet.esl, wallet.certificate, wallet.name) == (seal.esl, opened.certificate, seal.name)
     private = seal_wallet.open_wallet(wallet, "a1b2c3")
     assert private.public().point == certificates.parse(opened.certificate).key.point
-    assert [(one.act, one.who) for one in registry.get(seal.id).changes][1:] == [(Act.EXPORT, "审批乙")]
+    assert [(one.act, one.who) for one in seals.get(seal.id).changes][1:] == [(Act.EXPORT, "审批乙")]
     with pytest.raises(seal_wallet.WalletError):
-        registry.export(seal.id, "123", "审批乙")
-    assert len(registry.get(seal.id).changes) == 2
+        seals.export(seal.id, "123", "审批乙")
+    assert len(seals.get(seal.id).changes) == 2
 
 
 def test_a_maker_is_made_once_and_again_with_another_ca(world: World) -> None:

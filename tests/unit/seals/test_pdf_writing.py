@@ -191,6 +191,16 @@ def test_a_file_locked_by_its_certifying_signature_is_refused():
     refused("pdf-locked", data)
 
 
+def test_a_file_whose_fields_are_all_locked_is_refused():
+    """12.8.2.4: a new field would break that signature; a lock on one field does not matter."""
+    from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec
+
+    every = FieldMDPSpec(FieldMDPAction.ALL)
+    refused("pdf-locked", pdfs.rsa_signed(pdfs.make(), lock=every))
+    one = FieldMDPSpec(FieldMDPAction.INCLUDE, fields=["Other"])
+    assert pdfs.pyhanko_says(pdfs.sealed(pdfs.rsa_signed(pdfs.make(), lock=one)))
+
+
 def test_the_room_is_made_anew_when_the_time_stamp_is_longer():
     """§3.2(3): computed, never a constant."""
     made = pdfs.sealed(pdfs.make(), by=pdfs.sealer(stamp=lambda value: bytes(9000)))

@@ -28,7 +28,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.signers.pdf_byterange import PdfByteRangeDigest
 
 from yingqiao.gm import sm3
-from yingqiao.signing.seals.pdf import keywords, pages, picture, placing
+from yingqiao.signing.seals.pdf import fields, keywords, pages, picture, placing
 from yingqiao.signing.seals.pdf.document import Document, got, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
@@ -178,7 +178,7 @@ def prepare(
     picture.check(seal)
 
     def work(document: Document) -> Prepared:
-        _check_unlocked(document)
+        _check_unlocked(document, limits)
         marks = resolve(document, placement, seal, limits)
         return _revision(document, marks, seal, reserve + SLACK, at, names)
 
@@ -203,13 +203,16 @@ def resolve(
     return placing.paging(placement, listed, width, height)
 
 
-def _check_unlocked(document: Document) -> None:
-    """A certifying signature that allows no changes would be broken by ours (ISO 32000-1, 12.8.2.2)."""
+def _check_unlocked(document: Document, limits: Limits) -> None:
+    """An earlier signature that allows no changes, or no more fields, would be broken by ours (12.8.2.2, 12.8.2.4)."""
+    latest = document.reader.get_historical_resolver(document.revisions - 1)
+    signed = [one.value.get_object() for one in fields.of_revision(latest, limits) if one.value is not None]
     certified = got(got(document.reader.root, "/Perms", {}), "/DocMDP")
-    for reference in got(certified, "/Reference", []) if isinstance(certified, DictionaryObject) else ():
-        parameters = got(reference.get_object(), "/TransformParams", {})
-        if got(parameters, "/P", 2) == _NO_CHANGES:
-            raise PdfError("文件已由认证签名锁定，不允许任何改动，不能再加盖印章", code="pdf-locked")
+    for value in (certified, *signed):
+        for reference in got(value, "/Reference", []) if isinstance(value, DictionaryObject) else ():
+            parameters = got(reference.get_object(), "/TransformParams", {})
+            if got(parameters, "/P") == _NO_CHANGES or got(parameters, "/Action") == "/All":
+                raise PdfError("文件已由先前的签名锁定，不允许再改动，不能再加盖印章", code="pdf-locked")
 
 
 def _revision(
