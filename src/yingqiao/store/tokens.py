@@ -76,7 +76,7 @@ def keep_authority(database: Database, master_key: MasterKey, key: TsaKey, origi
         number: int = connection.execute(
             insert(timestamp_authorities).values(row).returning(returning)
         ).scalar_one()
-        tell_changed(connection)
+        tell_changed(connection)  # what we stamp with is trusted
     return number
 
 

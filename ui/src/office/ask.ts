@@ -48,6 +48,25 @@ async function ask<T>(path: string, how: RequestInit): Promise<T> {
 /** Told to the window when nobody is logged in any more. */
 export const SESSION_OVER = "yingqiao-office-session-over";
 
+/** What is answered as a file goes to the person's downloads. Throws Refused with Chinese words. */
+export async function fileFrom(path: string, body: unknown, name: string): Promise<void> {
+  const headers = { "content-type": "application/json", "x-yingqiao": "1" };
+  const how = { method: "POST", headers, body: JSON.stringify(body), credentials: "same-origin" } as const;
+  const answer = await fetch(`/web/api${path}`, how).catch(() => {
+    throw new Refused(0, "silent", "网关没有应答，请检查网络");
+  });
+  if (!answer.ok) {
+    const { code, message } = ((await answer.json().catch(() => null)) ?? {}) as Said;
+    if (code === "login") window.dispatchEvent(new Event(SESSION_OVER));
+    throw new Refused(answer.status, code ?? "", message ?? `网关答 ${answer.status}`);
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 export const wordsOf = (error: unknown) => (error instanceof Refused ? error.message : "网页内部错误");
 
 /** Unix ms as Beijing time to the minute. */
