@@ -157,18 +157,19 @@ def _challenge(base: Point, public: Point, commitment: Point, session: str, user
 def wrap_share(master: MasterKey, share: ServerShare, *, key_id: str, user: str) -> bytes:
     """The share sealed under the master key, bound to key, user and public key: moved elsewhere it does not open."""
     secret = share.scalar.to_bytes() + share.tag_key
-    return master.seal(secret, _context(key_id, user, share.public))
+    return master.seal(secret, share_context(key_id, user, share.public.point))
 
 
 def unwrap_share(
     master: MasterKey, sealed: bytes, *, key_id: str, user: str, public: PublicKey
 ) -> ServerShare:
     """The share again. Raises KeystoreError."""
-    secret = master.unseal(sealed, _context(key_id, user, public))
+    secret = master.unseal(sealed, share_context(key_id, user, public.point))
     if len(secret) != 2 * SIZE:
-        raise KeystoreError("not a key share")
+        raise KeystoreError("封存的不是密钥分量", code="seal-damaged")
     return ServerShare(Scalar.from_bytes(secret[:SIZE]), secret[SIZE:], public)
 
 
-def _context(key_id: str, user: str, public: PublicKey) -> bytes:
-    return frame(_AT_REST, key_id.encode(), user.encode(), public.point)
+def share_context(key_id: str, user: str, point: bytes) -> bytes:
+    """What a share at rest is bound to; `point` is P, 65 bytes."""
+    return frame(_AT_REST, key_id.encode(), user.encode(), point)

@@ -25,7 +25,7 @@ from yingqiao.store.errors import StoreBusy, StoreError, StoreUnavailable, store
 from yingqiao.store.schema import timestamp_authorities, timestamp_serials, timestamp_tokens
 
 _log = structlog.get_logger(__name__)
-_CONTEXT = "timestamp-authority"
+SEAL_CONTEXT = "timestamp-authority"
 BLOCK = 4096
 """Serial numbers a process takes at once; those it does not use are never used."""
 QUEUED = 8192
@@ -65,8 +65,8 @@ def keep_authority(database: Database, master_key: MasterKey, key: TsaKey, origi
         "origin": origin,
         "certificate": key.certificate.raw,
         "chain": b"".join(one.raw for one in key.chain),
-        "sealed_key": master_key.seal(key.private.to_pkcs8(), _CONTEXT),
-        "sealed_root_key": None if root is None else master_key.seal(root.to_pkcs8(), _CONTEXT),
+        "sealed_key": master_key.seal(key.private.to_pkcs8(), SEAL_CONTEXT),
+        "sealed_root_key": None if root is None else master_key.seal(root.to_pkcs8(), SEAL_CONTEXT),
         "created_at": time.time_ns() // 10**6,
     }
     returning = timestamp_authorities.c.id
@@ -117,7 +117,7 @@ def stamping_certificates(database: Database) -> list[Certificate]:
 
 def _authority(row: Row[Any], master_key: MasterKey) -> Authority:
     try:
-        private = sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed_key, _CONTEXT))
+        private = sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed_key, SEAL_CONTEXT))
     except KeystoreError as error:
         raise TsaError("时间戳私钥无法用现在的主密钥打开") from error
     key = TsaKey(certificates.parse(bytes(row.certificate)), _chain(row.chain), private)

@@ -29,9 +29,9 @@ from yingqiao.store.schema import authorities, personal_certificates, revocation
 from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.trust import tell_changed
 
-_CA_KEY = "ca key"
-_ENCRYPTION_KEY = "encryption key"
-_AUTOMATIC_KEY = "automatic key"
+CA_KEY = "ca key"
+ENCRYPTION_KEY = "encryption key"
+AUTOMATIC_KEY = "automatic key"
 CRL_VALID = timedelta(days=7)
 
 
@@ -79,7 +79,7 @@ class CertificateAuthority:
         private = sm2.generate()
         signer = sm2_signer(private)
         certificate = root_certificate(name, sm2_key(private.public().point), signer, self._now())
-        self._keep(name, certificate, self._master_key.seal(private.to_pkcs8(), _CA_KEY))
+        self._keep(name, certificate, self._master_key.seal(private.to_pkcs8(), CA_KEY))
         self.publish()
         return self.current()
 
@@ -121,7 +121,7 @@ class CertificateAuthority:
                 f"{key_id}-e",
                 encryption.public(),
                 None,
-                self._master_key.seal(encryption.to_pkcs8(), _ENCRYPTION_KEY),
+                self._master_key.seal(encryption.to_pkcs8(), ENCRYPTION_KEY),
             ),
         )
         made = []
@@ -158,7 +158,7 @@ class CertificateAuthority:
             "profile": str(Profile.AUTOMATIC),
             "key_id": f"a-{secrets.token_hex(12)}",
             "request": csr.build(subject, key, sm2_signer(private)),
-            "sealed": self._master_key.seal(private.to_pkcs8(), _AUTOMATIC_KEY),
+            "sealed": self._master_key.seal(private.to_pkcs8(), AUTOMATIC_KEY),
             "authority_id": current.id,
             "created_at": self._now_ms(),
             **_certificate_columns(self._certify(current, Profile.AUTOMATIC, doctor, private.public())),
@@ -177,7 +177,7 @@ class CertificateAuthority:
             sealed = connection.scalar(select(personal_certificates.c.sealed).where(where))
         if sealed is None:
             raise SigningRefused("no-certificate", f"没有证书 {certificate_id}")
-        return sm2.PrivateKey.from_pkcs8(self._master_key.unseal(sealed, _AUTOMATIC_KEY))
+        return sm2.PrivateKey.from_pkcs8(self._master_key.unseal(sealed, AUTOMATIC_KEY))
 
     def import_certificate(self, der: bytes) -> Issued:
         """A certificate made elsewhere for a request of ours (离线): found by its key. Raises CertificateError."""
@@ -328,7 +328,7 @@ class CertificateAuthority:
         certificate = certificates.parse(row.certificate)
         if row.sealed is None:
             return CurrentAuthority(row.id, row.name, certificate, None)
-        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, _CA_KEY))
+        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, CA_KEY))
         return CurrentAuthority(row.id, row.name, certificate, Authority.of(certificate, sm2_signer(private)))
 
     def _issued(self, row: Row[Any]) -> Issued:
@@ -378,4 +378,4 @@ def _key_of(row: Row[Any], master_key: MasterKey) -> bytes:
     """The point that the certificate awaited must be over."""
     if row.request is not None:
         return csr.parse(row.request).key.point
-    return sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed, _ENCRYPTION_KEY)).public().point
+    return sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed, ENCRYPTION_KEY)).public().point
