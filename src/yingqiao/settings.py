@@ -241,6 +241,20 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20.0
 
 
+class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """密码设备（[device]）：在本机之外使用私钥"""
+
+    command: Annotated[
+        str, _help("与密码设备对话的程序，见 docs/reference/key-device.md；空 = 私钥由本机封存和使用")
+    ] = ""
+    purposes: Annotated[
+        tuple[str, ...],
+        _help("哪些新密钥在设备中生成：ca、tsa、seal-maker、automatic、shared；已有的密钥仍在原处"),
+    ] = ("ca", "tsa", "seal-maker")
+    seconds: Annotated[float, _help("一次操作的时限（秒），超过视为设备不可用", gt=0, le=60)] = 5.0
+    processes: Annotated[int, _help("每个进程同时运行几个对话程序", ge=1, le=16)] = 1
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -271,6 +285,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coss: CossSettings = CossSettings()
     phone: PhoneSettings = PhoneSettings()
     signing: SigningSettings = SigningSettings()
+    device: DeviceSettings = DeviceSettings()
     log: LogSettings = LogSettings()
 
 

@@ -19,6 +19,7 @@ def open_office(settings: Settings, stores: Stores) -> Office:
         issuing_rule(settings),
         lambda: time.time_ns() // 10**6,
         public_url(settings),
+        stores.keys,
     )
 
 

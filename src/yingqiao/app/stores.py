@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
+from yingqiao.client.key_device import CommandDevice
 from yingqiao.gm.keystore import MasterKey
-from yingqiao.settings import Settings
+from yingqiao.settings import DeviceSettings, Settings
+from yingqiao.signing.private_keys import PrivateKeys, Purpose
 from yingqiao.store.applications import AppRegistry
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.doorbell import Doorbell
@@ -32,6 +34,8 @@ class Stores:
     apps: AppRegistry
     master_key: MasterKey
     trust: TrustStore
+    keys: PrivateKeys
+    """Where private keys are used."""
 
 
 @contextmanager
@@ -42,6 +46,7 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
     Raises StartError (Chinese), StoreUnavailable while in use.
     """
     folder = open_folder(settings, create=create)
+    device = _device(settings.device)
     if create:
         remember_database(settings, folder)
     try:
@@ -62,9 +67,25 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             AppRegistry(database, key),
             key,
             TrustStore(database),
+            PrivateKeys(device, [Purpose(name) for name in settings.device.purposes]),
         )
     finally:
         database.close()
+        if device is not None:
+            device.close()
+
+
+def _device(settings: DeviceSettings) -> CommandDevice | None:
+    """Its program is started when it is asked for something. Raises StartError."""
+    if not settings.command:
+        return None
+    unknown = set(settings.purposes) - set(Purpose)
+    if unknown:
+        raise StartError(f"device.purposes 只能是 {'、'.join(Purpose)}，不能是 {'、'.join(sorted(unknown))}")
+    try:
+        return CommandDevice(settings.command, seconds=settings.seconds, places=settings.processes)
+    except ValueError as error:
+        raise StartError(f"device.command 不是一条命令：{error}") from error
 
 
 def _migrate(database: Database) -> None:

@@ -30,6 +30,7 @@ from yingqiao.signing.certificates.authority import IssuingRule, root_certificat
 from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.signing.moments import moment
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.signing.trust import NOTHING, Role
 from yingqiao.spec import load_edition
 from yingqiao.store.applications import AppRegistry
@@ -83,7 +84,9 @@ class _Nobody:
 class World:
     """A gateway's signing services on one database, without its sockets; a clock that the test sets."""
 
-    def __init__(self, database: Database, folder: Path, **phone: Any) -> None:
+    def __init__(
+        self, database: Database, folder: Path, *, keys: PrivateKeys = SOFTWARE, **phone: Any
+    ) -> None:
         self.database = database
         self.now = 1_795_000_000_000
         self.sent: list[tuple[str, str]] = []
@@ -100,6 +103,7 @@ class World:
             IssuingRule(),
             self,
             self.clock,
+            keys,
         )
         personal = PersonalData(database, self.master_key)
         self.cases = Cases(database, personal, self.desk.doctors, self.clock)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.signing.certificates.authority import IssuingRule
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.store.database import Database
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import Objects
@@ -43,6 +44,7 @@ def office_of(
     rule: IssuingRule,
     now_ms: Callable[[], int],
     public_url: str = "",
+    keys: PrivateKeys = SOFTWARE,
 ) -> Office:
     """Nothing is asked of the database yet."""
     personal = PersonalData(database, master_key)
@@ -55,7 +57,7 @@ def office_of(
         staff=Staff(database, sessions, now_ms),
         doctors=doctors,
         cases=Cases(database, personal, doctors, now_ms),
-        authority=CertificateAuthority(database, master_key, rule, now_ms),
+        authority=CertificateAuthority(database, master_key, rule, now_ms, keys),
         activations=Activations(database, now_ms),
         now_ms=now_ms,
         public_url=public_url,

@@ -17,6 +17,7 @@ from yingqiao.gm.key_share import CooperativeError, KeyOffer
 from yingqiao.settings import CossSettings, PhoneSettings
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import ALGORITHM, JobStatus
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.phone import MAX_PICTURE, VERSION, content_type, read_name
 from yingqiao.store.signing.authority import Issued
 from yingqiao.store.signing.automatic import AutomaticState
@@ -32,6 +33,7 @@ from yingqiao.web.service import Handle, Posted, Reply, Service
 
 ROOT: Final = "/coss/phone/v1/"
 _MAX_BODY = 16 * 1024
+_DEVICE = 503
 _WAITING = "证书尚未生成，请等待证书导入"
 _STATUSES = {
     "token": 401,
@@ -104,6 +106,8 @@ class Phone:
                 given = read(posted.raw)
                 self._admit(name, given, posted.peer)
                 return Reply(await asyncio.to_thread(answer, given, posted))
+            except DeviceError as error:  # nothing changed: the phone may ask the same again
+                return Reply({"code": error.code}, _DEVICE, error.reason)
             except (SigningRefused, CooperativeError) as refused:
                 status = _STATUSES.get(refused.code, 400)
                 return Reply({"code": refused.code}, status, refused.reason)
