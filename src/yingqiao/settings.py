@@ -193,9 +193,26 @@ class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     max_body_bytes: Annotated[int, _help("coss 请求体上限（字节），超过答 413", ge=4096)] = 8 * _MIB
+    app_rate: Annotated[
+        float, _help("每个应用每秒可调用 coss 的次数，dsvs 另计，超过答 429；0 = 不限", ge=0)
+    ] = 0.0
+    stranger_rate: Annotated[
+        float, _help("dsvs：没有签名的请求，每个来源地址每秒的次数，超过答 429；0 = 不限", ge=0)
+    ] = 0.0
     dsvs_strangers: Annotated[
         bool, _help("dsvs 也答复没有登记的应用；已登记的应用总按它自己的 HMAC 要求")
     ] = True
+    job_days: Annotated[
+        int,
+        _help(
+            "签名任务结束多少天后清理：已签的只留签名、证书与杂凑值，未签的删除；0 = 一直保留",
+            ge=0,
+            le=36_500,
+        ),
+    ] = 0
+    token_days: Annotated[
+        int, _help("时间戳台账保留多少天，之前的按日汇总后删除；0 = 一直保留", ge=0, le=36_500)
+    ] = 0
     tsa_name: Annotated[str, _help("首次启动时内置时间戳证书的名称前缀", min_length=1)] = "影桥"
     tsa_policy: Annotated[str, _help("时间戳策略 OID；有登记的 OID 时改为自己的", pattern=r"^[0-9.]+$")] = (
         "2.25.312749113957120943172953476184512935"
