@@ -108,7 +108,8 @@ class World:
         personal = PersonalData(database, self.master_key)
         self.cases = Cases(database, personal, self.desk.doctors, self.clock)
         self.ca = self.desk.authority.start("测试 CA")
-        served = Phone(PhoneParts(self.desk, settings, CossSettings())).services()
+        phone_api = Phone(PhoneParts(self.desk, settings, CossSettings()))
+        served, self.phone_answers = phone_api.services(), phone_api.answers()
         stamps = Timestamps(_Nobody(), TokenJournal(database), TrustedClock(0, 1.0), _Nobody())
         parts = CossParts(
             database, load_edition("shanxi/v2_1"), self.apps, stamps, CossSettings(), self.clock
