@@ -116,7 +116,9 @@ def _prepare(phone: PhoneApp, name: str, index: int) -> Prepared:
     return Prepared(name, phone.phone.w1, asked)
 
 
-def _signed(phone: PhoneApp, post: Callable[[str, dict[str, Any]], dict[str, Any]], asked: list[Prepared]) -> None:
+def _signed(
+    phone: PhoneApp, post: Callable[[str, dict[str, Any]], dict[str, Any]], asked: list[Prepared]
+) -> None:
     for one in asked:
         answer = base64.b64decode(post("offer", one.offer)["data"]["answer"])
         r, s1 = number(answer[:32]), number(answer[32:])

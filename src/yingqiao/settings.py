@@ -288,9 +288,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: Annotated[str, _help("数据库 URL；空 = DATA 下的 SQLite", secret=True)] = ""
     store: Annotated[str, _help("on | off；off 只供基准测试：不落库也不落盘", pattern="^(on|off)$")] = "on"
     reserve_bytes: Annotated[int, _help("磁盘剩余空间低于此值（字节）时停止接收", ge=0)] = 1024 * _MIB
-    master_key: Annotated[str, _help("主密钥，64 位十六进制（只宜用环境变量）；多把以逗号分隔，第一把封存", secret=True)] = ""
-    master_key_file: Annotated[str, _help("主密钥文件（每行一把 64 位十六进制，第一把封存）；空 = DATA/master.key")] = ""
-    master_key_command: Annotated[str, _help("输出主密钥的命令（如从密钥管理系统读取；每行一把，第一把封存），优先于文件")] = ""
+    master_key: Annotated[
+        str, _help("主密钥，64 位十六进制（只宜用环境变量）；多把以逗号分隔，第一把封存", secret=True)
+    ] = ""
+    master_key_file: Annotated[
+        str, _help("主密钥文件（每行一把 64 位十六进制，第一把封存）；空 = DATA/master.key")
+    ] = ""
+    master_key_command: Annotated[
+        str, _help("输出主密钥的命令（如从密钥管理系统读取；每行一把，第一把封存），优先于文件")
+    ] = ""
     http: HttpSettings = HttpSettings()
     api: ApiSettings = ApiSettings()
     dicom: DicomSettings = DicomSettings()

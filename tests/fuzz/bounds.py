@@ -23,3 +23,9 @@ def bounded(seconds: float, mib: float) -> Iterator[None]:
         tracemalloc.stop()
     assert spent < seconds, f"{spent:.1f} s of processor time"
     assert peak < mib, f"{peak:.0f} MiB at most at once"
+
+
+def told(code: str, reason: str) -> None:
+    """A refusal has a code for programs and Chinese words for people."""
+    assert code
+    assert any("\u4e00" <= character <= "\u9fff" for character in reason), reason

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz import instrumented
+from tests.fuzz.bounds import told
 
 with instrumented.imports():
     from yingqiao.app.keyring import KeyRing, KeyRingError
@@ -37,8 +38,7 @@ def one_input(data: bytes) -> None:
         try:
             read(data)
         except GmError as error:
-            assert error.code
-            assert any("\u4e00" <= character <= "\u9fff" for character in error.reason)
+            told(error.code, error.reason)
     _ring(data)
     _line(data)
 
@@ -61,7 +61,7 @@ def _ring(data: bytes) -> None:
     try:
         ring = KeyRing.parse(data.decode("latin-1"))
     except KeyRingError as error:
-        assert str(error)
+        told("ring", str(error))
         return
     assert KeyRing.parse(ring.text()) == ring
     assert ring.keys[0].id == key_id(ring.raw[0]).hex()
@@ -83,7 +83,13 @@ def corpus() -> Iterator[bytes]:
     yield b"device\0" + _PRIVATE.public().point + b"\x04ca-1" + bytes(32)
     yield f"# keys\n{_RAW.hex()}\n{bytes(32).hex()} old\n{bytes([1] * 32).hex()} next\n".encode()
     point = _PRIVATE.public().point.hex()
-    for line in ("hello 1", "make a", f"sign a {_RAW.hex()}", f"share b {point} 61 62", f"respond b {point} {_RAW.hex()}"):
+    for line in (
+        "hello 1",
+        "make a",
+        f"sign a {_RAW.hex()}",
+        f"share b {point} 61 62",
+        f"respond b {point} {_RAW.hex()}",
+    ):
         yield line.encode()
     yield b"erase a"
     yield b"sign ../../etc 00"

@@ -77,7 +77,7 @@ class _Follower:
         self._asked = float("-inf")
         self._lock = threading.Lock()
 
-    def __call__(self, urgent: bool) -> Sequence[bytes] | None:  # noqa: FBT001 gm.keystore.Follow
+    def __call__(self, urgent: bool) -> Sequence[bytes] | None:
         with self._lock:
             stamp, now = _stamp(self._place.path), time.monotonic()
             changed = stamp != self._stamp

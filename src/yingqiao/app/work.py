@@ -151,9 +151,7 @@ def _retention(around: Surroundings) -> Sequence[Timer]:
         (job_days, "sign-jobs-reduce", _reduce_jobs),
         (token_days, "timestamps-forget", _forget_tokens),
     )
-    return [
-        (_RETENTION_S, name, partial(forget, database, days)) for days, name, forget in asked if days
-    ]
+    return [(_RETENTION_S, name, partial(forget, database, days)) for days, name, forget in asked if days]
 
 
 def _forget(database: Database, days: int) -> None:

@@ -182,7 +182,9 @@ class FetchHosts:
         if row.sealed is None:
             return allowed(row)
         try:
-            opened = Credentials.from_json(self._master_key.unseal(row.sealed, SEAL_CONTEXT + row.hospital_code))
+            opened = Credentials.from_json(
+                self._master_key.unseal(row.sealed, SEAL_CONTEXT + row.hospital_code)
+            )
         except (KeystoreError, OptionsError) as error:
             _log.error("hosts.credentials_unreadable", host=row.id, error=str(error))
             return allowed(row)

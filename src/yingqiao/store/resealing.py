@@ -68,7 +68,9 @@ def reseal(database: Database, master_key: MasterKey, tell: Tell, *, dry_run: bo
     A dry run opens all of them and changes nothing. Raises StoreUnavailable, StoreFull; calling again goes on.
     """
     return [
-        _look_through(database, master_key, one, tell) if dry_run else _column(database, master_key, one, tell)
+        _look_through(database, master_key, one, tell)
+        if dry_run
+        else _column(database, master_key, one, tell)
         for one in SEALED
     ]
 

@@ -106,7 +106,7 @@ SEALED: tuple[SealedColumn, ...] = (
         service_secrets.c.sealed,
         "服务自身的密钥",
         "store.signing.personal",
-        lambda row: personal.SECRET_CONTEXT + row.name,
+        lambda row: personal.OWN_CONTEXT + row.name,
     ),
     SealedColumn(doctors.c.sealed, "医师的个人信息", "store.signing.doctors", _always(people.SEAL_CONTEXT)),
     SealedColumn(cases.c.sealed, "申请表", "store.signing.cases", _always(forms.SEAL_CONTEXT)),

@@ -94,9 +94,7 @@ def newest_id(database: Database) -> int | None:
     return newest
 
 
-def authority(
-    database: Database, master_key: MasterKey, keys: PrivateKeys = SOFTWARE
-) -> Authority | None:
+def authority(database: Database, master_key: MasterKey, keys: PrivateKeys = SOFTWARE) -> Authority | None:
     """The one at work. Raises TsaError when its key cannot be opened, StoreUnavailable."""
     wanted = select(timestamp_authorities).order_by(timestamp_authorities.c.id.desc()).limit(1)
     with database.read() as connection:

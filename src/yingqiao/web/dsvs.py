@@ -120,7 +120,11 @@ class Dsvs:
                 visit.received = perf_counter()
                 self._admit(visit, caller)
                 if judge is dsvs.judge_pkcs1 and dsvs.is_plainly_valid(asking, caller.policy):
-                    self._respond(request, visit, _verdict(dsvs.answer(dsvs.OK, "SUCCESS", asking.trans_id, result=True)))
+                    self._respond(
+                        request,
+                        visit,
+                        _verdict(dsvs.answer(dsvs.OK, "SUCCESS", asking.trans_id, result=True)),
+                    )
                     return
             except Exception as error:  # noqa: BLE001 a defect must not take the connection's protocol with it
                 self._respond(request, visit, _failed(error))

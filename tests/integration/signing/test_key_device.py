@@ -72,7 +72,9 @@ def test_a_key_in_a_device_signs(odd: OddDevice):
     assert code_of(again.sign_digest, E) == "device-no-key"
 
 
-@pytest.mark.parametrize("mode", ["hang", "end", "garbage", "long", "two", "refuse", "wrong", "short", "away"])
+@pytest.mark.parametrize(
+    "mode", ["hang", "end", "garbage", "long", "two", "refuse", "wrong", "short", "away"]
+)
 def test_whatever_it_does_is_refused_in_time_and_it_works_again_afterwards(odd: OddDevice, mode: str):
     held = PrivateKeys(odd.device, ALL).make(Purpose.TSA)
     odd.behave(mode)
@@ -107,7 +109,7 @@ def test_a_program_that_ended_while_idle_is_started_again(odd: OddDevice):
     odd.behave("")
     odd.later()
     held.sign_digest(E)
-    (running,) = odd.device._free.queue  # noqa: SLF001
+    (running,) = odd.device._free.queue
     running._process.kill()
     running._process.wait()
     held.sign_digest(E)
@@ -245,4 +247,3 @@ def test_the_root_is_verified_like_any_other(odd: OddDevice, database: Database)
 
 def _master() -> MasterKey:
     return MasterKey(new_master_key())
-

@@ -14,7 +14,7 @@ from sqlalchemy import LargeBinary, func, insert, select, update
 
 from tests.helpers import sm2_reference as reference
 from tests.helpers.sm2_reference import Phone
-from tests.integration.store.test_signing_people import ENTRIES, HOSPITAL, Office
+from tests.integration.store.test_signing_people import HOSPITAL, Office
 from tests.peers.gateway import YINGQIAO
 from yingqiao.app.folder import DataFolder
 from yingqiao.app.keyring import KeyRing
@@ -63,7 +63,9 @@ def opened(database: Database, master: MasterKey) -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {}
     with database.read() as connection:
         for one in SEALED:
-            rows = connection.execute(select(one.column.table).where(one.column.is_not(None)).order_by(one.id))
+            rows = connection.execute(
+                select(one.column.table).where(one.column.is_not(None)).order_by(one.id)
+            )
             found[one.place] = [
                 master.unseal(bytes(row._mapping[one.column.name]), one.context(row)) for row in rows
             ]
@@ -115,9 +117,7 @@ def test_what_does_not_open_stays_and_is_named(database: Database):
     stranger = MasterKey(new_master_key())
     lost = stranger.seal(b"x" * 32, "service secret lost")
     with database.write() as connection:
-        connection.execute(
-            insert(service_secrets).values(name="lost", sealed=lost, created_at=0)
-        )
+        connection.execute(insert(service_secrets).values(name="lost", sealed=lost, created_at=0))
     steps = resealing.reseal(database, MasterKey(new_master_key(), [office.raw_master]), quietly)
     (trouble,) = (why for step in steps for why in step.unreadable)
     assert trouble.startswith("service_secrets.sealed lost：")
@@ -135,11 +135,11 @@ def test_what_is_written_meanwhile_is_not_undone(database: Database):
         sealed = office.master_key.seal(b"first", "service secret s")
         connection.execute(insert(service_secrets).values(name="s", sealed=sealed, created_at=0))
     ring = MasterKey(new_master_key(), [office.raw_master])
-    (rows,) = resealing._batches(database, one, one.column.is_not(None))  # noqa: SLF001
+    (rows,) = resealing._batches(database, one, one.column.is_not(None))
     with database.write() as connection:
         newer = office.master_key.seal(b"second", "service secret s")
         connection.execute(update(service_secrets).values(sealed=newer))
-    assert resealing._reseal_rows(database, ring, one, rows) == (0, [])  # noqa: SLF001
+    assert resealing._reseal_rows(database, ring, one, rows) == (0, [])
     assert opened(database, ring)[one.place] == [b"second"]
 
 

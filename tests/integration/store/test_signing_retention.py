@@ -85,11 +85,13 @@ def test_what_came_to_nothing_is_deleted_and_what_is_open_stays(database: Databa
     assert sign_jobs.find(database, waiting) is not None
 
 
-def _claim(connection, job_id: str) -> None:  # noqa: ANN001
+def _claim(connection, job_id: str) -> None:
     """By a doctor who scanned it."""
     from sqlalchemy import text
 
-    hospital = "INSERT INTO hospitals (code, name, disabled, profile, created_at) VALUES ('H1', 'x', :no, '{}', 0)"
+    hospital = (
+        "INSERT INTO hospitals (code, name, disabled, profile, created_at) VALUES ('H1', 'x', :no, '{}', 0)"
+    )
     connection.execute(text(hospital), {"no": False})
     doctor = (
         "INSERT INTO doctors (id, hospital_code, name, department, title, identity_digest, mobile_digest, sealed,"
@@ -112,7 +114,9 @@ def test_a_certificate_that_cannot_be_read_keeps_the_data(database: Database, ap
     assert reduce_jobs(database, NOW - 90 * DAY_MS) == (0, 0)
 
 
-def journal(database: Database, day: int, count: int, authority: int = 1, start: int = 0) -> list[dict[str, object]]:
+def journal(
+    database: Database, day: int, count: int, authority: int = 1, start: int = 0
+) -> list[dict[str, object]]:
     rows = [
         {
             "serial": day * 1000 + start + number,
@@ -139,7 +143,7 @@ def test_days_of_the_journal_become_lines(database: Database):
     with database.read() as connection:
         lines = {(row.day, row.authority_id): row for row in connection.execute(select(timestamp_days))}
         assert connection.scalar(select(func.count()).select_from(timestamp_tokens)) == 2
-    assert {key: line.count for key, line in lines.items()} == {(100, 1): 7, (100, 2): 2, (101, 1): 3}
+    assert {key: line.tokens for key, line in lines.items()} == {(100, 1): 7, (100, 2): 2, (101, 1): 3}
     first = lines[100, 1]
     assert (first.first_serial, first.last_serial) == (100_000, 100_006)
     digest = b""

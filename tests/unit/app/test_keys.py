@@ -55,7 +55,9 @@ def test_the_first_key_is_made_and_a_changed_file_is_followed(tmp_path: Path):
     sealed = master.seal(b"secret", "c")
     (first,) = key_place(settings, folder).ring().raw
     write_secret(folder.master_key, f"{B.hex()}\n{first.hex()} old")
-    assert master.unseal(MasterKey(B).seal(b"new", "c"), "c") == b"new", "an unknown key is looked for at once"
+    assert master.unseal(MasterKey(B).seal(b"new", "c"), "c") == b"new", (
+        "an unknown key is looked for at once"
+    )
     assert master.unseal(sealed, "c") == b"secret"
     assert master.key_id == key_id(B)
     write_secret(folder.master_key, f"{C.hex()}\n{B.hex()} old\n{first.hex()} old")

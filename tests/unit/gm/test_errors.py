@@ -15,7 +15,7 @@ from yingqiao.gm.errors import GmError
 
 FOLDER = Path(yingqiao.gm.__file__).parent
 MODULES = [f"yingqiao.gm.{found.name}" for found in pkgutil.iter_modules([str(FOLDER)])]
-ALLOWED = {"TypeError", "AssertionError"}
+ALLOWED = {"TypeError", "AssertionError", "AttributeError"}
 """A caller's mistake in the program, never of the input."""
 
 

@@ -17,6 +17,7 @@ SEALERS = {"MasterKey", "PersonalData", "wrap_share", "service_secret"}
 ELSEWHERE = {
     "gm.key_share": "wrap_share, which store.signing.shared_keys calls",
     "store.resealing": "the rotation itself",
+    "app.key_rotation": "calls it",
 }
 
 
@@ -70,5 +71,7 @@ def _is_sealing(node: ast.AST) -> bool:
 
 def test_a_forgotten_module_would_be_noticed(tmp_path: Path):
     path = tmp_path / "new.py"
-    path.write_text("from yingqiao.gm.keystore import MasterKey\ndef f(m, x):\n    return m.master.seal(x, 'c')\n")
+    path.write_text(
+        "from yingqiao.gm.keystore import MasterKey\ndef f(m, x):\n    return m.master.seal(x, 'c')\n"
+    )
     assert seals(path)

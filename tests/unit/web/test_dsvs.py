@@ -69,7 +69,7 @@ class World:
 
         async def go() -> None:
             self.dsvs.direct()[path.encode()](request)
-            while not request.status:
+            while not request.status:  # noqa: ASYNC110 a flag is all it has
                 await asyncio.sleep(0.005)
 
         asyncio.run(go())
@@ -149,20 +149,20 @@ def test_a_large_request_goes_the_same_way(world: World):
     }
 
 
-def test_an_application_has_its_own_rate(world: World):
-    bounded = World(app_rate=1.0)
-    answers = [bounded.ask(RIGHT | {"appId": "A"}) for _ in range(3)]
-    assert [one.status for one in answers] == [200, 200, 429]
-    assert b"retry-after: 1" in answers[2].lines
-    assert answers[2].said["message"] == "请求过多，请 1 秒后重试"
+def test_an_application_has_its_own_rate():
+    bounded = World(app_rate=0.01)  # a burst of one, and none for a while
+    answers = [bounded.ask(RIGHT | {"appId": "A"}) for _ in range(2)]
+    assert [one.status for one in answers] == [200, 429]
+    assert b"retry-after: " in answers[1].lines
+    assert "秒后重试" in answers[1].said["message"]
     assert bounded.ask(RIGHT | {"appId": "B"}).status == 200, "another application does not wait"
     assert bounded.ask(RIGHT).status == 200, "nor does who needs none"
     bounded.dsvs.close()
 
 
 def test_who_proves_no_application_is_bounded_by_address():
-    bounded = World(stranger_rate=1.0)
-    assert [bounded.ask(RIGHT).status for _ in range(3)] == [200, 200, 429]
+    bounded = World(stranger_rate=0.01)
+    assert [bounded.ask(RIGHT).status for _ in range(2)] == [200, 429]
     assert bounded.ask(RIGHT, client="10.0.0.2").status == 200
     assert bounded.ask(RIGHT | {"appId": "A"}).status == 200
     bounded.dsvs.close()
@@ -170,9 +170,9 @@ def test_who_proves_no_application_is_bounded_by_address():
 
 def test_the_rate_of_addresses_holds_here_too():
     """http.peer_rate, before the body is even read."""
-    bounded = World(peer_rate=1.0)
-    assert [bounded.ask(b"x").status for _ in range(3)] == [200, 200, 429]
-    assert [bounded.through_asgi([b"{}"])[0] for _ in range(3)] == [200, 200, 429]
+    bounded = World(peer_rate=0.01)
+    assert [bounded.ask(b"x").status for _ in range(2)] == [200, 429]
+    assert [bounded.through_asgi([b"{}"])[0] for _ in range(2)] == [200, 429]
     bounded.dsvs.close()
 
 

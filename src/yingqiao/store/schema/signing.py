@@ -115,7 +115,7 @@ timestamp_days = Table(  # what is left of the journal of days long ago, see sto
     metadata,
     Column("day", BigInteger, primary_key=True, autoincrement=False),  # days since 1970, UTC
     Column("authority_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("count", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),  # how many
     Column("first_serial", BigInteger, nullable=False),
     Column("last_serial", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),  # SM3 chain over the rows that went

@@ -89,7 +89,9 @@ def _forget_some(connection: Connection, end: int, batch: int) -> int:
     """Of one day and authority, in the order of serial numbers."""
     latest = select(func.max(_t.gen_time)).scalar_subquery()
     old = (_t.gen_time < end) & (_t.gen_time < latest)
-    first = connection.execute(select(_t.gen_time, _t.authority_id).where(old).order_by(_t.gen_time).limit(1)).first()
+    first = connection.execute(
+        select(_t.gen_time, _t.authority_id).where(old).order_by(_t.gen_time).limit(1)
+    ).first()
     if first is None:
         return 0
     day = first.gen_time // DAY_MS
@@ -101,7 +103,7 @@ def _forget_some(connection: Connection, end: int, batch: int) -> int:
     for row in rows:
         digest = sm3.digest(digest, _line(row))
     values = {
-        "count": len(rows) + (0 if known is None else known.count),
+        "tokens": len(rows) + (0 if known is None else known.tokens),
         "first_serial": min([row.serial for row in rows] + ([] if known is None else [known.first_serial])),
         "last_serial": max([row.serial for row in rows] + ([] if known is None else [known.last_serial])),
         "digest": digest,
@@ -118,5 +120,10 @@ def _forget_some(connection: Connection, end: int, batch: int) -> int:
 def _line(row: Any) -> bytes:
     """What the chain of a day is over, a row: serial and time (8 bytes each), imprint, digest of the token."""
     return b"".join(
-        (row.serial.to_bytes(8, "big"), row.gen_time.to_bytes(8, "big"), bytes(row.imprint), bytes(row.token_digest))
+        (
+            row.serial.to_bytes(8, "big"),
+            row.gen_time.to_bytes(8, "big"),
+            bytes(row.imprint),
+            bytes(row.token_digest),
+        )
     )

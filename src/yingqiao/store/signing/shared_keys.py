@@ -16,8 +16,8 @@ import structlog
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from yingqiao.gm.cooperative import Attempt, KeyState, Outcome
-from yingqiao.gm.key_share import KeyAnswer, KeyOffer, Share, share_context
 from yingqiao.gm.errors import GmError
+from yingqiao.gm.key_share import KeyAnswer, KeyOffer, Share, share_context
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.gm.sm2 import PublicKey
 from yingqiao.signing.errors import SigningRefused

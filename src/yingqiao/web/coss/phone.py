@@ -17,8 +17,8 @@ from yingqiao.gm.key_share import CooperativeError, KeyOffer
 from yingqiao.settings import CossSettings, PhoneSettings
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import ALGORITHM, JobStatus
-from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.phone import MAX_PICTURE, VERSION, content_type, read_name
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.store.signing.authority import Issued
 from yingqiao.store.signing.automatic import AutomaticState
 from yingqiao.store.signing.cosigning import LoggedIn, Signed

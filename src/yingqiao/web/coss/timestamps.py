@@ -64,7 +64,9 @@ class Timestamps:
         try:
             now = self.clock.now_ms()
             serial = self.journal.serial()
-            stamp = partial(tsa.stamp, original, serial, datetime.fromtimestamp(now / 1000, UTC), attach=attach)
+            stamp = partial(
+                tsa.stamp, original, serial, datetime.fromtimestamp(now / 1000, UTC), attach=attach
+            )
             token, imprint = await asyncio.to_thread(stamp) if tsa.in_device else stamp()
         except (ClockError, TimestampError, DeviceError) as error:
             _log.error("tsa.refused", reason=str(error))

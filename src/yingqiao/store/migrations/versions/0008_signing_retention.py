@@ -27,7 +27,7 @@ def upgrade() -> None:
         "timestamp_days",
         sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("authority_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("first_serial", sa.BigInteger(), nullable=False),
         sa.Column("last_serial", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
