@@ -24,7 +24,7 @@ class OddDevice:
         self.folder = folder
         self.now = 0.0
         self.behave("")
-        self.device = CommandDevice(self.command, seconds=seconds, clock=self.clock)
+        self.device = CommandDevice(self.command, seconds=seconds, start_seconds=60, clock=self.clock)
 
     @property
     def command(self) -> str:

@@ -42,14 +42,18 @@ class CommandDevice:
         command: str,
         *,
         seconds: float = 5.0,
+        start_seconds: float = 15.0,
         places: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`seconds` bounds each request, waiting for a free process included. Raises ValueError for an empty command."""
+        """`seconds` bounds each request, waiting for a free process included, `start_seconds` the program's start.
+
+        Raises ValueError for an empty command.
+        """
         self._words = shlex.split(command)
         if not self._words:
             raise ValueError("empty command")
-        self._seconds = seconds
+        self._seconds, self._start_seconds = seconds, start_seconds
         self._clock = clock
         self._not_before = float("-inf")
         self._failures = 0
@@ -108,9 +112,14 @@ class CommandDevice:
         except queue.Empty:
             raise DeviceError(AWAY, "all processes are busy") from None
         kept: _Process | None = None
-        running = process if process is not None and process.is_alive else None
+        running = process
         try:
-            running = running or self._start(end)
+            if running is not None and not running.is_alive:
+                running.end()
+                running = None
+            if running is None:
+                running = self._start()
+                end = self._clock() + self._seconds
             said = running.ask(" ".join(words), end - self._clock())
             kept = running
             self._failures = 0
@@ -134,13 +143,13 @@ class CommandDevice:
             self._failures = min(self._failures + 1, 10)
             self._not_before = self._clock() + wait
 
-    def _start(self, end: float) -> _Process:
+    def _start(self) -> _Process:
         """A process that has said hello. Raises _Broken, OSError."""
         if self._closed:
             raise _Broken("closed")
         process = _Process(self._words)
         try:
-            said = process.ask(f"hello {VERSION}", end - self._clock())
+            said = process.ask(f"hello {VERSION}", self._start_seconds)
             if not said.startswith(f"ok {VERSION}"):
                 raise _Broken(f"it does not speak version {VERSION}")
         except (OSError, _Broken):

@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import subprocess
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from tests.helpers import sm2_reference as reference
 from tests.helpers.sm2_reference import Phone
 from tests.integration.store.test_signing_people import HOSPITAL, Office
 from tests.peers.gateway import YINGQIAO
+from yingqiao.app import key_rotation
 from yingqiao.app.folder import DataFolder
 from yingqiao.app.keyring import KeyRing
 from yingqiao.app.keys import key_place, master_key
+from yingqiao.app.stores import Stores, open_stores
 from yingqiao.exchange.fetch import AllowedHost, Credentials
 from yingqiao.gm.key_share import KeyOffer
 from yingqiao.gm.keystore import KeystoreError, MasterKey, new_master_key
@@ -162,6 +165,9 @@ class Place:
         with database.write() as connection:
             connection.execute(insert(service_secrets), rows)
 
+    def stores(self) -> AbstractContextManager[Stores]:
+        return open_stores(self.settings, migrate=False)
+
     def ring(self) -> KeyRing:
         return key_place(self.settings, DataFolder(self.folder)).ring()
 
@@ -203,11 +209,12 @@ def test_a_rotation_killed_in_the_middle_goes_on(url: str, database: Database, t
     assert done.returncode == 0, done.stderr
     assert "继续上次的更换" in done.stdout
     assert place.ring() == ring
-    assert place.run("retire").returncode == 1, "the file was changed a moment ago"
-    later = place.folder / "master.key"
-    os.utime(later, (0, 0))
-    done = place.run("retire")
-    assert (done.returncode, first in done.stdout) == (0, True)
+    with place.stores() as stores:
+        where = key_place(place.settings, stores.folder)
+        gone, kept = key_rotation.retire(stores, where)
+        assert (gone, [one.key_id for one in kept]) == ([], [first]), "the file was changed a moment ago"
+        os.utime(place.folder / "master.key", (0, 0))
+        assert key_rotation.retire(stores, where) == ([first], [])
     (only,) = place.ring().keys
     assert only == ring.keys[0]
     master = MasterKey(only.raw)
@@ -220,12 +227,14 @@ def test_a_rotation_killed_in_the_middle_goes_on(url: str, database: Database, t
 def test_several_gateways_know_the_next_key_before_it_seals(url: str, database: Database, tmp_path: Path):
     """A gateway elsewhere, with the prepared file, opens what is sealed anew before it has the new order."""
     place = Place(tmp_path, database, url)
-    assert place.run("rotate", "--prepare").returncode == 0
-    prepared = place.ring()
+    with place.stores() as stores:
+        prepared = key_rotation.prepare(key_place(place.settings, stores.folder))
+    assert place.ring() == prepared
     assert [key.word for key in prepared.keys] == ["", "next"]
     elsewhere = MasterKey(prepared.raw[0], prepared.raw[1:])
-    done = place.run("rotate")
-    assert done.returncode == 0, done.stderr
+    with place.stores() as stores:
+        done = key_rotation.rotate(stores, key_place(place.settings, stores.folder), quietly)
+    assert not done.unreadable
     assert place.ring().keys[0].raw == prepared.raw[1]
     row = service_secrets.c.name == "s1"
     with database.read() as connection:

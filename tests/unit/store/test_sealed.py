@@ -51,7 +51,10 @@ def named(path: Path) -> str:
 
 def seals(path: Path) -> bool:
     """Whether a module that has a sealing thing of ours calls `….seal(…)`, `….reseal(…)` or `wrap_share(…)`."""
-    tree = ast.parse(path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    if not any(name in text for name in SEALERS):
+        return False
+    tree = ast.parse(text)
     imported = {
         alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
     }

@@ -18,7 +18,7 @@ from yingqiao.web.metrics import Metrics
 from yingqiao.web.visit import Line
 
 PATH = PKCS1_PATHS[0]
-RIGHT = sample("dsvs_pkcs1_verifyDataSign_request")
+RIGHT = {k: v for k, v in sample("dsvs_pkcs1_verifyDataSign_request").items() if k != "appId"}
 
 
 class Signature:
