@@ -58,5 +58,5 @@ def test_hostile_bodies_cost_little(name: str, data: bytes):
     with bounded(seconds=4, mib=160):
         _HARNESSES[name].one_input(data)
         if name == "phone":
-            for number in range(len(fuzz_phone.NAMES)):
-                fuzz_phone.one_input(bytes([number]) + data)
+            for service in ("makeKey", "setSeal"):
+                fuzz_phone.one_input(bytes([fuzz_phone.NAMES.index(service)]) + data)
