@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
-from yingqiao.client.key_device import CommandDevice
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.settings import DeviceSettings, Settings
 from yingqiao.signing.private_keys import PrivateKeys, Purpose
@@ -20,6 +20,9 @@ from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
 from yingqiao.store.trust import TrustStore
+
+if TYPE_CHECKING:
+    from yingqiao.client.key_device import CommandDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,10 @@ def _device(settings: DeviceSettings) -> CommandDevice | None:
     """Its program is started when it is asked for something. Raises StartError."""
     if not settings.command:
         return None
+    from yingqiao.client.key_device import (
+        CommandDevice,
+    )  # with an HTTP client beside it: commands start fast without
+
     unknown = set(settings.purposes) - set(Purpose)
     if unknown:
         raise StartError(f"device.purposes 只能是 {'、'.join(Purpose)}，不能是 {'、'.join(sorted(unknown))}")
