@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.gm import OPENSSL_SIGN, OPENSSL_VERIFY, openssl_speed
+from benchmarks.gm import OPENSSL_SIGN, OPENSSL_VERIFY, computing, openssl_speed
 from benchmarks.http.load import cpu_seconds
 from benchmarks.signing.__main__ import APP, SECRET, gateway
 from tests.acceptance.test_phone import activation
@@ -59,6 +59,8 @@ def main() -> int:
         print(f"{name}: {2e6 / (before[name] + after[name]):.0f} µs")
     for name, micros in figures.items():
         print(f"{name}: {micros:.0f} µs")
+    for name, rate in computing(1).items():
+        print(f"computing alone, {name}: {1e6 / rate:.0f} µs")
     spent = figures["server CPU a cooperative signature"] / 1000
     print(f"server: {spent:.2f} ms CPU a signature (target below {TARGET_MS:.0f} ms)")
     return int(spent >= TARGET_MS)

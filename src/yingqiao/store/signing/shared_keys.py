@@ -95,8 +95,8 @@ class SharedKeys:
         """
         for _ in range(_TRIES):
             with self._database.read() as connection:
-                key = self._get(connection, key_id)
-                row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).one()
+                row = self._row(connection, key_id)
+            key = _shown(row)
             if row.sealed is None:
                 raise SigningRefused("key-erased", "该证书的密钥已注销，请重新下载证书")
             share = self._keys.open_share(self._secret(row), key.public)
@@ -167,20 +167,28 @@ class SharedKeys:
         row = {"key_id": key_id, "job": attempt.job, "number": attempt.number, "at": now}
         connection.execute(insert(cooperative_attempts).values(row))
 
+    @classmethod
+    def _get(cls, connection: Connection, key_id: str) -> SharedKey:
+        return _shown(cls._row(connection, key_id))
+
     @staticmethod
-    def _get(connection: Connection, key_id: str) -> SharedKey:
+    def _row(connection: Connection, key_id: str) -> Row[Any]:
         row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).first()
         if row is None:
             raise SigningRefused("no-key", "没有这个密钥，请重新下载证书")
-        return SharedKey(
-            row.id,
-            row.doctor_id,
-            row.device,
-            PublicKey(row.public),
-            _unpacked(row.state),
-            row.created_at,
-            row.erased_at,
-        )
+        return row
+
+
+def _shown(row: Row[Any]) -> SharedKey:
+    return SharedKey(
+        row.id,
+        row.doctor_id,
+        row.device,
+        PublicKey(row.public),
+        _unpacked(row.state),
+        row.created_at,
+        row.erased_at,
+    )
 
 
 def user_of(doctor_id: int) -> str:
