@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
@@ -15,6 +15,8 @@ from starlette.routing import BaseRoute
 
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
+from yingqiao.app.sealed import BEFORE_ANSWER, SealedFiles
+from yingqiao.app.sealing import SealingDesk
 from yingqiao.app.signing import SigningSide
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
@@ -26,16 +28,19 @@ from yingqiao.settings import Settings
 from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
+from yingqiao.store.signing.office import Office
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
-from yingqiao.web import list_status, reconciliation
+from yingqiao.web import list_status, reconciliation, sef
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
+from yingqiao.web.api.seal_desk import seal_desk_routes
 from yingqiao.web.dsvs import Dsvs, DsvsParts
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.office import DoorRule, office_routes
 from yingqiao.web.reconciliation import Reconciliation
+from yingqiao.web.sef import Sef
 from yingqiao.web.server import GatewayServer, make_server, serve_until
 from yingqiao.web.service import Services
 from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
@@ -123,10 +128,22 @@ async def _serve(
     ledger.start()
     log = RequestLog()
     log.start()
-    intake = _intake(settings, stores, ledger, metrics, log)
-    site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
+    office = open_office(settings, stores)
+    sealed = SealedFiles(stores, standing=office.seals.standing)
+    arriving = SealedFiles(stores, BEFORE_ANSWER, office.seals.standing)
+    intake = _intake(settings, stores, ledger, metrics, log, arriving)
     signing = SigningSide(settings, stores)
     signing.start()
+    desk = SealingDesk(office.seals, signing.stamp)
+    site = _site(
+        settings,
+        stores,
+        office,
+        [*seal_desk_routes(office, desk.seal)],
+        sealed,
+        metrics,
+        dict(checks) | {"ledger": lambda: _ledger_part(ledger)},
+    )
     services = Services(
         signing.services(site.edition),
         settings.http,
@@ -147,8 +164,13 @@ async def _serve(
             _line_writer(settings, log),
         )
     )
+    seals = Sef(site.edition, sealed)
+    verifying = Services(
+        [seals.service()], settings.http, sef.in_flight(), metrics, _line_writer(settings, log)
+    )
     more = (
         services.apps()
+        | verifying.apps()
         | dsvs.apps()
         | {
             site.edition.interfaces[INTERFACE].path: intake.app(
@@ -156,7 +178,8 @@ async def _serve(
             )
         }
     )
-    servers = _servers(settings, listening, intake, site, questions, more, services.direct() | dsvs.direct())
+    direct = services.direct() | verifying.direct() | dsvs.direct()
+    servers = _servers(settings, listening, intake, site, questions, more, direct)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -165,11 +188,16 @@ async def _serve(
     finally:
         watching.cancel()
         await services.drain()
+        await verifying.drain()
+        desk.close()
         signing.close()
         await ledger.close()
         statements.close()
         intake.close()
         dsvs.close()
+        seals.close()
+        sealed.close()
+        arriving.close()
         log.close()
 
 
@@ -186,7 +214,14 @@ async def _watch_disk(settings: Settings, stores: Stores, intake: Intake) -> Non
         await asyncio.sleep(1)
 
 
-def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics, log: RequestLog) -> Intake:
+def _intake(
+    settings: Settings,
+    stores: Stores,
+    ledger: Ledger,
+    metrics: Metrics,
+    log: RequestLog,
+    sealed: SealedFiles,
+) -> Intake:
     edition = load_edition(settings.exchange.edition)
     kept = settings.store == "on"
     parts = Parts(
@@ -195,6 +230,7 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
             stores.hospitals,
             Policy(keep_unknown=settings.exchange.keep_unknown),
             stores.trust.current,
+            sealed.judge_at_once,
         ),
         recorder=ledger if kept else _Nowhere(),
         documents=stores.objects if kept else _Nowhere(),
@@ -226,28 +262,40 @@ def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
     return UnknownSenders(stores.database, UnknownBounds(exchange.unknown_count, exchange.unknown_bytes))
 
 
-def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[str, Check]) -> Site:
+def _site(
+    settings: Settings,
+    stores: Stores,
+    office: Office,
+    more_api: Sequence[BaseRoute],
+    sealed: SealedFiles,
+    metrics: Metrics,
+    checks: Mapping[str, Check],
+) -> Site:
     return Site(
         edition=load_edition(settings.exchange.edition),
         health=Health(checks),
         metrics=metrics,
         guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
-        api_routes=api_routes(
-            stores.database,
-            stores.objects,
-            landing=stores.folder.landing,
-            stable_after=settings.completeness.stable_ms,
-            trust=stores.trust.current,
-        ),
+        api_routes=[
+            *api_routes(
+                stores.database,
+                stores.objects,
+                landing=stores.folder.landing,
+                stable_after=settings.completeness.stable_ms,
+                trust=stores.trust.current,
+                judge_file=sealed.judge_asked,
+            ),
+            *more_api,
+        ],
         metrics_token=settings.api.metrics_token,
-        office=_office(settings, stores),
+        office=_office(settings, office),
     )
 
 
-def _office(settings: Settings, stores: Stores) -> list[BaseRoute]:
+def _office(settings: Settings, office: Office) -> list[BaseRoute]:
     http = settings.http
     rule = DoorRule(settings.signing.logins_per_minute, http.trusted_proxies, bool(http.tls_certificate))
-    return office_routes(open_office(settings, stores), rule)
+    return office_routes(office, rule)
 
 
 def _servers(

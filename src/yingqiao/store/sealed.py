@@ -29,11 +29,13 @@ from yingqiao.store.schema import (
     service_secrets,
     shared_keys,
     timestamp_authorities,
+    unit_certificates,
 )
 from yingqiao.store.signing import authority as ca
 from yingqiao.store.signing import cases as forms
 from yingqiao.store.signing import doctors as people
 from yingqiao.store.signing import personal
+from yingqiao.store.signing import unit_certificates as units
 from yingqiao.store.signing.shared_keys import user_of
 
 Context = Callable[[Row[Any]], bytes | str]
@@ -117,6 +119,12 @@ SEALED: tuple[SealedColumn, ...] = (
         "store.signing.authority",
         _personal_certificate,
         (personal_certificates.c.profile,),
+    ),
+    SealedColumn(
+        unit_certificates.c.sealed,
+        "印章与制章者的私钥",
+        "store.signing.unit_certificates",
+        _always(units.SEAL_CONTEXT),
     ),
     SealedColumn(
         shared_keys.c.sealed,
