@@ -28,6 +28,7 @@ from yingqiao.gm.keystore import KeystoreError, MasterKey, new_master_key
 from yingqiao.settings import Settings
 from yingqiao.signing import tsa
 from yingqiao.signing.applications import AppSettings
+from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.store import resealing, tokens
 from yingqiao.store.applications import AppRegistry
 from yingqiao.store.database import Database
@@ -37,6 +38,7 @@ from yingqiao.store.resealing import Step
 from yingqiao.store.schema import metadata, service_secrets
 from yingqiao.store.sealed import SEALED
 from yingqiao.store.signing.shared_keys import user_of
+from yingqiao.store.signing.unit_certificates import UnitCertificates
 
 SECRET = "old secret of the app"
 MANY = 400
@@ -53,6 +55,8 @@ def fill(office: Office) -> None:
         office.authority.issue_automatic(connection, office.doctors.get(doctor_id))
         offer = KeyOffer.from_bytes(phone.offer_key("s"))
         office.keys.make(connection, doctor_id, "手机", offer, "s")
+        rule = IssuingRule()
+        UnitCertificates(database, master, office.authority, rule, office.clock).maker(connection)
     host = AllowedHost("http", "pacs", credentials=Credentials(user="u", password="p"))
     FetchHosts(database, master).add(HOSPITAL, host)
     apps = AppRegistry(database, master)
