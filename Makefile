@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch bench-gm fuzz clean
+.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch bench-gm bench-cooperative fuzz clean
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
@@ -46,6 +46,9 @@ bench-fetch: setup ## 按地址下载与 curl 同场比较（BENCH_ARGS=--quick�
 
 bench-gm: setup ## SM2 签名、验签、协同签名与 openssl speed 同场比较（BENCH_ARGS="--seconds 1"）/ SM2 beside openssl
 	@.venv/bin/python -m benchmarks.gm $(BENCH_ARGS)
+
+bench-cooperative: setup ## 一次协同签名花费服务器多少处理器时间（经 HTTP）/ server CPU of a cooperative signature
+	@.venv/bin/python -m benchmarks.cooperative $(BENCH_ARGS)
 
 fuzz: setup ## 覆盖率引导的模糊测试，每项 FUZZ_SECONDS 秒 / every fuzzer for FUZZ_SECONDS seconds
 	@scripts/fuzz.sh

@@ -17,7 +17,7 @@ one() {
   mkdir -p "$place/$1"
   .venv/bin/python -m tests.fuzz.seeds "$1" "$place/$1" &&
     .venv/bin/python -m "tests.fuzz.fuzz_$1" "$place/$1" \
-      "-max_total_time=$seconds" "-artifact_prefix=$place/$1-" -timeout=30 -rss_limit_mb=4096 -print_final_stats=1 \
+      "-max_total_time=$seconds" "-artifact_prefix=$place/$1-" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
       >"$place/$1.log" 2>&1
   local code=$?
   if [ $code -eq 0 ]; then

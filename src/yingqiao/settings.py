@@ -193,9 +193,26 @@ class CossSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     max_body_bytes: Annotated[int, _help("coss 请求体上限（字节），超过答 413", ge=4096)] = 8 * _MIB
+    app_rate: Annotated[
+        float, _help("每个应用每秒可调用 coss 的次数，dsvs 另计，超过答 429；0 = 不限", ge=0)
+    ] = 0.0
+    stranger_rate: Annotated[
+        float, _help("dsvs：没有签名的请求，每个来源地址每秒的次数，超过答 429；0 = 不限", ge=0)
+    ] = 0.0
     dsvs_strangers: Annotated[
         bool, _help("dsvs 也答复没有登记的应用；已登记的应用总按它自己的 HMAC 要求")
     ] = True
+    job_days: Annotated[
+        int,
+        _help(
+            "签名任务结束多少天后清理：已签的只留签名、证书与杂凑值，未签的删除；0 = 一直保留",
+            ge=0,
+            le=36_500,
+        ),
+    ] = 0
+    token_days: Annotated[
+        int, _help("时间戳台账保留多少天，之前的按日汇总后删除；0 = 一直保留", ge=0, le=36_500)
+    ] = 0
     tsa_name: Annotated[str, _help("首次启动时内置时间戳证书的名称前缀", min_length=1)] = "影桥"
     tsa_policy: Annotated[str, _help("时间戳策略 OID；有登记的 OID 时改为自己的", pattern=r"^[0-9.]+$")] = (
         "2.25.312749113957120943172953476184512935"
@@ -241,6 +258,20 @@ class SigningSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20.0
 
 
+class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """密码设备（[device]）：在本机之外使用私钥"""
+
+    command: Annotated[
+        str, _help("与密码设备对话的程序，见 docs/reference/key-device.md；空 = 私钥由本机封存和使用")
+    ] = ""
+    purposes: Annotated[
+        tuple[str, ...],
+        _help("哪些新密钥在设备中生成：ca、tsa、seal-maker、automatic、shared；已有的密钥仍在原处"),
+    ] = ("ca", "tsa", "seal-maker")
+    seconds: Annotated[float, _help("一次操作的时限（秒），超过视为设备不可用", gt=0, le=60)] = 5.0
+    processes: Annotated[int, _help("每个进程同时运行几个对话程序", ge=1, le=16)] = 1
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息"""
 
@@ -257,9 +288,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: Annotated[str, _help("数据库 URL；空 = DATA 下的 SQLite", secret=True)] = ""
     store: Annotated[str, _help("on | off；off 只供基准测试：不落库也不落盘", pattern="^(on|off)$")] = "on"
     reserve_bytes: Annotated[int, _help("磁盘剩余空间低于此值（字节）时停止接收", ge=0)] = 1024 * _MIB
-    master_key: Annotated[str, _help("主密钥，64 位十六进制（只宜用环境变量）", secret=True)] = ""
-    master_key_file: Annotated[str, _help("主密钥文件（64 位十六进制）；空 = DATA/master.key")] = ""
-    master_key_command: Annotated[str, _help("输出主密钥的命令（如从密钥管理系统读取），优先于文件")] = ""
+    master_key: Annotated[
+        str, _help("主密钥，64 位十六进制（只宜用环境变量）；多把以逗号分隔，第一把封存", secret=True)
+    ] = ""
+    master_key_file: Annotated[
+        str, _help("主密钥文件（每行一把 64 位十六进制，第一把封存）；空 = DATA/master.key")
+    ] = ""
+    master_key_command: Annotated[
+        str, _help("输出主密钥的命令（如从密钥管理系统读取；每行一把，第一把封存），优先于文件")
+    ] = ""
     http: HttpSettings = HttpSettings()
     api: ApiSettings = ApiSettings()
     dicom: DicomSettings = DicomSettings()
@@ -271,6 +308,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     coss: CossSettings = CossSettings()
     phone: PhoneSettings = PhoneSettings()
     signing: SigningSettings = SigningSettings()
+    device: DeviceSettings = DeviceSettings()
     log: LogSettings = LogSettings()
 
 

@@ -24,6 +24,7 @@ def imports() -> Iterator[None]:
         yield
         return
     with atheris.instrument_imports(
-        include=["yingqiao.gm", "yingqiao.signing"], enable_loader_override=False
+        include=["yingqiao.gm", "yingqiao.signing", "yingqiao.web.coss", "yingqiao.app.keyring"],
+        enable_loader_override=False,
     ):
         yield

@@ -34,7 +34,7 @@ from yingqiao.web import list_status, reconciliation, sef
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
 from yingqiao.web.api.seal_desk import seal_desk_routes
-from yingqiao.web.dsvs import Dsvs
+from yingqiao.web.dsvs import Dsvs, DsvsParts
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
@@ -154,7 +154,16 @@ async def _serve(
     )
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
     statements = _reconciliation(settings, stores, ledger)
-    dsvs = Dsvs(stores.trust.current, settings.http, signing.request_signature(site.edition))
+    dsvs = Dsvs(
+        DsvsParts(
+            stores.trust.current,
+            settings.http,
+            settings.coss,
+            metrics,
+            signing.request_signature(site.edition),
+            _line_writer(settings, log),
+        )
+    )
     seals = Sef(site.edition, sealed)
     verifying = Services(
         [seals.service()], settings.http, sef.in_flight(), metrics, _line_writer(settings, log)

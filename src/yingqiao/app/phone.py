@@ -31,4 +31,5 @@ def phone_desk(settings: Settings, stores: Stores) -> PhoneDesk:
         issuing_rule(settings),
         ConsoleSender(),
         lambda: time.time_ns() // 10**6,
+        stores.keys,
     )

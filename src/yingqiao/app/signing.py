@@ -22,6 +22,7 @@ from yingqiao.settings import CossSettings, Settings
 from yingqiao.signing import tsa
 from yingqiao.signing.clock import ClockError, TrustedClock
 from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.trust import TIME_STAMPERS
 from yingqiao.signing.tsa import Tsa
 from yingqiao.spec.model import Edition
@@ -43,9 +44,19 @@ _log = structlog.get_logger(__name__)
 
 
 def ensure_tsa(settings: Settings, stores: Stores) -> None:
-    """A built-in time stamping authority is made at the first start. Raises StoreUnavailable."""
+    """A built-in time stamping authority is made at the first start; without the device its key shall be in, at the next.
+
+    Raises StoreUnavailable.
+    """
     name = settings.coss.tsa_name
-    if tokens.ensure_authority(stores.database, stores.master_key, lambda: tsa.make(name, datetime.now(UTC))):
+    try:
+        made = tokens.ensure_authority(
+            stores.database, stores.master_key, lambda: tsa.make(name, datetime.now(UTC), stores.keys)
+        )
+    except DeviceError as error:
+        _log.error("tsa.not_made", reason=error.code, hint="设备恢复后重启网关，或用 yingqiao tsa init")
+        return
+    if made:
         _log.info("tsa.made", name=name)
 
 
@@ -159,7 +170,7 @@ class _AtWork:
         return found.state is State.REVOKED
 
     def _load(self) -> None:
-        found = tokens.authority(self._stores.database, self._stores.master_key)
+        found = tokens.authority(self._stores.database, self._stores.master_key, self._stores.keys)
         if found is None:
             self._current = None
             return

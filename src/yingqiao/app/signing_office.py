@@ -20,6 +20,7 @@ def open_office(settings: Settings, stores: Stores) -> Office:
         lambda: time.time_ns() // 10**6,
         public_url(settings),
         phone_url(settings),
+        stores.keys,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
 from yingqiao.gm.keystore import MasterKey
-from yingqiao.settings import Settings
+from yingqiao.settings import DeviceSettings, Settings
+from yingqiao.signing.private_keys import PrivateKeys, Purpose
 from yingqiao.store.applications import AppRegistry
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.doorbell import Doorbell
@@ -18,6 +20,9 @@ from yingqiao.store.fetch_hosts import FetchHosts
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
 from yingqiao.store.trust import TrustStore
+
+if TYPE_CHECKING:
+    from yingqiao.client.key_device import CommandDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Stores:
     apps: AppRegistry
     master_key: MasterKey
     trust: TrustStore
+    keys: PrivateKeys
+    """Where private keys are used."""
 
 
 @contextmanager
@@ -42,6 +49,7 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
     Raises StartError (Chinese), StoreUnavailable while in use.
     """
     folder = open_folder(settings, create=create)
+    device = _device(settings.device)
     if create:
         remember_database(settings, folder)
     try:
@@ -62,9 +70,29 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             AppRegistry(database, key),
             key,
             TrustStore(database),
+            PrivateKeys(device, [Purpose(name) for name in settings.device.purposes]),
         )
     finally:
         database.close()
+        if device is not None:
+            device.close()
+
+
+def _device(settings: DeviceSettings) -> CommandDevice | None:
+    """Its program is started when it is asked for something. Raises StartError."""
+    if not settings.command:
+        return None
+    from yingqiao.client.key_device import (
+        CommandDevice,
+    )  # with an HTTP client beside it: commands start fast without
+
+    unknown = set(settings.purposes) - set(Purpose)
+    if unknown:
+        raise StartError(f"device.purposes 只能是 {'、'.join(Purpose)}，不能是 {'、'.join(sorted(unknown))}")
+    try:
+        return CommandDevice(settings.command, seconds=settings.seconds, places=settings.processes)
+    except ValueError as error:
+        raise StartError(f"device.command 不是一条命令：{error}") from error
 
 
 def _migrate(database: Database) -> None:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -33,6 +34,7 @@ from yingqiao.store.landing import LandingArea
 from yingqiao.store.pulls import PULL
 from yingqiao.store.reconciliation import MEND
 from yingqiao.store.sign_jobs import CALLBACK
+from yingqiao.store.signing import retention
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
 from yingqiao.tasks import commitments, revocation, seals, signatures, trust_lists
@@ -150,16 +152,32 @@ def _trusting(around: Surroundings) -> Sequence[Timer]:
 
 
 def _retention(around: Surroundings) -> Sequence[Timer]:
-    days = around.settings.work.done_days
-    if not days:
-        return ()
-    return ((_RETENTION_S, "retention", lambda: _forget(around.stores.database, days)),)
+    settings, database = around.settings, around.stores.database
+    job_days, token_days = settings.coss.job_days, settings.coss.token_days
+    asked = (
+        (settings.work.done_days, "retention", _forget),
+        (job_days, "sign-jobs-reduce", _reduce_jobs),
+        (token_days, "timestamps-forget", _forget_tokens),
+    )
+    return [(_RETENTION_S, name, partial(forget, database, days)) for days, name, forget in asked if days]
 
 
 def _forget(database: Database, days: int) -> None:
     gone = forget_done(database, time.time_ns() // 10**6 - days * 86_400_000)
     if gone:
         _log.info("work.forgotten", rows=gone, days=days)
+
+
+def _reduce_jobs(database: Database, days: int) -> None:
+    reduced, deleted = retention.reduce_jobs(database, time.time_ns() // 10**6 - days * 86_400_000)
+    if reduced or deleted:
+        _log.info("coss.jobs_reduced", reduced=reduced, deleted=deleted, days=days)
+
+
+def _forget_tokens(database: Database, days: int) -> None:
+    gone = retention.forget_tokens(database, time.time_ns() // 10**6 - days * 86_400_000)
+    if gone:
+        _log.info("tsa.journal_summed_up", rows=gone, days=days)
 
 
 def list_publisher(settings: Settings, stores: Stores) -> ListPublisher:

@@ -17,6 +17,7 @@ from yingqiao.app.folder import StartError
 from yingqiao.app.stores import Stores, open_stores
 from yingqiao.cli.output import Exit, fail
 from yingqiao.settings import Settings, SettingsError, read_settings
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.store.errors import StoreError, StoreUnavailable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -84,3 +85,5 @@ def stores(settings: Settings, *, create: bool = False) -> Iterator[Stores]:
         fail(f"数据库暂时不可用（{type(error).__name__}），请稍后重试", Exit.UNAVAILABLE)
     except StoreError as error:
         fail(str(error), Exit.NO)
+    except DeviceError as error:
+        fail(f"{error.reason}（{error.detail}）", Exit.UNAVAILABLE)

@@ -38,6 +38,7 @@ _TITLES = {
     "coss": "电子签名服务 `[coss]`",
     "phone": "手机签名服务 `[phone]`",
     "signing": "证书办理：内置 CA、自助服务与管理网页 `[signing]`",
+    "device": "密码设备 `[device]`",
     "log": "日志 `[log]`",
 }
 _TYPES = {

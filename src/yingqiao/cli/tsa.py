@@ -36,7 +36,7 @@ def init(name: str, renew: bool, settings: Settings) -> None:
     with stores(settings, create=True) as opened:
         if tokens.newest_id(opened.database) is not None and not renew:
             fail("已有时间戳证书；要另做一套请加 --renew")
-        key = tsa.make(name, datetime.now(UTC))
+        key = tsa.make(name, datetime.now(UTC), opened.keys)
         tokens.keep_authority(opened.database, opened.master_key, key, "built-in")
     click.echo(f"已生成时间戳证书 {key.certificate.subject}")
 
@@ -66,7 +66,7 @@ def import_(key: Path, certificate: Path, chain: tuple[Path, ...], settings: Set
 def show(as_json: bool, pem: bool, settings: Settings) -> None:
     """查看正在使用的时间戳证书"""
     with stores(settings) as opened:
-        found = tokens.authority(opened.database, opened.master_key)
+        found = tokens.authority(opened.database, opened.master_key, opened.keys)
         latest = tokens.latest_gen_time(opened.database)
     if found is None:
         fail("还没有时间戳证书；请用 yingqiao tsa init，或启动网关")

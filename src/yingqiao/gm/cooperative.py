@@ -26,7 +26,7 @@ from typing import Self
 
 from yingqiao.gm import sm2, sm3
 from yingqiao.gm.curve import POINT_SIZE, SIZE, N, Point, Scalar, Sm2Error
-from yingqiao.gm.key_share import CooperativeError, ServerShare, frame, point_of, take
+from yingqiao.gm.key_share import CooperativeError, ServerShare, Share, frame, point_of, take
 from yingqiao.gm.sm2_der import encode_signature
 from yingqiao.gm.sm2_keys import PublicKey
 
@@ -131,7 +131,7 @@ def tag_text(public: PublicKey, job: str, offer: SignOffer) -> bytes:
 
 
 def answer(
-    share: ServerShare,
+    share: Share,
     state: KeyState,
     offer: SignOffer,
     *,
@@ -148,7 +148,8 @@ def answer(
 
     Refusals: `key-locked`, `share-tag` (wrong PIN), `content-differs`
     (shown ≠ signed), `session-open`, `attempt-answered`, `attempt-old`, `attempt-closed`, `job-finished`,
-    `attempts-exhausted`, `offer-point`.
+    `attempts-exhausted`, `offer-point`. Raises what the device behind a `ForeignShare` raises: then nothing was answered,
+    and nothing is to be stored.
     """
     text = tag_text(share.public, job, offer)
     refusal = _wrong_offer(share, state, offer, text, e)
@@ -168,6 +169,14 @@ def answer(
         return Outcome(state, refusal=error)
     attempt = Attempt(job, offer.number, fingerprint, e, made.to_bytes(), now + lifetime)
     return Outcome(replace(state, attempt=attempt), made)
+
+
+def respond(share: ServerShare, point: bytes, e: bytes) -> bytes:
+    """r ‖ s1 alone, 64 bytes: what a program that stands in for a device computes. The guards are the caller's.
+
+    Raises CooperativeError `offer-point`.
+    """
+    return _compute(share, point_of(point, "offer-point"), e).to_bytes()
 
 
 def finish(public: PublicKey, state: KeyState, final: SignFinish, *, job: str, now: int) -> Outcome:
@@ -192,7 +201,7 @@ def finish(public: PublicKey, state: KeyState, final: SignFinish, *, job: str, n
 
 
 def _wrong_offer(
-    share: ServerShare, state: KeyState, offer: SignOffer, text: bytes, e: bytes
+    share: Share, state: KeyState, offer: SignOffer, text: bytes, e: bytes
 ) -> CooperativeError | None:
     if state.locked:
         return _locked()
@@ -237,7 +246,9 @@ def _spent(earlier: Attempt | None, job: str, number: int, used: int) -> Coopera
     return CooperativeError("attempt-old", "请求属于已放弃的一次签名")
 
 
-def _compute(share: ServerShare, point: Point, e: bytes) -> SignAnswer:
+def _compute(share: Share, point: Point, e: bytes) -> SignAnswer:
+    if not isinstance(share, ServerShare):
+        return SignAnswer.from_bytes(share.respond(point.to_bytes(), e))
     inverse = share.scalar.inverse()
     shared = point.times(inverse)
     while True:

@@ -10,7 +10,7 @@ Sources: patent CN104243456B; 软件学报 2025, 36(5): 2188-2211, figure 1 (for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn, Self
+from typing import NoReturn, Protocol, Self
 
 from yingqiao.gm import sm3
 from yingqiao.gm.curve import GENERATOR, POINT_SIZE, SIZE, N, Point, Scalar, Sm2Error
@@ -94,18 +94,44 @@ class ServerShare:
         raise TypeError("a key share is not pickled")
 
 
+class ForeignShare(Protocol):
+    """The server's half of a key whose D2 is in a device that never gives it out."""
+
+    @property
+    def public(self) -> PublicKey: ...
+
+    @property
+    def tag_key(self) -> bytes: ...
+
+    def respond(self, point: bytes, e: bytes) -> bytes:
+        """r ‖ s1 (64 bytes) for Q1 (65 bytes, on the curve) and e (32 bytes), with a nonce drawn now and used once.
+
+        Raises GmError when it cannot be made at present: nothing was given out then.
+        """
+        ...
+
+
+Share = ServerShare | ForeignShare
+
+
+def check_offer(offer: KeyOffer, *, session: str, user: str) -> Point:
+    """P1, proved to be the phone's. Raises CooperativeError as `accept_key`."""
+    if len(offer.tag_key) != SIZE:
+        raise CooperativeError("message-size", "校验密钥应为 32 字节")
+    point = point_of(offer.point, "key-offer")
+    if not _proves(offer.proof, offer.point, session, user):
+        raise CooperativeError("key-proof", "手机没有证明它持有自己的密钥分量")
+    return point
+
+
 def accept_key(offer: KeyOffer, *, session: str, user: str) -> tuple[ServerShare, KeyAnswer]:
     """The server's share of a new key and what to answer; `session` and `user` are what both proofs are bound to.
 
     Store the share (`wrap_share`) before the answer leaves. Raises CooperativeError `key-offer` when P1 is no
     point of the curve, `key-proof` when the phone does not prove that it knows D1⁻¹.
     """
-    if len(offer.tag_key) != SIZE:
-        raise CooperativeError("message-size", "校验密钥应为 32 字节")
-    point = point_of(offer.point, "key-offer")
+    point = check_offer(offer, session=session, user=user)
     generator = Point.from_bytes(GENERATOR)
-    if not _proves(offer.proof, offer.point, session, user):
-        raise CooperativeError("key-proof", "手机没有证明它持有自己的密钥分量")
     while True:
         share = Scalar.random()
         inverse = share.inverse()
@@ -156,19 +182,29 @@ def _challenge(base: Point, public: Point, commitment: Point, session: str, user
 
 def wrap_share(master: MasterKey, share: ServerShare, *, key_id: str, user: str) -> bytes:
     """The share sealed under the master key, bound to key, user and public key: moved elsewhere it does not open."""
-    secret = share.scalar.to_bytes() + share.tag_key
-    return master.seal(secret, _context(key_id, user, share.public))
+    secret = share_secret(share)
+    return master.seal(secret, share_context(key_id, user, share.public.point))
 
 
 def unwrap_share(
     master: MasterKey, sealed: bytes, *, key_id: str, user: str, public: PublicKey
 ) -> ServerShare:
     """The share again. Raises KeystoreError."""
-    secret = master.unseal(sealed, _context(key_id, user, public))
+    return share_from(master.unseal(sealed, share_context(key_id, user, public.point)), public)
+
+
+def share_secret(share: ServerShare) -> bytes:
+    """D2 and the tag key, 64 bytes, to be sealed at once."""
+    return share.scalar.to_bytes() + share.tag_key
+
+
+def share_from(secret: bytes, public: PublicKey) -> ServerShare:
+    """The share of `share_secret`. Raises KeystoreError."""
     if len(secret) != 2 * SIZE:
-        raise KeystoreError("not a key share")
+        raise KeystoreError("封存的不是密钥分量", code="seal-damaged")
     return ServerShare(Scalar.from_bytes(secret[:SIZE]), secret[SIZE:], public)
 
 
-def _context(key_id: str, user: str, public: PublicKey) -> bytes:
-    return frame(_AT_REST, key_id.encode(), user.encode(), public.point)
+def share_context(key_id: str, user: str, point: bytes) -> bytes:
+    """What a share at rest is bound to; `point` is P, 65 bytes."""
+    return frame(_AT_REST, key_id.encode(), user.encode(), point)

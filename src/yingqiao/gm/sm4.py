@@ -8,13 +8,17 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
+from yingqiao.gm.errors import GmError
+
 BLOCK = 16
 KEY_LENGTH = 16
 _PADDING = tuple(bytes([n]) * n for n in range(BLOCK + 1))
 
 
-class Sm4Error(Exception):
+class Sm4Error(GmError):
     """Key, cipher text or padding cannot be right; the text never quotes the data."""
+
+    code = "sm4"
 
 
 def parse_key(hex_key: str) -> bytes:
@@ -22,9 +26,9 @@ def parse_key(hex_key: str) -> bytes:
     try:
         key = bytes.fromhex(hex_key.strip())
     except ValueError as error:
-        raise Sm4Error("an SM4 key is 32 hex digits") from error
+        raise Sm4Error("SM4 密钥应为 32 位十六进制", code="sm4-key") from error
     if len(key) != KEY_LENGTH:
-        raise Sm4Error(f"an SM4 key is 32 hex digits, not {2 * len(key)}")
+        raise Sm4Error(f"SM4 密钥应为 32 位十六进制，实为 {2 * len(key)} 位", code="sm4-key")
     return key
 
 
@@ -42,11 +46,11 @@ def decrypt_ecb(key: bytes, cipher: bytes) -> bytes:
     (mostly: the wrong key).
     """
     if not cipher or len(cipher) % BLOCK:
-        raise Sm4Error(f"{len(cipher)} bytes are not whole blocks of {BLOCK}")
+        raise Sm4Error(f"密文 {len(cipher)} 字节，不是 {BLOCK} 字节的整数倍", code="sm4-size")
     plain = _mine.decryptor(key).update(cipher)
     count = plain[-1]
     if not 1 <= count <= BLOCK or not plain.endswith(_PADDING[count]):
-        raise Sm4Error("the padding is wrong")
+        raise Sm4Error("填充不对：密钥不符或密文损坏", code="sm4-padding")
     return plain[:-count]
 
 
@@ -56,7 +60,7 @@ def decrypt_blocks(key: bytes, blocks: bytes) -> bytes:
     Raises Sm4Error when they are not whole.
     """
     if len(blocks) % BLOCK:
-        raise Sm4Error(f"{len(blocks)} bytes are not whole blocks of {BLOCK}")
+        raise Sm4Error(f"{len(blocks)} 字节不是 {BLOCK} 字节的整数倍", code="sm4-size")
     return _mine.decryptor(key).update(blocks)
 
 
@@ -82,5 +86,5 @@ _mine = _Decryptors()
 @lru_cache(maxsize=4096)
 def _cipher(key: bytes) -> Cipher[modes.ECB]:
     if len(key) != KEY_LENGTH:
-        raise Sm4Error(f"an SM4 key has {KEY_LENGTH} bytes, not {len(key)}")
+        raise Sm4Error(f"SM4 密钥应为 {KEY_LENGTH} 字节，实为 {len(key)} 字节", code="sm4-key")
     return Cipher(SM4(key), modes.ECB())  # noqa: S305 -- the standard prescribes ECB (三(六))

@@ -45,10 +45,19 @@ class DsvsError(Exception):
         self.status = status
 
 
-class RequestSignature(Protocol):
-    """The application's own signature over its request (HMAC), and by what policy it is served."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as the request proves it, and by what policy it is served; `app_id` '' = anybody."""
 
-    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Policy:
+    policy: Policy = DEFAULT
+    app_id: str = ""
+    hospital_code: str = ""
+
+
+class RequestSignature(Protocol):
+    """The application's own signature over its request (HMAC): whose it is."""
+
+    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Caller:
         """`parameters` as read of the body `raw`, whose very text is signed. Raises DsvsError."""
         ...
 
@@ -57,10 +66,10 @@ class Unsigned:
     """Takes requests of anybody: dsvs answers what anybody could compute."""
 
     def __init__(self, policy: Policy = DEFAULT) -> None:
-        self._policy = policy
+        self._caller = Caller(policy)
 
-    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Policy:  # noqa: ARG002 nothing is asked of them
-        return self._policy
+    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Caller:  # noqa: ARG002 nothing is asked of them
+        return self._caller
 
 
 @dataclass(frozen=True, slots=True)

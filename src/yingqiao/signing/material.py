@@ -138,12 +138,15 @@ def _list(files: Mapping[str, bytes]) -> tuple[Bundle, Check]:
     if not found:
         return Bundle(()), Check(item, Indication.FAILED, "缺少（文件名应含“吊销”或 crl）")
     raw = files[found[0]]
-    address = re.search(rb"(?:https?|ldap)://[^\s\"'<>]{3,500}", raw)
+    address = re.search(rb"(?:https?|ldaps?)://[^\s\"'<>]{3,500}", raw)
     try:
         bundle = read_bundle(raw)
     except GmError:
         if address is None:
             return Bundle(()), Check(item, Indication.FAILED, f"{found[0]} 中没有地址，也不是吊销列表")
+        if address[0].lower().startswith(b"ldap"):
+            words = f"{address[0].decode('ascii', 'replace')}：不取 ldap 地址，请改为提供 http 地址"
+            return Bundle(()), Check(item, Indication.FAILED, words)
         words = f"{address[0].decode('ascii', 'replace')}；请用 trust add --crl 登记后自动更新"
         return Bundle(()), Check(item, Indication.PASSED, words)
     if not bundle.lists:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from yingqiao.gm import armor, certificates, issuing, names, oids, signatures, sm2
+from yingqiao.gm import armor, certificates, issuing, names, oids, sm2
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.issuing import Authority, Order, Profile
 from yingqiao.gm.names import Name
 from yingqiao.gm.timestamp import TimestampError
 from yingqiao.gm.timestamp_writing import Stamp, Stamper, imprint_of
+from yingqiao.signing.private_keys import SOFTWARE, HeldKey, PrivateKeys, Purpose, held_here
 
 DEFAULT_POLICY = "2.25.312749113957120943172953476184512935"
 """From a UUID, so nobody's; an operator with a registered one sets it."""
@@ -25,21 +26,21 @@ class TsaKey:
     certificate: Certificate
     chain: tuple[Certificate, ...]
     """From its issuer upwards, the root last."""
-    private: sm2.PrivateKey = field(repr=False)
-    root_private: sm2.PrivateKey | None = field(default=None, repr=False)
+    private: HeldKey = field(repr=False)
+    root_private: HeldKey | None = field(default=None, repr=False)
 
 
-def make(name: str, now: datetime) -> TsaKey:
-    """A new authority under a new root of its own, both named after the gateway."""
+def make(name: str, now: datetime, keys: PrivateKeys = SOFTWARE) -> TsaKey:
+    """A new authority under a new root of its own, both named after the gateway. Raises DeviceError."""
     start = (now - timedelta(minutes=5)).astimezone(UTC).replace(microsecond=0)
-    root_private, root_name = sm2.generate(), _name(f"{name}时间戳根")
-    root_key = signatures.sm2_key(root_private.public().point)
+    root_private, root_name = keys.make(Purpose.TSA), _name(f"{name}时间戳根")
+    root_key = root_private.subject_key
     root_end, end = start + timedelta(days=365 * _ROOT_YEARS), start + timedelta(days=365 * _TSA_YEARS)
     root_order = Order(Profile.CA, root_name, root_key, issuing.new_serial(), start, root_end, path_length=0)
-    signer = signatures.sm2_signer(root_private)
+    signer = root_private.signer
     root = certificates.parse(issuing.issue(root_order, Authority(root_name, root_key, signer)))
-    private = sm2.generate()
-    key = signatures.sm2_key(private.public().point)
+    private = keys.make(Purpose.TSA)
+    key = private.subject_key
     order = Order(Profile.TSA, _name(f"{name}时间戳"), key, issuing.new_serial(), start, end)
     certificate = certificates.parse(issuing.issue(order, Authority.of(root, signer)))
     return TsaKey(certificate, (root,), private, root_private)
@@ -57,8 +58,8 @@ def imported(key: bytes, certificate: bytes, chain: Sequence[bytes] = ()) -> Tsa
     mine = found[0]
     if mine.key.point != private.public().point:
         raise TimestampError("私钥与证书不是一对")
-    made = TsaKey(mine, (*found[1:], *above), private)
-    Stamper(mine, signatures.sm2_signer(private), DEFAULT_POLICY)
+    made = TsaKey(mine, (*found[1:], *above), held_here(private))
+    Stamper(mine, made.private.signer, DEFAULT_POLICY)
     return made
 
 
@@ -72,10 +73,17 @@ class Tsa:
         between = [
             one for one in key.chain if not one.self_issued
         ]  # who verifies has the root, or will not trust it
-        self._stamper = Stamper(key.certificate, signatures.sm2_signer(key.private), policy, between)
+        self._stamper = Stamper(key.certificate, key.private.signer, policy, between)
+
+    @property
+    def in_device(self) -> bool:
+        """Whether stamping waits for a device: not for an event loop then."""
+        return self.key.private.in_device
 
     def stamp(self, original: bytes, serial: int, at: datetime, *, attach: bool) -> tuple[bytes, bytes]:
-        """The token in DER, and the SM3 imprint it is over. Raises TimestampError outside the certificate's validity."""
+        """The token in DER, and the SM3 imprint it is over. Raises TimestampError outside the certificate's
+        validity, DeviceError.
+        """
         imprint = imprint_of(original)
         token = self._stamper.stamp(Stamp(imprint, serial, at, accuracy=self._accuracy), attach=attach)
         return token, imprint.digest

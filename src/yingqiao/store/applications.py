@@ -29,7 +29,7 @@ from yingqiao.store.errors import StoreError
 from yingqiao.store.schema import applications
 
 _log = structlog.get_logger(__name__)
-_CONTEXT = "application:"
+SEAL_CONTEXT = "application:"
 FRESH_S = 0.5
 
 
@@ -191,13 +191,13 @@ class AppRegistry:
         self.reload()
 
     def _seal(self, app_id: str, secret: str) -> bytes:
-        return self._master_key.seal(check_secret(secret), _CONTEXT + app_id)
+        return self._master_key.seal(check_secret(secret), SEAL_CONTEXT + app_id)
 
     def _opened(self, row: Row[Any]) -> Application | None:
         """None, and an error in the log, for one that cannot be read; others go on."""
         try:
             secrets = [
-                self._master_key.unseal(sealed, _CONTEXT + row.app_id)
+                self._master_key.unseal(sealed, SEAL_CONTEXT + row.app_id)
                 for sealed in (row.sealed, row.old_sealed)
                 if sealed
             ]

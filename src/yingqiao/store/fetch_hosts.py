@@ -37,7 +37,7 @@ from yingqiao.store.schema import fetch_hosts, image_files, image_lists, report_
 from yingqiao.store.work import destinations
 
 _log = structlog.get_logger(__name__)
-_CONTEXT = "fetch-host:"
+SEAL_CONTEXT = "fetch-host:"
 _STEP = 5000
 
 
@@ -182,13 +182,15 @@ class FetchHosts:
     def _seal(self, hospital_code: str, credentials: Credentials) -> bytes | None:
         if not credentials:
             return None
-        return self._master_key.seal(msgspec.json.encode(credentials), _CONTEXT + hospital_code)
+        return self._master_key.seal(msgspec.json.encode(credentials), SEAL_CONTEXT + hospital_code)
 
     def _opened(self, row: Row[Any]) -> AllowedHost:
         if row.sealed is None:
             return allowed(row)
         try:
-            opened = Credentials.from_json(self._master_key.unseal(row.sealed, _CONTEXT + row.hospital_code))
+            opened = Credentials.from_json(
+                self._master_key.unseal(row.sealed, SEAL_CONTEXT + row.hospital_code)
+            )
         except (KeystoreError, OptionsError) as error:
             _log.error("hosts.credentials_unreadable", host=row.id, error=str(error))
             return allowed(row)

@@ -228,7 +228,7 @@ def _row(job: Job) -> dict[str, Any]:
 
 def _job(row: Row[Any], **more: bytes) -> Job:
     found = dict(row._mapping) | more  # noqa: SLF001 SQLAlchemy's documented way
-    for name in ("id", "request_digest", "size"):
+    for name in ("id", "request_digest", "size", "reduced_at"):
         found.pop(name, None)
     found["trans_id"] = found["trans_id"] or ""
     found["data_type"], found["status"] = DataType(found["data_type"]), JobStatus(found["status"])

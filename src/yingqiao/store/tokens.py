@@ -16,9 +16,10 @@ from typing import Any
 import structlog
 from sqlalchemy import Row, func, insert, select, update
 
-from yingqiao.gm import certificates, sm2
+from yingqiao.gm import certificates
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.keystore import KeystoreError, MasterKey
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.signing.tsa import TsaKey
 from yingqiao.store import stampers
 from yingqiao.store.database import Database
@@ -27,7 +28,7 @@ from yingqiao.store.schema import timestamp_authorities, timestamp_serials, time
 from yingqiao.store.trust import tell_changed
 
 _log = structlog.get_logger(__name__)
-_CONTEXT = "timestamp-authority"
+SEAL_CONTEXT = "timestamp-authority"
 BLOCK = 4096
 """Serial numbers a process takes at once; those it does not use are never used."""
 QUEUED = 8192
@@ -67,8 +68,8 @@ def keep_authority(database: Database, master_key: MasterKey, key: TsaKey, origi
         "origin": origin,
         "certificate": key.certificate.raw,
         "chain": b"".join(one.raw for one in key.chain),
-        "sealed_key": master_key.seal(key.private.to_pkcs8(), _CONTEXT),
-        "sealed_root_key": None if root is None else master_key.seal(root.to_pkcs8(), _CONTEXT),
+        "sealed_key": master_key.seal(key.private.handle, SEAL_CONTEXT),
+        "sealed_root_key": None if root is None else master_key.seal(root.handle, SEAL_CONTEXT),
         "created_at": time.time_ns() // 10**6,
     }
     returning = timestamp_authorities.c.id
@@ -96,12 +97,12 @@ def newest_id(database: Database) -> int | None:
     return newest
 
 
-def authority(database: Database, master_key: MasterKey) -> Authority | None:
+def authority(database: Database, master_key: MasterKey, keys: PrivateKeys = SOFTWARE) -> Authority | None:
     """The one at work. Raises TsaError when its key cannot be opened, StoreUnavailable."""
     wanted = select(timestamp_authorities).order_by(timestamp_authorities.c.id.desc()).limit(1)
     with database.read() as connection:
         row = connection.execute(wanted).first()
-    return None if row is None else _authority(row, master_key)
+    return None if row is None else _authority(row, master_key, keys)
 
 
 def roots(database: Database) -> list[Certificate]:
@@ -116,9 +117,9 @@ def stamping_certificates(database: Database) -> list[Certificate]:
         return stampers.stampers(connection)
 
 
-def _authority(row: Row[Any], master_key: MasterKey) -> Authority:
+def _authority(row: Row[Any], master_key: MasterKey, keys: PrivateKeys) -> Authority:
     try:
-        private = sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed_key, _CONTEXT))
+        private = keys.open(master_key.unseal(row.sealed_key, SEAL_CONTEXT))
     except KeystoreError as error:
         raise TsaError("时间戳私钥无法用现在的主密钥打开") from error
     key = TsaKey(certificates.parse(bytes(row.certificate)), stampers.chain_of(row.chain), private)

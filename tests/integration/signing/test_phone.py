@@ -32,6 +32,7 @@ from yingqiao.signing.certificates.states import add_months
 from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.signing.trust import NOTHING, Role
 from yingqiao.spec import load_edition
 from yingqiao.store.applications import AppRegistry
@@ -85,7 +86,9 @@ class _Nobody:
 class World:
     """A gateway's signing services on one database, without its sockets; a clock that the test sets."""
 
-    def __init__(self, database: Database, folder: Path, **phone: Any) -> None:
+    def __init__(
+        self, database: Database, folder: Path, *, keys: PrivateKeys = SOFTWARE, **phone: Any
+    ) -> None:
         self.database = database
         self.now = 1_795_000_000_000
         self.origin = "http://gateway"
@@ -103,11 +106,13 @@ class World:
             IssuingRule(),
             self,
             self.clock,
+            keys,
         )
         personal = PersonalData(database, self.master_key)
         self.cases = Cases(database, personal, self.desk.doctors, self.clock)
         self.ca = self.desk.authority.start("测试 CA")
-        served = Phone(PhoneParts(self.desk, settings, CossSettings())).services()
+        phone_api = Phone(PhoneParts(self.desk, settings, CossSettings()))
+        served, self.phone_answers = phone_api.services(), phone_api.answers()
         stamps = Timestamps(_Nobody(), TokenJournal(database), TrustedClock(0, 1.0), _Nobody())
         parts = CossParts(
             database, load_edition("shanxi/v2_1"), self.apps, stamps, CossSettings(), self.clock

@@ -54,7 +54,8 @@ class Office:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = 1_795_000_000_000
-        self.master_key = MasterKey(new_master_key())
+        self.raw_master = new_master_key()
+        self.master_key = MasterKey(self.raw_master)
         registry = HospitalRegistry(database, self.master_key)
         registry.add(HOSPITAL, "太原市第一医院", "00" * 16)
         self.personal = PersonalData(database, self.master_key)

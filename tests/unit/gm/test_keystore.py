@@ -2,7 +2,8 @@
 
 import pytest
 
-from yingqiao.gm.keystore import KeystoreError, MasterKey, new_master_key
+from yingqiao.gm.errors import GmError
+from yingqiao.gm.keystore import KeystoreError, MasterKey, new_master_key, sealed_by
 
 SECRET = bytes(range(16))
 
@@ -51,3 +52,37 @@ def test_what_is_no_seal_is_refused(sealed: bytes):
 def test_a_master_key_has_32_bytes():
     with pytest.raises(KeystoreError):
         MasterKey(b"short")
+
+
+def test_a_secret_moves_to_the_next_key():
+    old, new = new_master_key(), new_master_key()
+    sealed = MasterKey(old).seal(SECRET, "c")
+    ring = MasterKey(new, retired=[old])
+    anew = ring.reseal(sealed, "c")
+    assert sealed_by(anew) == ring.key_id == ring.key_ids[0]
+    assert MasterKey(new).unseal(anew, "c") == SECRET
+    with pytest.raises(KeystoreError):
+        ring.reseal(sealed, "other")
+
+
+def test_a_key_twice_is_refused():
+    key = new_master_key()
+    with pytest.raises(KeystoreError, match="两次"):
+        MasterKey(key, retired=[key])
+
+
+def test_every_refusal_has_a_code_and_a_chinese_reason():
+    """One family: GmError."""
+    master = MasterKey(new_master_key())
+    sealed = master.seal(SECRET, "c")
+    cases = {
+        "not-sealed": b"",
+        "seal-format": b"YQ\x02" + bytes(60),
+        "key-unknown": MasterKey(new_master_key()).seal(SECRET, "c"),
+        "seal-damaged": sealed[:-1] + bytes([sealed[-1] ^ 1]),
+    }
+    for code, raw in cases.items():
+        with pytest.raises(GmError) as refused:
+            master.unseal(raw, "c")
+        assert refused.value.code == code
+        assert any("\u4e00" <= character <= "\u9fff" for character in refused.value.reason)

@@ -68,6 +68,7 @@ def test_without_anything_only_forms_are_asked_of_who_has_neither():
         ("CA证书链.pem", b"no chain", "CA 证书链"),
         ("CA证书链.pem", W.doctor.certificate.raw, "CA 证书链"),
         ("吊销列表地址.txt", b"none", "吊销列表发布地址"),
+        ("吊销列表地址.txt", b"ldap://ca.example/cn=crl", "吊销列表发布地址"),
         ("电子认证服务许可证.pdf", None, "《电子认证服务许可证》"),
     ],
 )

@@ -19,6 +19,8 @@ from yingqiao.exchange.work import ErrorClass
 
 PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22, "s3": 443, "file": 0}
 """The schemes fetched, and the port each has when none is named."""
+LDAP = "不取 ldap 地址：请用同一吊销列表的 http 地址，或下载成文件后给出"
+"""A directory client opens its own connections and follows referrals: no address of it can be checked."""
 MAX_ADDRESS = 4096
 """Characters of one address."""
 UTF8, GB18030 = "utf-8", "gb18030"
@@ -106,6 +108,8 @@ def parse_address(text: str | bytes, base: Address | None = None) -> Address:
     if not match:
         return _schemeless(written)
     scheme = match[1].lower()
+    if scheme in ("ldap", "ldaps"):
+        _refuse(ErrorClass.THEIRS, LDAP)
     if scheme not in PORTS:
         _refuse(ErrorClass.THEIRS, f"不支持的协议 {scheme}；可用 {'、'.join(PORTS)}")
     if not match[0].isascii():  # typed with a full-width keyboard throughout

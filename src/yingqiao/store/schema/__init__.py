@@ -60,6 +60,7 @@ from yingqiao.store.schema.signing import (
     applications,
     sign_jobs,
     timestamp_authorities,
+    timestamp_days,
     timestamp_serials,
     timestamp_tokens,
 )
@@ -123,6 +124,7 @@ __all__ = [
     "study_expectations",
     "submissions",
     "timestamp_authorities",
+    "timestamp_days",
     "timestamp_serials",
     "timestamp_tokens",
     "trust_certificates",

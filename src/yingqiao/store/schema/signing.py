@@ -61,12 +61,19 @@ sign_jobs = Table(  # addSignJob: what shall be signed, and what became of it
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    Column("reduced_at", BigInteger),  # when all but the evidence went: data is then e, data_type HASH
     UniqueConstraint("app_id", "trans_id"),
     Index(
         "ix_sign_jobs_open",
         "expires_at",
         sqlite_where=text("status = 'UNSIGN'"),
         postgresql_where=text("status = 'UNSIGN'"),
+    ),
+    Index(
+        "ix_sign_jobs_over",
+        "finished_at",
+        sqlite_where=text("status <> 'UNSIGN' AND reduced_at IS NULL"),
+        postgresql_where=text("status <> 'UNSIGN' AND reduced_at IS NULL"),
     ),
     Index("ix_sign_jobs_user", "user_id", "status", "id"),
     Index("ix_sign_jobs_authorized", "authorized_user_id", "status", "id"),
@@ -101,4 +108,15 @@ timestamp_tokens = Table(  # every time stamp issued, written before it is hande
     Column("imprint", LargeBinary, nullable=False),  # SM3 of the original
     Column("token_digest", LargeBinary, nullable=False),  # SM3 of the token
     Index("ix_timestamp_tokens_gen_time", "gen_time"),
+)
+
+timestamp_days = Table(  # what is left of the journal of days long ago, see store/signing/retention
+    "timestamp_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),  # days since 1970, UTC
+    Column("authority_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("tokens", BigInteger, nullable=False),  # how many
+    Column("first_serial", BigInteger, nullable=False),
+    Column("last_serial", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # SM3 chain over the rows that went
 )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from yingqiao.gm import certificates, crl, csr, names, oids, sm2
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.issuing import Authority, Profile
 from yingqiao.gm.keystore import MasterKey
-from yingqiao.gm.signatures import sm2_key, sm2_signer
+from yingqiao.gm.signatures import SubjectKey, sm2_key
 from yingqiao.signing.certificates.authority import (
     IssuingRule,
     Subject,
@@ -24,6 +25,7 @@ from yingqiao.signing.certificates.authority import (
 from yingqiao.signing.certificates.states import CertificateState, state_of
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.signing.private_keys import SOFTWARE, DeviceError, HeldKey, PrivateKeys, Purpose
 from yingqiao.store.database import Database
 from yingqiao.store.schema import (
     authorities,
@@ -34,9 +36,9 @@ from yingqiao.store.schema import (
 from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.trust import tell_changed
 
-_CA_KEY = "ca key"
-_ENCRYPTION_KEY = "encryption key"
-_AUTOMATIC_KEY = "automatic key"
+CA_KEY = "ca key"
+ENCRYPTION_KEY = "encryption key"
+AUTOMATIC_KEY = "automatic key"
 CRL_VALID = timedelta(days=7)
 
 
@@ -69,22 +71,29 @@ class Issued:
 
 
 class CertificateAuthority:
-    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key;
+    those that sign DeviceError, when the CA's key is in a device.
+    """
 
     def __init__(
-        self, database: Database, master_key: MasterKey, rule: IssuingRule, now_ms: Callable[[], int]
+        self,
+        database: Database,
+        master_key: MasterKey,
+        rule: IssuingRule,
+        now_ms: Callable[[], int],
+        keys: PrivateKeys = SOFTWARE,
     ) -> None:
         self._database = database
         self._master_key = master_key
         self._rule = rule
         self._now_ms = now_ms
+        self._keys = keys
 
     def start(self, name: str) -> CurrentAuthority:
         """A new root with its key under the master key; it becomes the current one, earlier ones stay for what they issued."""
-        private = sm2.generate()
-        signer = sm2_signer(private)
-        certificate = root_certificate(name, sm2_key(private.public().point), signer, self._now())
-        self._keep(name, certificate, self._master_key.seal(private.to_pkcs8(), _CA_KEY))
+        private = self._keys.make(Purpose.CA)
+        certificate = root_certificate(name, private.subject_key, private.signer, self._now())
+        self._keep(name, certificate, self._master_key.seal(private.handle, CA_KEY))
         self.publish()
         return self.current()
 
@@ -130,12 +139,12 @@ class CertificateAuthority:
                 f"{key_id}-e",
                 encryption.public(),
                 None,
-                self._master_key.seal(encryption.to_pkcs8(), _ENCRYPTION_KEY),
+                self._master_key.seal(encryption.to_pkcs8(), ENCRYPTION_KEY),
             ),
         )
         made = []
         for profile, key, point, asked, sealed in pair:
-            der = self._certify(current, profile, doctor, point)
+            der = self._certify(current, profile, doctor, sm2_key(point.point))
             values = {
                 "doctor_id": doctor.id,
                 "profile": str(profile),
@@ -156,25 +165,25 @@ class CertificateAuthority:
         """A certificate over a key of its own that the server signs with by itself (annex 7, row 19); its id. The
         phone's key has no part in it. In offline mode it waits for import like the others.
         """
-        current, private = self.issuing(connection), sm2.generate()
-        key = sm2_key(private.public().point)
+        current, private = self.issuing(connection), self._keys.make(Purpose.AUTOMATIC)
+        key = private.subject_key
         subject = names.build([(oids.COMMON_NAME, doctor.name)])
         values = {
             "doctor_id": doctor.id,
             "profile": str(Profile.AUTOMATIC),
             "key_id": f"a-{secrets.token_hex(12)}",
-            "request": csr.build(subject, key, sm2_signer(private)),
-            "sealed": self._master_key.seal(private.to_pkcs8(), _AUTOMATIC_KEY),
+            "request": csr.build(subject, key, private.signer),
+            "sealed": self._master_key.seal(private.handle, AUTOMATIC_KEY),
             "authority_id": current.id,
             "created_at": self._now_ms(),
-            **_certificate_columns(self._certify(current, Profile.AUTOMATIC, doctor, private.public())),
+            **_certificate_columns(self._certify(current, Profile.AUTOMATIC, doctor, key)),
         }
         inserted = connection.execute(insert(personal_certificates).values(values)).inserted_primary_key
         new = int(inserted[0]) if inserted else 0
         self._replace(connection, doctor.id, Profile.AUTOMATIC, new)
         return new
 
-    def automatic_key(self, certificate_id: int) -> sm2.PrivateKey:
+    def automatic_key(self, certificate_id: int) -> HeldKey:
         """The key behind an automatic certificate."""
         where = (personal_certificates.c.id == certificate_id) & (
             personal_certificates.c.profile == str(Profile.AUTOMATIC)
@@ -183,7 +192,7 @@ class CertificateAuthority:
             sealed = connection.scalar(select(personal_certificates.c.sealed).where(where))
         if sealed is None:
             raise SigningRefused("no-certificate", f"没有证书 {certificate_id}")
-        return sm2.PrivateKey.from_pkcs8(self._master_key.unseal(sealed, _AUTOMATIC_KEY))
+        return self._keys.open(self._master_key.unseal(sealed, AUTOMATIC_KEY))
 
     def import_certificate(self, der: bytes) -> Issued:
         """A certificate made elsewhere for a request of ours (离线): found by its key. Raises CertificateError."""
@@ -240,7 +249,11 @@ class CertificateAuthority:
             return [self._issued(row) for row in connection.execute(query)]
 
     def revoke(self, certificate_id: int, reason: crl.Reason) -> Issued:
-        """Revoked now and for ever; the revocation list that says so is published before this returns."""
+        """Revoked now and for ever; the revocation list that says so is published before this returns.
+
+        When its key is in a device that does not answer, the certificate is revoked all the same, and the list follows as
+        soon as the device is there (`owes_list`): then raises SigningRefused `crl-later`.
+        """
         with self._database.write() as connection:
             where = (personal_certificates.c.id == certificate_id) & personal_certificates.c.revoked_at.is_(
                 None
@@ -250,8 +263,24 @@ class CertificateAuthority:
         if not done:
             self.get(certificate_id)
             raise SigningRefused("revoked", "该证书已经吊销")
-        self.publish()
+        try:
+            self.publish()
+        except DeviceError as error:
+            _log.error("crl.not_published", reason=error.code, detail=error.detail)
+            raise SigningRefused(
+                "crl-later", "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
+            ) from error
         return self.get(certificate_id)
+
+    def owes_list(self, authority_id: int) -> bool:
+        """Whether something is revoked that its newest list does not say: publishing it had failed."""
+        made = revocation_lists.c
+        newest = select(made.content).where(made.authority_id == authority_id).order_by(made.number.desc())
+        with self._database.read() as connection:
+            content = connection.scalar(newest.limit(1))
+            revoked = {entry.serial for entry in _revoked(connection, authority_id)}
+        listed = set() if content is None else crl.parse(content).entries.keys()
+        return not revoked <= listed
 
     def publish(self) -> bytes | None:
         """A new revocation list of the current CA; None in offline mode, where the other CA publishes."""
@@ -288,13 +317,13 @@ class CertificateAuthority:
         return (row.content, row.next_update) if row is not None else None
 
     def _certify(
-        self, current: CurrentAuthority, profile: Profile, doctor: Doctor, public: sm2.PublicKey
+        self, current: CurrentAuthority, profile: Profile, doctor: Doctor, key: SubjectKey
     ) -> bytes | None:
         if current.authority is None:
             return None
         subject = Subject(doctor.hospital_name, doctor.name, doctor.department, doctor.id_number)
         return doctor_certificate(
-            profile, subject, sm2_key(public.point), current.authority, self._rule.of(current.id), self._now()
+            profile, subject, key, current.authority, self._rule.of(current.id), self._now()
         )
 
     @staticmethod
@@ -324,8 +353,8 @@ class CertificateAuthority:
         certificate = certificates.parse(row.certificate)
         if row.sealed is None:
             return CurrentAuthority(row.id, row.name, certificate, None)
-        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, _CA_KEY))
-        return CurrentAuthority(row.id, row.name, certificate, Authority.of(certificate, sm2_signer(private)))
+        private = self._keys.open(self._master_key.unseal(row.sealed, CA_KEY))
+        return CurrentAuthority(row.id, row.name, certificate, Authority.of(certificate, private.signer))
 
     def _issued(self, row: Row[Any]) -> Issued:
         return Issued(
@@ -372,6 +401,7 @@ def _revoked(connection: Connection, authority_id: int) -> list[crl.Entry]:
 
 _PERSONAL = select(personal_certificates)
 _NEWEST_NUMBER = select(func.max(revocation_lists.c.number))
+_log = structlog.get_logger(__name__)
 
 
 def _certificate_columns(der: bytes | None) -> dict[str, Any]:
@@ -390,4 +420,4 @@ def _key_of(row: Row[Any], master_key: MasterKey) -> bytes:
     """The point that the certificate awaited must be over."""
     if row.request is not None:
         return csr.parse(row.request).key.point
-    return sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed, _ENCRYPTION_KEY)).public().point
+    return sm2.PrivateKey.from_pkcs8(master_key.unseal(row.sealed, ENCRYPTION_KEY)).public().point

@@ -12,10 +12,11 @@ from sqlalchemy import delete, insert, select
 
 from yingqiao.gm import certificates, sm2
 from yingqiao.gm.issuing import Profile
-from yingqiao.gm.sm2_keys import PrivateKey
+from yingqiao.gm.sm2_keys import PublicKey
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import Job, JobError
 from yingqiao.signing.phone import digest_of
+from yingqiao.signing.private_keys import DeviceError, HeldKey
 from yingqiao.store import sign_jobs
 from yingqiao.store.database import Database
 from yingqiao.store.schema import automatic_signing
@@ -95,6 +96,8 @@ class Automatic:
         for row in rows:
             try:
                 count += self._sign_for(row.doctor_id, row.certificate_id, row.enabled_at)
+            except DeviceError as error:  # the jobs stay open: the next turn tries them again
+                _log.error("phone.automatic_failed", doctor=row.doctor_id, reason=error.code)
             except SigningRefused as refused:  # the others' jobs do not wait for this one
                 _log.error("phone.automatic_failed", doctor=row.doctor_id, reason=refused.code)
         return count
@@ -133,12 +136,12 @@ class Automatic:
         found = sign_jobs.jobs_of(self._database, signer_of(doctor), self._now_ms(), limit=_AT_ONCE)
         return [job for job in found if job.hospital_code in ("", doctor.hospital_code)]
 
-    def _sign(self, job: Job, doctor: Doctor, issued: Issued, private: PrivateKey) -> int:
-        public, raw = private.public(), issued.certificate or b""
+    def _sign(self, job: Job, doctor: Doctor, issued: Issued, private: HeldKey) -> int:
+        public, raw = PublicKey(private.point), issued.certificate or b""
         if certificates.parse(raw).key.point != public.point:
             raise SigningRefused("key", "自动签名的证书与密钥不符")
         e = digest_of(job, public)
-        signature = sm2.sign_digest(private, e)
+        signature = private.sign_digest(e)
         if not sm2.verify_digest(public, e, signature):
             raise SigningRefused("signature", "自动签名的结果验证不通过")
         signer, now = signer_of(doctor), self._now_ms()

@@ -18,7 +18,7 @@ from yingqiao.store.schema import cases, hospitals
 from yingqiao.store.signing.doctors import Doctors
 from yingqiao.store.signing.personal import PersonalData
 
-_SEALED = "case"
+SEAL_CONTEXT = "case"
 _NAMES = ("name", "hospitalName", "unitName")
 """Entries that name the applicant."""
 
@@ -73,7 +73,7 @@ class Cases:
                 "form": form.id,
                 "hospital_code": hospital_code,
                 "applicant": next((entries[name] for name in _NAMES if entries.get(name)), ""),
-                "sealed": self._personal.seal(entries, _SEALED),
+                "sealed": self._personal.seal(entries, SEAL_CONTEXT),
                 **_columns(case),
             }
             inserted = connection.execute(insert(cases).values(row)).inserted_primary_key
@@ -160,7 +160,7 @@ class Cases:
             hospital_name=row.hospital_name,
             applicant=row.applicant,
             case=case,
-            entries=self._personal.open(row.sealed, _SEALED),
+            entries=self._personal.open(row.sealed, SEAL_CONTEXT),
             doctor_id=row.doctor_id,
         )
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from yingqiao.gm import cooperative
 from yingqiao.gm.cooperative import KeyState, Outcome, SignFinish, SignOffer
-from yingqiao.gm.key_share import ServerShare
+from yingqiao.gm.key_share import Share
 from yingqiao.gm.sm2 import digest_for
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import Job, JobError
@@ -96,7 +96,7 @@ class Cosigning:
         """The answer's 64 bytes."""
         subject = self._subject(key_id, named, token)
 
-        def step(share: ServerShare, state: KeyState) -> Outcome:
+        def step(share: Share, state: KeyState) -> Outcome:
             return cooperative.answer(
                 share,
                 state,
@@ -122,7 +122,7 @@ class Cosigning:
         subject = self._subject(key_id, named, token)
         told: list[str | None] = []
 
-        def step(_: ServerShare, state: KeyState) -> Outcome:
+        def step(_: Share, state: KeyState) -> Outcome:
             return cooperative.finish(subject.key.public, state, final, job=named.text, now=self._now_ms())
 
         def also(connection: Connection, outcome: Outcome) -> None:
@@ -140,7 +140,7 @@ class Cosigning:
         self,
         key_id: str,
         named: Named,
-        step: Callable[[ServerShare, KeyState], Outcome],
+        step: Callable[[Share, KeyState], Outcome],
         also: Also | None = None,
     ) -> Outcome:
         """Raises the refusal, after its state was stored: wrong PINs count."""

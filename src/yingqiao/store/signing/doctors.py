@@ -17,7 +17,7 @@ from yingqiao.store.schema import doctors, hospitals
 from yingqiao.store.signing.logins import Sessions, log_in
 from yingqiao.store.signing.personal import PersonalData
 
-_SEALED = "doctor"
+SEAL_CONTEXT = "doctor"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,7 +79,7 @@ class Doctors:
             "user_id": entries.get("userId") or None,
             "identity_digest": identity,
             "mobile_digest": self._personal.digest("mobile", entries["mobile"]),
-            "sealed": self._personal.seal(secret, _SEALED),
+            "sealed": self._personal.seal(secret, SEAL_CONTEXT),
             "disabled": False,
         }
 
@@ -150,7 +150,7 @@ class Doctors:
         return self._doctor(row) if row is not None else None
 
     def _doctor(self, row: Row[Any]) -> Doctor:
-        secret = self._personal.open(row.sealed, _SEALED)
+        secret = self._personal.open(row.sealed, SEAL_CONTEXT)
         return Doctor(
             id=row.id,
             hospital_code=row.hospital_code,

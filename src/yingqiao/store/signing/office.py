@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.signing.certificates.authority import IssuingRule
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.store.database import Database
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import Objects
@@ -51,13 +52,14 @@ def office_of(
     now_ms: Callable[[], int],
     public_url: str = "",
     phone_url: str = "",
+    keys: PrivateKeys = SOFTWARE,
 ) -> Office:
     """Nothing is asked of the database yet."""
     personal = PersonalData(database, master_key)
     sessions = Sessions(database)
     doctors = Doctors(database, personal, sessions, now_ms)
     cases = Cases(database, personal, doctors, now_ms)
-    authority = CertificateAuthority(database, master_key, rule, now_ms)
+    authority = CertificateAuthority(database, master_key, rule, now_ms, keys)
     units = UnitCertificates(database, master_key, authority, rule, now_ms)
     seals = SealRegistry(database, units, authority, now_ms)
     return Office(

@@ -16,6 +16,7 @@ from yingqiao.store.database import Database
 from yingqiao.store.schema import service_secrets
 
 _INDEX_KEY = "personal-index"
+OWN_CONTEXT = "service secret "
 
 
 class PersonalData:
@@ -53,7 +54,7 @@ class PersonalData:
 
 def service_secret(database: Database, master_key: MasterKey, name: str) -> bytes:
     """The 32 random bytes of this name, made when there are none yet. Raises StoreUnavailable, KeystoreError."""
-    context = f"service secret {name}"
+    context = OWN_CONTEXT + name
     query = select(service_secrets.c.sealed).where(service_secrets.c.name == name)
     with database.read() as connection:
         sealed = connection.scalar(query)

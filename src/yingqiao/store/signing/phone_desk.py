@@ -9,6 +9,7 @@ from yingqiao.gm.keystore import MasterKey
 from yingqiao.settings import PhoneSettings
 from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.signing.phone_codes import CodeSender
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.store.database import Database
 from yingqiao.store.objects import Objects
 from yingqiao.store.signing.activations import Activations
@@ -52,23 +53,24 @@ def open_desk(
     rule: IssuingRule,
     sender: CodeSender,
     now_ms: Callable[[], int],
+    keys: PrivateKeys = SOFTWARE,
 ) -> PhoneDesk:
     """Raises StoreUnavailable; KeystoreError under another master key."""
     personal = PersonalData(database, master_key)
     sessions = Sessions(database)
     doctors = Doctors(database, personal, sessions, now_ms)
     cases = Cases(database, personal, doctors, now_ms)
-    authority = CertificateAuthority(database, master_key, rule, now_ms)
-    activations, keys = Activations(database, now_ms), SharedKeys(database, master_key, now_ms)
-    visits = Visits(database, doctors, keys, authority, sessions, now_ms)
-    downloads = Downloads(database, doctors, activations, keys, authority, sessions, now_ms)
+    authority = CertificateAuthority(database, master_key, rule, now_ms, keys)
+    activations, shared = Activations(database, now_ms), SharedKeys(database, master_key, now_ms, keys)
+    visits = Visits(database, doctors, shared, authority, sessions, now_ms)
+    downloads = Downloads(database, doctors, activations, shared, authority, sessions, now_ms)
     jobs = PhoneJobs(database, now_ms)
     return PhoneDesk(
         activations=activations,
         authority=authority,
         automatic=Automatic(database, authority, doctors, settings.auto_sign_max_minutes, now_ms),
         codes=PhoneCodes(database, personal, doctors, activations, sender, now_ms),
-        cosigning=Cosigning(database, keys, visits, downloads, jobs, sessions, settings.name, now_ms),
+        cosigning=Cosigning(database, shared, visits, downloads, jobs, sessions, settings.name, now_ms),
         doctors=doctors,
         downloads=downloads,
         jobs=jobs,

@@ -9,18 +9,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+import structlog
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from yingqiao.gm.cooperative import Attempt, KeyState, Outcome
-from yingqiao.gm.key_share import KeyAnswer, KeyOffer, ServerShare, accept_key, unwrap_share, wrap_share
+from yingqiao.gm.errors import GmError
+from yingqiao.gm.key_share import KeyAnswer, KeyOffer, Share, share_context
 from yingqiao.gm.keystore import MasterKey
 from yingqiao.gm.sm2 import PublicKey
 from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.store.database import Database
 from yingqiao.store.schema import cooperative_attempts, shared_keys
 
+_log = structlog.get_logger(__name__)
 _TRIES = 20
 _ATTEMPTS_KEPT_MS = 7 * 24 * 3600 * 1000
 """Longer than any job lives (four days at most); then it is refused by its own end."""
@@ -41,26 +46,35 @@ class SharedKey:
 
 
 class SharedKeys:
-    """Safe from any thread and process. Methods raise SigningRefused and StoreUnavailable."""
+    """Safe from any thread and process. Methods raise SigningRefused and StoreUnavailable; DeviceError
+    when D2 is in a device that does not answer: then nothing changed.
+    """
 
-    def __init__(self, database: Database, master_key: MasterKey, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        master_key: MasterKey,
+        now_ms: Callable[[], int],
+        keys: PrivateKeys = SOFTWARE,
+    ) -> None:
         self._database = database
         self._master_key = master_key
         self._now_ms = now_ms
+        self._keys = keys
 
     def make(
         self, connection: Connection, doctor_id: int, device: str, offer: KeyOffer, session: str
     ) -> tuple[str, KeyAnswer]:
         """A new key with a phone; its id and what to answer. Raises CooperativeError."""
         user = user_of(doctor_id)
-        share, answer = accept_key(offer, session=session, user=user)
+        secret, share, answer = self._keys.make_share(offer, session=session, user=user)
         key_id = secrets.token_hex(12)
         row = {
             "id": key_id,
             "doctor_id": doctor_id,
             "device": device[:64],
             "public": share.public.point,
-            "sealed": wrap_share(self._master_key, share, key_id=key_id, user=user),
+            "sealed": self._master_key.seal(secret, share_context(key_id, user, share.public.point)),
             "state": _packed(KeyState()),
             "version": 0,
             "created_at": self._now_ms(),
@@ -73,7 +87,7 @@ class SharedKeys:
             return self._get(connection, key_id)
 
     def run(
-        self, key_id: str, step: Callable[[ServerShare, KeyState], Outcome], also: Also | None = None
+        self, key_id: str, step: Callable[[Share, KeyState], Outcome], also: Also | None = None
     ) -> Outcome:
         """One step of the protocol: its state is stored before the outcome is returned; two at once exclude each other.
 
@@ -81,13 +95,11 @@ class SharedKeys:
         """
         for _ in range(_TRIES):
             with self._database.read() as connection:
-                key = self._get(connection, key_id)
-                row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).one()
+                row = self._row(connection, key_id)
+            key = _shown(row)
             if row.sealed is None:
                 raise SigningRefused("key-erased", "该证书的密钥已注销，请重新下载证书")
-            share = unwrap_share(
-                self._master_key, row.sealed, key_id=key_id, user=user_of(key.doctor_id), public=key.public
-            )
+            share = self._keys.open_share(self._secret(row), key.public)
             outcome = step(share, key.state)
             if outcome.state == key.state or self._store(key_id, row.version, outcome, also):
                 return outcome
@@ -100,8 +112,18 @@ class SharedKeys:
             found = connection.scalar(select(c.number).where(c.key_id == key_id, c.job == job))
         return found or 0
 
+    def _secret(self, row: Row[Any]) -> bytes:
+        context = share_context(row.id, user_of(row.doctor_id), bytes(row.public))
+        return self._master_key.unseal(row.sealed, context)
+
     def erase(self, connection: Connection, key_id: str) -> None:
-        """The share is destroyed: nobody signs with this key again."""
+        """The share is destroyed: nobody signs with this key again. A device that is away keeps a D2 nobody can name."""
+        row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).first()
+        if row is not None and row.sealed is not None:
+            try:
+                self._keys.erase(self._secret(row))
+            except GmError as error:
+                _log.warning("device.not_erased", key=key_id, reason=error.code)
         values = {"sealed": None, "state": _packed(KeyState()), "erased_at": self._now_ms()}
         version = shared_keys.c.version + 1
         connection.execute(
@@ -135,20 +157,28 @@ class SharedKeys:
         row = {"key_id": key_id, "job": attempt.job, "number": attempt.number, "at": now}
         connection.execute(insert(cooperative_attempts).values(row))
 
+    @classmethod
+    def _get(cls, connection: Connection, key_id: str) -> SharedKey:
+        return _shown(cls._row(connection, key_id))
+
     @staticmethod
-    def _get(connection: Connection, key_id: str) -> SharedKey:
+    def _row(connection: Connection, key_id: str) -> Row[Any]:
         row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).first()
         if row is None:
             raise SigningRefused("no-key", "没有这个密钥，请重新下载证书")
-        return SharedKey(
-            row.id,
-            row.doctor_id,
-            row.device,
-            PublicKey(row.public),
-            _unpacked(row.state),
-            row.created_at,
-            row.erased_at,
-        )
+        return row
+
+
+def _shown(row: Row[Any]) -> SharedKey:
+    return SharedKey(
+        row.id,
+        row.doctor_id,
+        row.device,
+        PublicKey(row.public),
+        _unpacked(row.state),
+        row.created_at,
+        row.erased_at,
+    )
 
 
 def user_of(doctor_id: int) -> str:

@@ -27,7 +27,7 @@ from yingqiao.store.schema import unit_certificates
 from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.trust import tell_changed
 
-_KEY = "unit key"
+SEAL_CONTEXT = "unit key"
 _MAKER_NAME = "影桥 制章"
 _MAKER_LEFT_MS = 400 * 24 * 3600 * 1000
 """A maker's certificate that ends sooner makes no more seals: a new one does."""
@@ -128,7 +128,7 @@ class UnitCertificates:
             "authority_id": authority_id,
             "serial": read.serial_hex,
             "certificate": der,
-            "sealed": self._master_key.seal(private.to_pkcs8(), _KEY),
+            "sealed": self._master_key.seal(private.to_pkcs8(), SEAL_CONTEXT),
             "not_before": milliseconds(read.not_before),
             "not_after": milliseconds(read.not_after),
             "created_at": self._now_ms(),
@@ -137,7 +137,7 @@ class UnitCertificates:
         return UnitCertificate(int(made[0]) if made else 0, read, private)
 
     def _open(self, row: Row[Any]) -> UnitCertificate:
-        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, _KEY))
+        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, SEAL_CONTEXT))
         return UnitCertificate(row.id, certificates.parse(row.certificate), private)
 
     def _now(self) -> datetime:

@@ -11,11 +11,13 @@ import structlog
 
 from yingqiao.signing import hmac_signature
 from yingqiao.signing.applications import OFF, OPTIONAL, Application
-from yingqiao.signing.dsvs import DsvsError
+from yingqiao.signing.dsvs import Caller, DsvsError
 from yingqiao.signing.hmac_signature import SHA256, ParameterError, Parameters
-from yingqiao.signing.verification.policy import DEFAULT, Policy
+from yingqiao.signing.verification.policy import DEFAULT
 from yingqiao.spec.model import Edition, Required
+from yingqiao.web.limits import TokenBuckets
 from yingqiao.web.service import Handle, Posted, Reply
+from yingqiao.web.visit import TurnedAwayError
 
 BAD_REQUEST, NOT_SIGNED, NOT_FOUND, CONFLICT = 400, 401, 404, 409
 IN_THREAD_ABOVE = 64 * 1024
@@ -23,6 +25,7 @@ IN_THREAD_ABOVE = 64 * 1024
 _NOT_SIGNED = "应用标识或签名不正确"
 _NOBODY = b"nobody's secret"
 _COMMON = "coss_common"
+_ANYBODY = Caller()
 _log = structlog.get_logger(__name__)
 
 
@@ -58,6 +61,8 @@ class Door:
 
     apps: Apps
     edition: Edition
+    rates: TokenBuckets = field(default_factory=lambda: TokenBuckets(0.0))
+    """Of applications, by id; of one event loop."""
 
     def handle(self, table: str, answer: Answer) -> Handle:
         """A service's handler: `answer` behind the door."""
@@ -81,27 +86,32 @@ class Door:
         return handled
 
     async def open(self, parameters: Parameters, posted: Posted) -> Opened:
-        """Whose request it is. Raises Refused; the answer never tells whether the application exists."""
+        """Whose request it is. Raises Refused (the answer never tells whether the application exists), TurnedAwayError."""
         if len(posted.raw) > IN_THREAD_ABOVE:
             opened = await asyncio.to_thread(self._open, parameters, posted.peer)
         else:
             opened = self._open(parameters, posted.peer)
         posted.visit.hospital = opened.application.hospital_code
+        wait = self.rates.take(opened.application.app_id)
+        if wait:
+            seconds = max(1, round(wait))
+            raise TurnedAwayError(429, "too-many", retry_after=seconds, seconds=seconds)
         return opened
 
-    def check_dsvs(self, parameters: Parameters, *, strangers: bool) -> None:
+    def check_dsvs(self, parameters: Parameters, *, strangers: bool) -> Application | None:
         """A dsvs request by its application's policy: required, optional (checked when there is a signature) or off.
-        With `strangers`, who is no application of ours is served too. Raises Refused.
+        With `strangers`, who is no application of ours is served too. The application that proved to be it; None
+        when nobody had to. Raises Refused.
         """
         app_id = parameters.find("appId")
         application = self.apps.get(app_id) if app_id else None
         if application is None and strangers:
-            return
+            return None
         if application is not None and not application.disabled:
             policy = application.settings.dsvs_hmac
             if policy == OFF or (policy == OPTIONAL and not parameters.find(hmac_signature.SIGNATURE)):
-                return
-        self._open(parameters, "dsvs")
+                return None
+        return self._open(parameters, "dsvs").application
 
     def _open(self, parameters: Parameters, peer: str) -> Opened:
         app_id = parameters.find("appId")
@@ -132,17 +142,17 @@ class SignedByApplication:
         self._door = door
         self._strangers = strangers
 
-    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Policy:
+    def check(self, parameters: Mapping[str, Any], raw: bytes) -> Caller:
         """Raises DsvsError."""
         if self._strangers and not any(name.lower() == "appid" and parameters[name] for name in parameters):
-            return DEFAULT
+            return _ANYBODY
         try:
-            self._door.check_dsvs(hmac_signature.read_parameters(raw), strangers=self._strangers)
+            found = self._door.check_dsvs(hmac_signature.read_parameters(raw), strangers=self._strangers)
         except ParameterError as error:
             raise DsvsError(str(error)) from error
         except Refused as refused:
             raise DsvsError(refused.message, refused.status) from refused
-        return DEFAULT
+        return _ANYBODY if found is None else Caller(DEFAULT, found.app_id, found.hospital_code)
 
 
 async def _read(raw: bytes) -> Parameters:

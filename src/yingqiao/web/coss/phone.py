@@ -18,6 +18,7 @@ from yingqiao.settings import CossSettings, PhoneSettings
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import ALGORITHM, JobStatus
 from yingqiao.signing.phone import MAX_PICTURE, VERSION, content_type, read_name
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.store.signing.authority import Issued
 from yingqiao.store.signing.automatic import AutomaticState
 from yingqiao.store.signing.cosigning import LoggedIn, Signed
@@ -32,8 +33,9 @@ from yingqiao.web.service import Handle, Posted, Reply, Service
 
 ROOT: Final = "/coss/phone/v1/"
 _MAX_BODY = 16 * 1024
+_DEVICE = 503
 _WAITING = "证书尚未生成，请等待证书导入"
-_STATUSES = {
+STATUSES = {
     "token": 401,
     "disabled": 403,
     "not-yours": 403,
@@ -71,9 +73,9 @@ class Phone:
         self._peers = TokenBuckets(parts.phone.peer_rate)
         self._mobiles = TokenBuckets(1 / 60, burst=1)
 
-    def services(self) -> list[Service]:
-        """As served."""
-        answers: dict[str, Answer] = {
+    def answers(self) -> dict[str, Answer]:
+        """By the name of the service; each may raise SigningRefused, CooperativeError, DeviceError, StoreUnavailable."""
+        return {
             "getServiceInfo": self._service_info,
             "ticket": self._ticket,
             "phoneCode": self._phone_code,
@@ -93,9 +95,12 @@ class Phone:
             "setAutoSign": self._set_auto_sign,
             "logout": self._logout,
         }
+
+    def services(self) -> list[Service]:
+        """As served."""
         return [
             Service(ROOT + name, f"phone-{name}", self._handle(name, answer), _limit_of(name), anywhere=True)
-            for name, answer in answers.items()
+            for name, answer in self.answers().items()
         ]
 
     def _handle(self, name: str, answer: Answer) -> Handle:
@@ -104,8 +109,10 @@ class Phone:
                 given = read(posted.raw)
                 self._admit(name, given, posted.peer)
                 return Reply(await asyncio.to_thread(answer, given, posted))
+            except DeviceError as error:  # nothing changed: the phone may ask the same again
+                return Reply({"code": error.code}, _DEVICE, error.reason)
             except (SigningRefused, CooperativeError) as refused:
-                status = _STATUSES.get(refused.code, 400)
+                status = STATUSES.get(refused.code, 400)
                 return Reply({"code": refused.code}, status, refused.reason)
 
         return handled

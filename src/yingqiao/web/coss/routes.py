@@ -12,6 +12,7 @@ from yingqiao.store.database import Database
 from yingqiao.web.coss.door import Apps, Door
 from yingqiao.web.coss.jobs import Jobs
 from yingqiao.web.coss.timestamps import Timestamps
+from yingqiao.web.limits import TokenBuckets
 from yingqiao.web.service import Service
 
 
@@ -29,7 +30,7 @@ class CossParts:
 
 def services(parts: CossParts) -> list[Service]:
     """addSignJob, getAuthSignResult, createAndGetTssInfo, verifyTS."""
-    door = Door(parts.apps, parts.edition)
+    door = Door(parts.apps, parts.edition, TokenBuckets(parts.settings.app_rate))
     jobs = Jobs(parts.database, parts.settings.public_url.rstrip("/"), parts.now_ms)
     stamps = parts.timestamps
     answers = {

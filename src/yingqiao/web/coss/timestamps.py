@@ -6,6 +6,7 @@ import asyncio
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -14,6 +15,7 @@ from yingqiao.gm import sm3
 from yingqiao.gm.timestamp import TimestampError
 from yingqiao.signing import timestamps
 from yingqiao.signing.clock import ClockError, TrustedClock
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.timestamps import TrustStore
 from yingqiao.signing.tsa import Tsa
 from yingqiao.store.tokens import Issued, TokenJournal
@@ -50,11 +52,11 @@ class Timestamps:
         attach = parameters.find("attachCert").lower()
         if attach not in ("true", "false"):
             raise Refused(BAD_REQUEST, "attachCert 只能是 true 或 false")
-        token, issued = self._stamp(original, opened.application.app_id, attach == "true")
+        token, issued = await self._stamp(original, opened.application.app_id, attach == "true")
         await self.journal.record(issued)
         return {"tsResp": base64.b64encode(token).decode()}
 
-    def _stamp(self, original: bytes, app_id: str, attach: bool) -> tuple[bytes, Issued]:
+    async def _stamp(self, original: bytes, app_id: str, attach: bool) -> tuple[bytes, Issued]:
         found = self.authority.current()
         if found is None:
             raise Refused(_NO_TIME, "时间戳服务尚未就绪")
@@ -62,9 +64,11 @@ class Timestamps:
         try:
             now = self.clock.now_ms()
             serial = self.journal.serial()
-            at = datetime.fromtimestamp(now / 1000, UTC)
-            token, imprint = tsa.stamp(original, serial, at, attach=attach)
-        except (ClockError, TimestampError) as error:
+            stamp = partial(
+                tsa.stamp, original, serial, datetime.fromtimestamp(now / 1000, UTC), attach=attach
+            )
+            token, imprint = await asyncio.to_thread(stamp) if tsa.in_device else stamp()
+        except (ClockError, TimestampError, DeviceError) as error:
             _log.error("tsa.refused", reason=str(error))
             raise Refused(_NO_TIME, f"暂停签发时间戳：{error}") from error
         return token, Issued(serial, number, app_id, now, imprint, sm3.new(token).digest())

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from yingqiao.gm.errors import GmError
 from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.private_keys import DeviceError
 from yingqiao.store.signing.cases import FormRefused
 from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.signing.logins import SESSION_MS
@@ -144,6 +145,8 @@ class Door:
             return _json({"code": error.code, "message": error.reason, "problems": problems}, 422)
         except SigningRefused as error:
             return _json({"code": error.code, "message": error.reason}, _STATUSES.get(error.code, 422))
+        except DeviceError as error:
+            return _json({"code": error.code, "message": error.reason}, 503)
         except GmError as error:
             return _json({"code": error.code, "message": error.reason}, 422)
         if isinstance(said, Response):

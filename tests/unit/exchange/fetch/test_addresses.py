@@ -222,3 +222,10 @@ def check_address(text: str) -> None:
         again = parse_address(wire)
         assert (again.scheme, again.host, again.port) == (address.scheme, address.host, address.port)
         assert again.path_bytes() == raw
+
+
+@pytest.mark.parametrize("text", ["ldap://ldap.ca.cn/cn=crl,o=CA?certificateRevocationList", "LDAPS://h/x"])
+def test_an_address_of_a_directory_is_refused_with_what_to_do(text: str):
+    """A revocation list behind ldap: take its http address, or the file."""
+    with pytest.raises(FetchError, match="http 地址"):
+        parse_address(text)
