@@ -24,7 +24,7 @@ from yingqiao.client.gateway import AsyncGateway, Gateway
 from yingqiao.client.hospital import EndlessListing, HospitalSystem, Listing
 from yingqiao.client.questions import ExamQuestion, ReportQuestion, SeriesQuestion
 from yingqiao.client.reconciliation import DayTotals
-from yingqiao.client.transport import Limits
+from yingqiao.client.limits import Limits
 from yingqiao.client.validate import Checker
 from yingqiao.exchange.model import Finding, Level
 from yingqiao.exchange.profile import Profile

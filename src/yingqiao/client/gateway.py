@@ -17,7 +17,8 @@ from yingqiao.client.errors import Invalid, WrongClock
 from yingqiao.client.patience import patiently
 from yingqiao.client.reconciliation import DayTotals
 from yingqiao.client.talk import Request, Response, Talk, spoken
-from yingqiao.client.transport import AsyncTransport, BlockingTransport, Limits
+from yingqiao.client.limits import Limits
+from yingqiao.client.transport import AsyncTransport, BlockingTransport
 from yingqiao.client.validate import Checker
 
 Record = Mapping[str, Any]

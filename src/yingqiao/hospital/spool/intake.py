@@ -159,7 +159,7 @@ def _write(c: Connection, source: str, entries: Sequence[Entry], lane: Lane, now
     c.execute(
         _PUT_RECORD,
         [
-            {"kind": e.kind, "key": e.key, "digest": e.digest, "body": e.body, **e.row, **fixed}
+            {"kind": e.kind, "key": e.key, "digest": e.digest, "body": e.body(), **e.row, **fixed}
             for e in entries
         ],
     )
