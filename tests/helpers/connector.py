@@ -61,6 +61,10 @@ class Ris:
                 [[record.get(name) for name in names] for record in records],
             )
 
+    def remove(self, table: str, *keys: str) -> None:
+        with self._open() as db:
+            db.executemany(f'DELETE FROM {table} WHERE "{_KEYS[table]}" = ?', [(key,) for key in keys])
+
     def add_exams(self, *numbers: int, reports: bool = True, at: str | None = None, **changes: Any) -> None:
         """Finished `at` (default: an hour ago), each with its report."""
         when = at or beijing(hours=1)

@@ -247,7 +247,7 @@ class Sender:
     async def _send(self, due: Due) -> Outcome:
         gateway = self._free.popleft()
         try:
-            await push(gateway, due.kind, due.values)
+            left = await push(gateway, due.kind, due.values)
         except ClientError as error:
             return await self._failed(due, failure_of(error))
         except Exception as error:  # a defect of ours with one record must not stop the others
@@ -259,6 +259,10 @@ class Sender:
         self.health.sent += 1
         self.health.last_sent_at = now_ms()
         await self._heard(None)
+        if left is not None:
+            log.warning("sender.addresses_refused")
+            theirs = str(ErrorClass.THEIRS)
+            return Outcome(due, REFUSED, now_ms(), due.failures, theirs, left.reason, left.findings)
         return Outcome(due, "sent")
 
     async def _failed(self, due: Due, failure: Failure) -> Outcome:

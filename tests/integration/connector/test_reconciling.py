@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, exam
-from tests.helpers.connector import beijing, held, submissions, until
+from tests.helpers.connector import Hospital, beijing, held, submissions, until
 from tests.integration.connector.conftest import HospitalMaker
 from tests.peers.gateway import GatewayMaker
+from yingqiao.hospital.spool.catalogue import let_go
+from yingqiao.hospital.spool.store import open_spool
 
 
 def _cipher() -> Cipher[modes.ECB]:
@@ -111,6 +113,24 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
     assert until(lambda: len(submissions(gateway)) == before + 3)
     again = [exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway)[before:]]
     assert set(again) == {"E00003", "R00003", "M1"}
+    hospital.stop()
+    let_contents_go(hospital)
+    hospital.ris.remove("exam", "M1")
+    done = hospital.cli("reconcile", day, "--json")
+    assert json.loads(done.stdout)["resent"] == 2
+    assert "keep_days" in json.loads(done.stdout)["message"]
+    assert "M1" in json.loads(done.stdout)["message"]
+    assert "keep_days" in hospital.cli("status").stdout
+    before = len(submissions(gateway))
+    hospital.start()
+    assert until(lambda: len(submissions(gateway)) == before + 2)
+
+
+def let_contents_go(hospital: Hospital) -> None:
+    """As after `spool.keep_days`."""
+    spool = open_spool(hospital.spool)
+    assert let_go(spool, keep_days=-1)
+    spool.close()
 
 
 def test_a_day_the_connector_missed_is_read_again(

@@ -173,11 +173,17 @@ def due_now_after_outage(spool: Spool) -> None:
 
 
 def resend(spool: Spool, names: Sequence[Identity], lane: Lane = Lane.LIVE) -> int:
-    """Queues what is known, whether it was sent or refused; how many that were."""
+    """Queues what is known and still kept, whether it was sent or refused; how many that were."""
     with spool.database.write() as c:
         known = [name for name in names if _is_kept(c, name)]
         queue(c, known, lane, now_ms())
     return len(known)
+
+
+def let_go_of(spool: Spool, names: Sequence[Identity]) -> set[Identity]:
+    """Those known here whose content `keep_days` let go: only their source can give it again."""
+    with spool.database.read() as c:
+        return {name for name in names if not _is_kept(c, name)}
 
 
 def _is_kept(c: Any, name: Identity) -> bool:
