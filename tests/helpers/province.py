@@ -138,9 +138,12 @@ class Province:
     gateway: RunningGateway
     sites: list[Site] = field(default_factory=list)
     gateway_kills: int = 0
+    count: int = 0
+    """Hospitals: all of them tell their day from one address here, which may tell two a second."""
 
     def open(self, count: int, exams: int, *, faulty: float, seconds: float, images: int = 2) -> None:
         """Registers the hospitals and writes their configurations; the gateway is not started yet."""
+        self.count = count
         for number in range(count):
             place = Place(credit_code(f"{12149900000001000 + number:017d}"), f"模拟医院{number + 1}")
             plan = SitePlan(place, yesterday(), exams, faulty=faulty, images=images, seed=number)
@@ -163,7 +166,7 @@ class Province:
             "spool": {"folder": "spool", "reserve_bytes": 0},
             "reading": {"poll_seconds": 0.5},
             "backfill": {"auto": False},
-            "reconcile": {"at": "00:00", "again_hours": 0.001},
+            "reconcile": {"at": "00:00", "again_hours": max(0.001, 0.0003 * self.count)},
             "images": {
                 "mode": "forward",
                 "aet": node.ae_title,

@@ -210,8 +210,9 @@ class Sender:
 
     async def _rest(self, seconds: float) -> None:
         """Until something is done, or new."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        alarm = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        await self._wake.wait()
+        alarm.cancel()
 
     def _settle(self, hands: _Hands, *, all_: bool) -> None:
         """One commit at a time, in a thread; meanwhile others are sent. Raises StoreError when the last one

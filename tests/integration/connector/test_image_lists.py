@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.senders import HOSPITAL
 from tests.helpers.connector import BEIJING, until
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import GatewayMaker, RunningGateway
+from tests.peers.gateway import RunningGateway
 from tests.peers.nginx import nginx
 from tests.peers.pacs import Dcmqrscp, study
 
@@ -24,7 +23,7 @@ def arrived(gateway: RunningGateway) -> set[str]:
 
 @pytest.mark.peer
 def test_a_pacs_is_listed_and_refused_addresses_are_told(
-    tmp_path: Path, make_gateway: GatewayMaker, make_hospital: HospitalMaker
+    tmp_path: Path, shared_gateway: RunningGateway, make_hospital: HospitalMaker
 ):
     """Found by C-FIND, listed by /images/list; an address the gateway may not fetch waits in the worklist with its
     reason, and arrives once the host is registered and the list sent again. A day of history comes by its exams.
@@ -38,7 +37,7 @@ def test_a_pacs_is_listed_and_refused_addresses_are_told(
         (files / f"{uid}.dcm").write_bytes(content)
     pacs = Dcmqrscp(tmp_path / "pacs")
     pacs.start()
-    gateway = make_gateway()
+    gateway = shared_gateway
     try:
         pacs.keep([*recent, *old])
         with nginx(files, tmp_path / "nginx") as port:
@@ -49,7 +48,7 @@ def test_a_pacs_is_listed_and_refused_addresses_are_told(
                 "settle_seconds": 0.2,
             }
             asked = {"host": "127.0.0.1", "port": pacs.port, "called_aet": pacs.aet}
-            hospital = make_hospital(gateway, images=images, pacs=asked)
+            hospital = make_hospital(gateway, own=True, images=images, pacs=asked)
             hospital.start()
             assert until(lambda: (s := hospital.status()) and s.refused == 1), hospital.log[-3000:]
             shown = json.loads(hospital.cli("worklist", "show", "images", "1.2.3.1", "--json").stdout)
@@ -58,7 +57,7 @@ def test_a_pacs_is_listed_and_refused_addresses_are_told(
                 found["problem"].partition("：")[0] for found in shown["findings"]
             }
             place = f"http://127.0.0.1:{port}"
-            assert gateway.cli("hospitals", "hosts", "add", HOSPITAL, place, "--private").returncode == 0
+            assert gateway.cli("hospitals", "hosts", "add", hospital.code, place, "--private").returncode == 0
             assert hospital.cli("worklist", "resend", "--all").returncode == 0
             hospital.ris.add_exams(1, at="2026-03-01 09:00:00")
             assert until(lambda: arrived(gateway) == {"1.2.3.1.1", "1.2.3.1.2", "1.2.4.1.1"}), hospital.log
