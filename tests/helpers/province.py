@@ -71,7 +71,7 @@ class Site:
         with (self.folder / "life.log").open("wb") as log:
             self.life = subprocess.Popen([YINGQIAO, "hospital", "simulate", *words], stdout=log, stderr=log)
         truth = self.folder / RIS
-        assert until(truth.exists), (self.folder / "life.log").read_text()
+        assert until(truth.exists, 180), (self.folder / "life.log").read_text()
 
     def is_over(self) -> bool:
         assert self.life is not None

@@ -23,7 +23,7 @@ from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
 from yingqiao.cli import main
 
 YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
-_READY_S = 60.0
+_READY_S = 180.0
 _ANNOUNCED = "影桥网关已就绪".encode()
 
 

@@ -289,4 +289,6 @@ def done(loaded: Loaded, kind: str, place: str) -> None:
             fail(f"没有这样的来源问题：{place}", Exit.NO)
 
 
-COMMANDS: tuple[click.Command, ...] = (run, check_, status_, backfill, reconcile, worklist_)
+COMMANDS: dict[str, click.Command] = {
+    str(one.name): one for one in (run, check_, status_, backfill, reconcile, worklist_)
+}

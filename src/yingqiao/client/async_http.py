@@ -49,7 +49,9 @@ class Server:
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             login = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-        host = parts.hostname.encode("idna").decode("ascii") if not parts.hostname.isascii() else parts.hostname
+        host = (
+            parts.hostname.encode("idna").decode("ascii") if not parts.hostname.isascii() else parts.hostname
+        )
         named = named.encode("idna").decode("ascii") if not named.isascii() else named
         return Server(host, parts.port or (443 if tls else 80), tls, named, parts.path.rstrip("/"), login)
 

@@ -15,11 +15,11 @@ import orjson
 
 from yingqiao.client import protocol
 from yingqiao.client.errors import AnswerTooLarge, ClientError
+from yingqiao.client.limits import Limits
 from yingqiao.client.pages import Pages
 from yingqiao.client.patience import patiently
 from yingqiao.client.questions import ExamQuestion, Question, ReportQuestion, SeriesQuestion, read_rows
 from yingqiao.client.talk import Request, Response, Talk, spoken
-from yingqiao.client.limits import Limits
 from yingqiao.client.transport import BlockingTransport
 
 Row = dict[str, Any]

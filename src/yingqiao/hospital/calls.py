@@ -16,6 +16,7 @@ from yingqiao.client import (
     DayTotals,
     Gateway,
     Limits,
+    ListedFile,
     NotAdmitted,
     Refused,
     Unavailable,
@@ -31,7 +32,9 @@ IDENTITY = (NotAdmitted, BadKey, BadSignature, WrongClock)
 _PATIENT = Limits(silence=120.0, whole=300.0)
 """A day of 100,000 ids is compared while we wait."""
 _ADDRESSES_AT_MOST = 200
-_MEND_ADDRESS = "请网关登记该主机（yingqiao hospitals hosts add），或改正 images.base_url、images.address；之后重发"
+_MEND_ADDRESS = (
+    "请网关登记该主机（yingqiao hospitals hosts add），或改正 images.base_url、images.address；之后重发"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,9 @@ async def push(gateway: AsyncGateway, kind: str, values: Mapping[str, Any]) -> N
 def not_fetched(refused: Sequence[ListedFile]) -> NotFetched:
     """As the worklist shows it: each address with the gateway's reason, the first of them."""
     findings = tuple(
-        Finding("FILEPATH", "影像地址", "address-refused", Level.REFUSE, f"{one.url}：{one.reason}", _MEND_ADDRESS)
+        Finding(
+            "FILEPATH", "影像地址", "address-refused", Level.REFUSE, f"{one.url}：{one.reason}", _MEND_ADDRESS
+        )
         for one in refused[:_ADDRESSES_AT_MOST]
     )
     reason = f"列表已接受，但其中 {len(refused)} 个地址网关不下载：{refused[0].reason}"

@@ -225,7 +225,9 @@ def _check(config: Config) -> None:
         if not config.pacs.host:
             raise ConfigError("images.mode = pacs 时必须写 pacs.host")
         if "://" not in config.images.address or "{instance}" not in config.images.address:
-            raise ConfigError("images.mode = pacs 时必须写 images.address，如 http://pacs/wado?…&objectUID={instance}")
+            raise ConfigError(
+                "images.mode = pacs 时必须写 images.address，如 http://pacs/wado?…&objectUID={instance}"
+            )
     if config.pacs.host and not config.pacs.called_aet:
         raise ConfigError("写了 pacs.host 就必须写 pacs.called_aet")
 

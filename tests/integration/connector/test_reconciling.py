@@ -91,7 +91,9 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
     )
     hospital.ris.add_exams(50, at=f"{beijing()[:10]} 00:00:00")
     hospital.start()
-    assert until(lambda: len(held(gateway, hospital.code)[0]) == 9 and len(held(gateway, hospital.code)[1]) == 7), hospital.log[-3000:]
+    assert until(
+        lambda: len(held(gateway, hospital.code)[0]) == 9 and len(held(gateway, hospital.code)[1]) == 7
+    ), hospital.log[-3000:]
     before = len(submissions(gateway, code=hospital.code))
     platform.missing = ["E00003", "1.2.77", "GONE"]
     done = hospital.cli("reconcile", day, "--json")
@@ -111,7 +113,10 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
     }
     assert json.loads(done.stdout)["unknown"] == ["GONE"]
     assert until(lambda: len(submissions(gateway, code=hospital.code)) == before + 3)
-    again = [exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)[before:]]
+    again = [
+        exam_key or report_key
+        for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)[before:]
+    ]
     assert set(again) == {"E00003", "R00003", "M1"}
     hospital.stop()
     let_contents_go(hospital)
@@ -151,7 +156,9 @@ def test_a_day_the_connector_missed_is_read_again(
     assert until(lambda: held(gateway, hospital.code) == ({"E00001", "E00002"}, {"R00001", "R00002"}))
 
 
-def test_a_day_without_exams(platform: Platform, shared_gateway: RunningGateway, make_hospital: HospitalMaker):
+def test_a_day_without_exams(
+    platform: Platform, shared_gateway: RunningGateway, make_hospital: HospitalMaker
+):
     """T159: an empty array."""
     hospital = make_hospital("http://127.0.0.1:9", reconcile={"url": platform.url, "enabled": False})
     done = hospital.cli("reconcile", "2026-01-01")

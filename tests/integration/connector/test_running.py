@@ -28,7 +28,9 @@ def test_records_arrive_exam_before_its_report(shared_gateway: RunningGateway, m
     hospital.ris.add_exams(*range(30))
     hospital.start()
     assert until(lambda: all_there(gateway, hospital, 30)), hospital.log[-3000:]
-    order = [exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)]
+    order = [
+        exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)
+    ]
     assert all(order.index(f"E{n:05}") < order.index(f"R{n:05}") for n in range(30))
     hospital.ris.add_exams(30, 31)
     assert until(lambda: all_there(gateway, hospital, 32), 15)

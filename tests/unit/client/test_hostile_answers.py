@@ -48,10 +48,17 @@ def serving(way: Way, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def talk(plain: socket.socket) -> None:
-        with suppress(OSError), plain:
-            with tls.wrap_socket(plain, server_side=True) if tls else plain as connection:
-                connection.recv(1 << 20)
-                way(connection)
+        with (
+            suppress(OSError),
+            plain,
+            tls.wrap_socket(plain, server_side=True) if tls else plain as connection,
+        ):
+            connection.recv(1 << 20)
+            if tls:  # the body is a record of its own
+                connection.settimeout(0.1)
+                with suppress(TimeoutError):
+                    connection.recv(1 << 20)
+            way(connection)
 
     def accept() -> None:
         with suppress(OSError):

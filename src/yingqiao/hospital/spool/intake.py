@@ -62,12 +62,16 @@ def keep(
     return Taken(taken.new, taken.changed, taken.same, len(troubles))
 
 
-def refill(spool: Spool, source: str, rows: Sequence[SourceRecord | Trouble], wanted: Collection[Identity]) -> int:
+def refill(
+    spool: Spool, source: str, rows: Sequence[SourceRecord | Trouble], wanted: Collection[Identity]
+) -> int:
     """Those of `wanted` that `keep_days` let go get the source's content again, and are queued; how many. Raises
     SpoolFullError, StoreError.
     """
     entries = [
-        _entry_of(row) for row in rows if isinstance(row, SourceRecord) and (row.table.value, row.key) in wanted
+        _entry_of(row)
+        for row in rows
+        if isinstance(row, SourceRecord) and (row.table.value, row.key) in wanted
     ]
     if not entries:
         return 0
