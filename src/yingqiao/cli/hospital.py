@@ -22,10 +22,10 @@ _MODULES = {
 
 
 class _Group(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _: click.Context) -> list[str]:
         return list(_MODULES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _MODULES:
             return None
         commands: dict[str, click.Command] = import_module(f"yingqiao.cli.{_MODULES[cmd_name]}").COMMANDS
