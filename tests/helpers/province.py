@@ -70,8 +70,9 @@ class Site:
         words = [str(word) for option in options.items() for word in option]
         with (self.folder / "life.log").open("wb") as log:
             self.life = subprocess.Popen([YINGQIAO, "hospital", "simulate", *words], stdout=log, stderr=log)
-        truth = self.folder / RIS
-        assert until(truth.exists, 180), (self.folder / "life.log").read_text()
+
+    def wait_for_systems(self) -> None:
+        assert until((self.folder / RIS).exists, 300), (self.folder / "life.log").read_text()
 
     def is_over(self) -> bool:
         assert self.life is not None
@@ -156,8 +157,7 @@ class Province:
             (folder / KEY).write_text(key)
             write_config(folder, self._sections(site, node))
             self.gateway.add_hospital(site.code, key, place.name)
-            done = self.gateway.cli("hospitals", "dicom", "add", site.code, "--aet", node.ae_title)
-            assert done.returncode == 0, done.stderr
+            self.gateway.do("hospitals", "dicom", "add", site.code, "--aet", node.ae_title)
 
     def _sections(self, site: Site, node: DicomNode) -> dict[str, dict[str, Any]]:
         return {
@@ -180,6 +180,8 @@ class Province:
     def live(self) -> None:
         for site in self.sites:
             site.live()
+        for site in self.sites:
+            site.wait_for_systems()
             site.run()
 
     def is_over(self) -> bool:

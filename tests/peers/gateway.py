@@ -125,9 +125,11 @@ class RunningGateway:
         return json.loads(done.stdout)
 
     def add_hospital(self, code: str = HOSPITAL, key_hex: str = KEY_HEX, name: str = "某某医院") -> None:
-        """By the command, in this process: a hundred tests begin so, and a program of its own takes a second."""
-        words = ["hospitals", "add", code, "--name", name, "--sm4-key", key_hex, "--data", str(self.data)]
-        done = CliRunner().invoke(main, words, env=self.environ)
+        self.do("hospitals", "add", code, "--name", name, "--sm4-key", key_hex)
+
+    def do(self, *words: str) -> None:
+        """A command on the same folder in this process, which has to succeed: a program of its own takes a second."""
+        done = CliRunner().invoke(main, [*words, "--data", str(self.data)], env=self.environ)
         structlog.reset_defaults()  # the command told where log events go, and that is closed now
         assert done.exit_code == 0, done.output
 

@@ -31,8 +31,9 @@ def test_a_pacs_is_listed_and_refused_addresses_are_told(
     files = tmp_path / "files"
     files.mkdir()
     today = f"{datetime.now(BEIJING):%Y%m%d}"
-    recent = study("1.2.3", 1, 2, StudyDate=today)
-    old = study("1.2.4", 1, 1)
+    born = {"PatientBirthDate": "19800101", "PatientSex": "F"}
+    recent = study("1.2.3", 1, 2, StudyDate=today, **born)
+    old = study("1.2.4", 1, 1, **born)
     for uid, content in zip(("1.2.3.1.1", "1.2.3.1.2", "1.2.4.1.1"), [*recent, *old], strict=True):
         (files / f"{uid}.dcm").write_bytes(content)
     pacs = Dcmqrscp(tmp_path / "pacs")
