@@ -186,7 +186,8 @@ class _Connection(asyncio.Protocol):
             raise _Stale
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
-        self._answer = answer = self._loop.create_future()
+        answer: asyncio.Future[Response] = self._loop.create_future()
+        self._answer = answer
         self._began = self._heard = self._loop.time()
         transport.write(message)
         self._unsent = transport.get_write_buffer_size()
