@@ -3,6 +3,7 @@ the work engine."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import threading
 import time
@@ -88,6 +89,8 @@ class Background:
             self._port = self._listen(self._scp)
         self._running.callback(self._fetching.close)
         self._fetching.sweep()
+        with contextlib.suppress(StoreUnavailable):  # then they are told when their time comes
+            self._commitments.begin()
         self._work.start()
         self._running.callback(self._work.stop)
         self._start_relay()

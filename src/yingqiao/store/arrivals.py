@@ -88,6 +88,11 @@ class Arrivals:
         self._arenas = threading.Semaphore(ARENAS)
         self._idle: list[mmap.mmap] = []
 
+    @property
+    def headroom(self) -> int:
+        """Bytes before an instance that is written from its own memory; see `Group.add`."""
+        return self._landing.headroom
+
     @contextmanager
     def group(self) -> Iterator[Group]:
         """Instances that become durable together. Waits while too many groups are under way."""
@@ -117,9 +122,12 @@ class Group:
         self._staged: list[Pending] = []
         self._landed: list[Landed] = []
 
-    def add(self, origin: Origin, found: Found) -> None:
+    def add(self, origin: Origin, found: Found, memory: memoryview | None = None) -> None:
         """Take an instance; its views may go afterwards. Raises LandingError: nothing since the last `settle`
         may be counted as kept.
+
+        With `memory` (`LandingArea.headroom` bytes, the prefix, the dataset, a page more; it begins on a page) the
+        instance is written from there: it must stay until `settle` returns.
         """
         arrival = Arrival(
             received_at=time.time_ns() // 1_000_000,
@@ -134,6 +142,8 @@ class Group:
         digest = hashlib.sha256(found.dataset).digest()
         if self._landing.headroom + len(prefix) + len(found.dataset) + 2 * mmap.PAGESIZE > ARENA_BYTES:
             place = self._write_large(arrival, prefix, found.dataset, digest)
+        elif memory is not None:
+            place = self._stage_there(memory, arrival, len(prefix), len(found.dataset), digest)
         else:
             place = self._stage(arrival, prefix, found.dataset, digest)
         self._landed.append(Landed(place, arrival, bytes(found.dataset[:HEAD_BYTES])))
@@ -156,6 +166,14 @@ class Group:
         memory[start:end] = dataset
         pending = self._landing.append(arrival, Laid(memory, len(prefix), end, digest))
         self._used += size
+        self._staged.append(pending)
+        return pending.place
+
+    def _stage_there(
+        self, memory: memoryview, arrival: Arrival, prefix: int, dataset: int, digest: bytes
+    ) -> Place:
+        end = self._landing.headroom + prefix + dataset
+        pending = self._landing.append(arrival, Laid(memory, prefix, end, digest))
         self._staged.append(pending)
         return pending.place
 

@@ -18,12 +18,12 @@ from yingqiao.dicom.commitment.reporting import report
 from yingqiao.dicom.query_retrieve.errors import NodeError
 from yingqiao.dicom.query_retrieve.node import Node
 from yingqiao.exchange.commitment import Asked, FailureReason, Unavailable, Verdict
-from yingqiao.exchange.work import ErrorClass, NewWork, WorkError
+from yingqiao.exchange.work import ErrorClass, NewWork, WorkError, WorkState
 from yingqiao.store import commitments as ledger
 from yingqiao.store.commitments import Request
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.schema import pacs_nodes
+from yingqiao.store.schema import pacs_nodes, work
 from yingqiao.store.work.actions import Action, Order, act
 from yingqiao.store.work.ledger import add, find
 
@@ -60,6 +60,12 @@ class CommitmentLedger:
         self._landing = landing
         self._index = index
         self._wake = wake
+
+    def begin(self) -> None:
+        """At the start: associations that ended with the last process are not waited for. Raises StoreUnavailable."""
+        with self._database.write() as connection:
+            mine = work.update().where(work.c.kind == KIND, work.c.state == str(WorkState.DELAYED))
+            connection.execute(mine.values(due_at=0))
 
     def keep(self, asked: Asked) -> int:
         """The request and the work of telling its result, in one durable transaction. Raises Unavailable."""

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings, sweep
 from yingqiao.client.fetch.body import Memory
+from yingqiao.client.fetch.buffers import Buffers
 from yingqiao.exchange.completeness import Expectation, Source
 from yingqiao.exchange.documents import NotPdfError, prove_pdf
 from yingqiao.exchange.fetch import (
@@ -98,7 +99,7 @@ class Fetching:
         self._aet = aet
         self._limits = limits or Limits()
         self._free: list[Fetcher] = []
-        self._memory = Memory(settings.memory_bytes)
+        self._memory = Memory(settings.memory_bytes, Buffers(arrivals.headroom))
         self._lock = threading.Lock()
         self._sweep_at = 0.0
         self.counts = FetchCounts()

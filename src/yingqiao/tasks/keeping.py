@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yingqiao.client.fetch.contents import instances, is_instance
+from yingqiao.client.fetch.contents import Instance, instances, is_instance
 from yingqiao.client.fetch.model import FetchedFile
 from yingqiao.exchange.fetch import FetchError, FileState
 from yingqiao.exchange.work import ErrorClass, WorkError
@@ -155,7 +155,7 @@ class Keeper:
                         one.sop_class_uid,
                         one.sop_instance_uid,
                     )
-                    group.add(came.origin, found)
+                    group.add(came.origin, found, _memory(came.file, one))
                     uids.append(one.sop_instance_uid)
                     del one, found
             digest = b"" if plain else came.file.digest()  # an instance's own is in the index: one is enough
@@ -175,6 +175,13 @@ class Keeper:
         if done or failed:
             self._note(done, failed)
         self._noted = self._clock()
+
+
+def _memory(file: FetchedFile, one: Instance) -> memoryview | None:
+    """The memory an instance can be written from: it is the whole file, head and all, as it came."""
+    if file.body is None or one.prefix.obj is not file.body.obj:
+        return None
+    return file.memory if one.prefix and len(one.prefix) + len(one.dataset) == file.size else None
 
 
 def _weight(came: Came) -> int:

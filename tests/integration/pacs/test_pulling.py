@@ -255,6 +255,7 @@ def scripted(rig: Rig, **given: float) -> ScriptedPacs:
     return pacs
 
 
+@pytest.mark.long
 def test_a_move_that_is_silent_for_more_than_thirty_seconds(make_rig: Callable[..., Rig]):
     """Tape libraries take their time; a limit of 30 s between responses, common elsewhere, would end it."""
     rig = make_rig(limits=Limits(response=120.0))

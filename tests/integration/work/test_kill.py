@@ -98,7 +98,7 @@ def test_killed_again_and_again_nothing_is_lost_or_done_twice(database: Database
     names = [f"w{i}" for i in range(400)]
     ask(database, *names[:300], kind="effect", destination="H1/http://a:80")
     chance = random.Random(7)
-    for turn in range(8):
+    for turn in range(5):
         ready = engines.readies()
         process = engines.start()
         wait_until(lambda: engines.readies() > ready)  # noqa: B023 called at once

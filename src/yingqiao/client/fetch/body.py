@@ -100,9 +100,15 @@ class Body:
             return FetchedFile(self.size, address, None, part.path, discarding=part.discard)
         if self._small is None:
             return FetchedFile(0, address, memoryview(b""), None)
-        content = self._small.content
+        small = self._small
+        content = small.content
         return FetchedFile(
-            self.size, address, content, None, discarding=partial(self._small.give_back, content)
+            self.size,
+            address,
+            content,
+            None,
+            memory=small.memory,
+            discarding=partial(small.give_back, content),
         )
 
     def take_back(self) -> None:

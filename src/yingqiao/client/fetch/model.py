@@ -72,6 +72,9 @@ class FetchedFile:
     path: Path | None
     content_type: str = ""
     etag: str = ""
+    memory: memoryview | None = field(default=None, repr=False)
+    """Where `body` lies: whole pages, the buffers' headroom before it, a page at least after it. Whoever has the file
+    may write around the body."""
     resumed: bool = False
     """Whether a part of it came in an earlier try."""
     requests: int = 1
@@ -100,6 +103,7 @@ class FetchedFile:
         to call again. Views of the content must be gone.
         """
         discarding, self.discarding = self.discarding, None
+        self.memory = None
         if discarding is not None:
             discarding()
 
