@@ -195,6 +195,7 @@ def _table(pdf: Any, entries: Sequence[Entry]) -> None:
     pdf.set_font("cjk", size=7)
     widths = (17, 40, 12, 20, *(17,) * 9)
     heading = FontFace(emphasis="", fill_color=(232, 238, 244))
+    pdf.set_fill_color(255)  # else the rows have the colour of the chart's last bar
     with pdf.table(col_widths=widths, text_align="CENTER", line_height=4.5, headings_style=heading) as table:
         line = table.row()
         for column in shown:
