@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute
 
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
+from yingqiao.app.sealed import BEFORE_ANSWER, SealedFiles
+from yingqiao.app.sealing import SealingDesk
 from yingqiao.app.signing import SigningSide
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
@@ -29,17 +31,20 @@ from yingqiao.settings import Settings
 from yingqiao.spec import load_edition
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
+from yingqiao.store.signing.office import Office
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.tasks.mending import Mender
-from yingqiao.web import list_status, reconciliation
+from yingqiao.web import list_status, reconciliation, sef
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
+from yingqiao.web.api.seal_desk import seal_desk_routes
 from yingqiao.web.dsvs import Dsvs
 from yingqiao.web.health import Check, Health, Part
 from yingqiao.web.intake import Ask, Intake, Parts
 from yingqiao.web.metrics import Metrics
 from yingqiao.web.office import DoorRule, office_routes
 from yingqiao.web.reconciliation import Reconciliation
+from yingqiao.web.sef import Sef
 from yingqiao.web.server import GatewayServer, make_server, serve_until
 from yingqiao.web.service import Services
 from yingqiao.web.site import Guard, Site, admin_app, intake_app, intake_direct, public_app, whole_app
@@ -127,10 +132,22 @@ async def _serve(
     ledger.start()
     log = RequestLog()
     log.start()
-    intake = _intake(settings, stores, ledger, metrics, log)
-    site = _site(settings, stores, metrics, dict(checks) | {"ledger": lambda: _ledger_part(ledger)})
+    office = open_office(settings, stores)
+    sealed = SealedFiles(stores, standing=office.seals.standing)
+    arriving = SealedFiles(stores, BEFORE_ANSWER, office.seals.standing)
+    intake = _intake(settings, stores, ledger, metrics, log, arriving)
     signing = SigningSide(settings, stores)
     signing.start()
+    desk = SealingDesk(office.seals, signing.stamp)
+    site = _site(
+        settings,
+        stores,
+        office,
+        [*seal_desk_routes(office, desk.seal)],
+        sealed,
+        metrics,
+        dict(checks) | {"ledger": lambda: _ledger_part(ledger)},
+    )
     services = Services(
         signing.services(site.edition),
         settings.http,
@@ -142,8 +159,13 @@ async def _serve(
     questions = {list_status.PATH: (list_status.NAME, list_status.asking(stores.database))}
     statements = _reconciliation(settings, stores, ledger)
     dsvs = Dsvs(stores.trust.current, settings.http, signing.request_signature(site.edition))
+    seals = Sef(site.edition, sealed)
+    verifying = Services(
+        [seals.service()], settings.http, sef.in_flight(), metrics, _line_writer(settings, log)
+    )
     more = (
         services.apps()
+        | verifying.apps()
         | dsvs.apps()
         | {
             site.edition.interfaces[INTERFACE].path: intake.app(
@@ -151,7 +173,8 @@ async def _serve(
             )
         }
     )
-    servers = _servers(settings, listening, intake, site, questions, more, services.direct() | dsvs.direct())
+    direct = services.direct() | verifying.direct() | dsvs.direct()
+    servers = _servers(settings, listening, intake, site, questions, more, direct)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
@@ -160,11 +183,16 @@ async def _serve(
     finally:
         watching.cancel()
         await services.drain()
+        await verifying.drain()
+        desk.close()
         signing.close()
         await ledger.close()
         statements.close()
         intake.close()
         dsvs.close()
+        seals.close()
+        sealed.close()
+        arriving.close()
         log.close()
 
 
@@ -181,7 +209,14 @@ async def _watch_disk(settings: Settings, stores: Stores, intake: Intake) -> Non
         await asyncio.sleep(1)
 
 
-def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics, log: RequestLog) -> Intake:
+def _intake(
+    settings: Settings,
+    stores: Stores,
+    ledger: Ledger,
+    metrics: Metrics,
+    log: RequestLog,
+    sealed: SealedFiles,
+) -> Intake:
     edition = load_edition(settings.exchange.edition)
     kept = settings.store == "on"
     parts = Parts(
@@ -190,6 +225,7 @@ def _intake(settings: Settings, stores: Stores, ledger: Ledger, metrics: Metrics
             stores.hospitals,
             Policy(keep_unknown=settings.exchange.keep_unknown),
             stores.trust.current,
+            sealed.judge_at_once,
         ),
         recorder=ledger if kept else _Nowhere(),
         documents=stores.objects if kept else _Nowhere(),
@@ -221,22 +257,34 @@ def _strangers(settings: Settings, stores: Stores) -> UnknownSenders:
     return UnknownSenders(stores.database, UnknownBounds(exchange.unknown_count, exchange.unknown_bytes))
 
 
-def _site(settings: Settings, stores: Stores, metrics: Metrics, checks: Mapping[str, Check]) -> Site:
+def _site(
+    settings: Settings,
+    stores: Stores,
+    office: Office,
+    more_api: Sequence[BaseRoute],
+    sealed: SealedFiles,
+    metrics: Metrics,
+    checks: Mapping[str, Check],
+) -> Site:
     return Site(
         edition=load_edition(settings.exchange.edition),
         health=Health(checks),
         metrics=metrics,
         guard=Guard(api_token(settings, stores.folder), settings.api.loopback_without_token),
-        api_routes=api_routes(
-            stores.database,
-            stores.objects,
-            landing=stores.folder.landing,
-            stable_after=settings.completeness.stable_ms,
-            trust=stores.trust.current,
-            mend=_mending(settings, stores),
-        ),
+        api_routes=[
+            *api_routes(
+                stores.database,
+                stores.objects,
+                landing=stores.folder.landing,
+                stable_after=settings.completeness.stable_ms,
+                trust=stores.trust.current,
+                mend=_mending(settings, stores),
+                judge_file=sealed.judge_asked,
+            ),
+            *more_api,
+        ],
         metrics_token=settings.api.metrics_token,
-        office=_office(settings, stores),
+        office=_office(settings, office),
     )
 
 
@@ -250,10 +298,10 @@ def _mending(settings: Settings, stores: Stores) -> Callable[[int], State]:
     return lambda number: made().mend(number)
 
 
-def _office(settings: Settings, stores: Stores) -> list[BaseRoute]:
+def _office(settings: Settings, office: Office) -> list[BaseRoute]:
     http = settings.http
     rule = DoorRule(settings.signing.logins_per_minute, http.trusted_proxies, bool(http.tls_certificate))
-    return office_routes(open_office(settings, stores), rule)
+    return office_routes(office, rule)
 
 
 def _servers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,18 +11,21 @@ import structlog
 
 from yingqiao.app.phone import phone_desk
 from yingqiao.app.stores import Stores
+from yingqiao.gm import sm3
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.crl import State
 from yingqiao.gm.errors import GmError
+from yingqiao.gm.timestamp import TimestampError
 from yingqiao.settings import CossSettings, Settings
 from yingqiao.signing import tsa
-from yingqiao.signing.clock import TrustedClock
+from yingqiao.signing.clock import ClockError, TrustedClock
+from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.trust import TIME_STAMPERS
 from yingqiao.signing.tsa import Tsa
 from yingqiao.spec.model import Edition
 from yingqiao.store import tokens
 from yingqiao.store.errors import StoreError, StoreUnavailable
-from yingqiao.store.tokens import TokenJournal, TsaError
+from yingqiao.store.tokens import Issued, TokenJournal, TsaError
 from yingqiao.web.coss import CossParts, services
 from yingqiao.web.coss.door import Door, SignedByApplication
 from yingqiao.web.coss.phone import Phone, PhoneParts
@@ -29,6 +33,9 @@ from yingqiao.web.coss.timestamps import Timestamps
 from yingqiao.web.service import Service
 
 FRESH_S = 1.0
+SEALS = "yingqiao:seals"
+"""In the journal of time stamps: those of seals, in the place of an application."""
+_STAMP_S = 30.0
 _WARNED = timedelta(days=60)
 _log = structlog.get_logger(__name__)
 
@@ -49,9 +56,11 @@ class SigningSide:
         self._journal = TokenJournal(stores.database)
         self._clock = TrustedClock(tokens.latest_gen_time(stores.database), settings.coss.clock_jump_seconds)
         self._authority = _AtWork(settings.coss, stores)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         """Raises StoreUnavailable."""
+        self._loop = asyncio.get_running_loop()
         self._authority.start()
         self._stores.apps.start()
         self._journal.start()
@@ -68,6 +77,34 @@ class SigningSide:
         desk = phone_desk(self._settings, self._stores)
         phone = Phone(PhoneParts(desk, self._settings.phone, self._settings.coss))
         return [*services(parts), *phone.services()]
+
+    def stamp(self, value: bytes) -> bytes:
+        """A time stamp over a seal's signature value, in the journal before it is given out; for other threads.
+
+        Raises SigningRefused while there is no trustworthy time, StoreUnavailable.
+        """
+        found = self._authority.current()
+        if found is None or self._loop is None:
+            raise SigningRefused("no-time", "时间戳服务尚未就绪")
+        number, at_work = found
+        try:
+            now, serial = self._clock.now_ms(), self._journal.serial()
+            token, imprint = at_work.stamp(
+                value, serial, datetime.fromtimestamp(now / 1000, UTC), attach=True
+            )
+        except (ClockError, TimestampError) as error:
+            _log.error("tsa.refused", reason=str(error))
+            raise SigningRefused("no-time", f"暂停签发时间戳：{error}") from error
+        issued = Issued(serial, number, SEALS, now, imprint, sm3.digest(token))
+
+        async def record() -> None:
+            await self._journal.record(issued)
+
+        try:
+            asyncio.run_coroutine_threadsafe(record(), self._loop).result(_STAMP_S)
+        except TimeoutError as error:
+            raise StoreUnavailable("the journal of time stamps does not answer") from error
+        return token
 
     def request_signature(self, edition: Edition) -> SignedByApplication:
         """What dsvs asks of requests."""

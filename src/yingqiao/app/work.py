@@ -18,6 +18,7 @@ import structlog
 
 from yingqiao.app.folder import StartError, database_of, read_or_make_secret
 from yingqiao.app.phone import phone_desk
+from yingqiao.app.sealed import SealedFiles
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
 from yingqiao.exchange.receive import Receiver
@@ -34,7 +35,7 @@ from yingqiao.store.reconciliation import MEND
 from yingqiao.store.sign_jobs import CALLBACK
 from yingqiao.store.work.gauges import WorkGauges
 from yingqiao.store.work.retention import forget_done
-from yingqiao.tasks import commitments, revocation, signatures, trust_lists
+from yingqiao.tasks import commitments, revocation, seals, signatures, trust_lists
 from yingqiao.tasks.balancing import Balancing
 from yingqiao.tasks.callbacks import EXPIRE_EVERY_S, Callbacks
 from yingqiao.tasks.commitments import CommitmentLedger, Reporter
@@ -43,6 +44,7 @@ from yingqiao.tasks.fetching import DOCUMENT, Fetching
 from yingqiao.tasks.mending import Mender
 from yingqiao.tasks.pulling import puller
 from yingqiao.tasks.revocation import ListPublisher
+from yingqiao.tasks.seals import SealWatch
 from yingqiao.tasks.signatures import SignatureWatch
 from yingqiao.tasks.trust_lists import ListFetcher
 from yingqiao.web.health import Part
@@ -64,6 +66,7 @@ class Surroundings:
     landing: LandingArea
     indexer: Indexer
     fetching: Fetching
+    sealed: SealedFiles
 
 
 _RETENTION_S = 3600.0
@@ -125,8 +128,9 @@ def _automatic(around: Surroundings) -> Timer:
 
 
 def _trusting(around: Surroundings) -> Sequence[Timer]:
-    """Revocation lists asked for, report signatures judged."""
+    """Revocation lists asked for, report signatures and seals judged."""
     stores = around.stores
+    sealed = SealWatch(stores.database, stores.hospitals, stores.objects, around.sealed.judge_report)
     watch = SignatureWatch(stores.database, stores.hospitals, stores.trust.current)
 
     def ask_for_lists() -> None:
@@ -135,9 +139,13 @@ def _trusting(around: Surroundings) -> Sequence[Timer]:
     def judge_signatures() -> None:
         watch.turn()
 
+    def judge_seals() -> None:
+        sealed.turn()
+
     return (
         (trust_lists.LOOK_S, trust_lists.NAME, ask_for_lists),
         (signatures.EVERY_S, signatures.NAME, judge_signatures),
+        (seals.EVERY_S, seals.NAME, judge_seals),
     )
 
 

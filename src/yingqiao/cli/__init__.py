@@ -27,10 +27,13 @@ COMMANDS = {
     "apps": "签名服务的应用与密钥",
     "tsa": "时间戳证书与密钥",
     "ca": "内置 CA：建立、签发的证书、吊销、离线导入",
-    "cases": "证书申请：提交、审批",
+    "cases": "证书与印章申请：提交、审批",
     "doctors": "签名医师与激活码",
     "staff": "证书管理的账号",
-    "verify": "验证签名、时间戳与证书",
+    "seals": "电子印章：申请、制作、停用、更新、导出、使用记录",
+    "seal": "给 PDF 加盖电子印章",
+    "verify": "验证签名、时间戳、证书与电子签章",
+    "seal-client": "签章客户端：在医生电脑上给报告 PDF 盖章",
     "trust": "信任的 CA 证书与吊销列表，接入材料检查",
     "work": "后台工作：查看、暂停、重放",
     "hospital": "医院侧：连接器、字段映射、推送、模拟医院",
@@ -46,7 +49,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"yingqiao.cli.{cmd_name}").command
+        command: click.Command = import_module(f"yingqiao.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -37,7 +37,7 @@ _COLUMNS = {
 
 @click.group()
 def command() -> None:
-    """证书申请（附件 2 至 4）：提交与审批；提交人与审批人须是两个人"""
+    """证书与印章申请（附件 2 至 6）：提交与审批；提交人与审批人须是两个人"""
 
 
 @command.command()
@@ -63,7 +63,7 @@ def submit(form: str, hospital: str, sheet: Path, by: str | None, settings: Sett
             click.echo(f"第 {row.line} 行：{words}", err=True)
         if wrong:
             fail(f"{len(wrong)} 行有问题，没有提交")
-        given = [_with_pictures(chosen, row, sheet.parent) for row in rows]
+        given = [with_pictures(chosen, row, sheet.parent) for row in rows]
         numbers = [hand_in(opened, chosen, hospital, entries, by or who()) for entries in given]
     click.echo(f"已提交 {len(numbers)} 份，编号 {'、'.join(map(str, numbers))}")
 
@@ -141,7 +141,7 @@ def _content(sheet: Path) -> bytes:
         return stream.read(8 * 1024 * 1024)
 
 
-def _with_pictures(form: Form, row: SheetRow, folder: Path) -> dict[str, Any]:
+def with_pictures(form: Form, row: SheetRow, folder: Path) -> dict[str, Any]:
     """File names of pictures become their content."""
     entries: dict[str, Any] = dict(row.entries)
     for field in form.fields:

@@ -36,11 +36,16 @@ def who() -> str:
         return f"cli:{os.getuid()}"
 
 
-def ask_password() -> str:
+def ask_password(what: str = "口令") -> str:
     """The password, typed twice or a line of a pipe; never an argument, which others would see."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass("口令：")
+    first = getpass.getpass(f"{what}：")
     if getpass.getpass("再输一次：") != first:
-        fail("两次输入的口令不同")
+        fail(f"两次输入的{what}不同")
     return first
+
+
+def ask_pin() -> str:
+    """A PIN, as a password is asked."""
+    return ask_password("PIN")

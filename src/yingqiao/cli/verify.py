@@ -1,4 +1,4 @@
-"""`yingqiao verify`: signatures, time stamps and certificates judged, without a running gateway.
+"""`yingqiao verify`: signatures, time stamps, certificates and seals judged, without a running gateway.
 
 Exit codes: 0 passed, 1 failed, 2 unknown (also: wrong use).
 """
@@ -59,7 +59,7 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def command() -> None:
-    """验证签名、时间戳与证书"""
+    """验证签名、时间戳、证书与电子签章"""
 
 
 @command.command("signature")
@@ -108,6 +108,23 @@ def certificate(files: tuple[Path, ...], settings: Settings, **common: Any) -> N
     _answer(verify_certificates(asked, [_read(one) for one in files]), common["as_json"])
 
 
+@command.command("seal")
+@click.argument("file", type=_FILE, metavar="FILE")
+@click.option("--content", type=_FILE, help="FILE 只是签章数据（SignedValue）时，所盖的文件")
+@_common
+def seal(file: Path, content: Path | None, settings: Settings, **common: Any) -> None:
+    """验证电子签章：盖章的 PDF 逐处列出，也可为印章（.esl）或签章数据（SignedValue）"""
+    from yingqiao.cli.seal_files import judge_here  # pyHanko and pdfium take a second to import
+
+    asked = _asked(settings, common)
+    found = judge_here(_read(file), asked, None if content is None else _read(content), settings)
+    if common["as_json"]:
+        show_json([one.shown() for one in found])
+    else:
+        click.echo("\n\n".join(one.text() for one in found) or "文件中没有电子签章")
+    _exit([one.report for one in found])
+
+
 def _asked(settings: Settings, common: dict[str, Any]) -> Asked:
     """Trust, policy and moment of this command; wrong use ends it."""
     try:
@@ -133,7 +150,7 @@ def _trust(settings: Settings, files: tuple[Path, ...]) -> Trust:
             trust = opened.trust.current()
     for file in files:
         bundle = read_bundle(_read(file))
-        entries = [Entry(one, role) for one in bundle.certificates for role in (Role.CA, Role.TSA)]
+        entries = [Entry(one, role) for one in bundle.certificates for role in Role]
         trust = trust.with_more(entries, bundle.lists)
     return trust
 
@@ -151,6 +168,13 @@ def _answer(reports: list[Report], as_json: bool) -> None:
         show_json(reports[0].shown() if len(reports) == 1 else together(reports, "证书"))
     else:
         click.echo("\n\n".join(report.text() for report in reports))
+    _exit(reports)
+
+
+def _exit(reports: list[Report]) -> None:
+    """Nothing to judge is unknown."""
+    if not reports:
+        sys.exit(_CODES[Indication.UNKNOWN])
     sys.exit(max(_CODES[report.indication] for report in reports) if _all_known(reports) else 1)
 
 

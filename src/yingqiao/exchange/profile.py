@@ -47,6 +47,8 @@ RULES: Mapping[str, Grade] = MappingProxyType(
         "conflict": Level.WARN,  # two fields that contradict each other (T39, T40, T52, T61, T73)
         "ca": Level.WARN,  # CA fields while the hospital has no CA yet (T65)
         "signature": Level.WARN,  # the report's signature: refuse = verified before the answer
+        "seal": Level.WARN,  # the seals on the report's PDF: refuse = verified before the answer
+        "unsealed": Level.NOTE,  # a report's PDF without a seal
         "single": Level.WARN,  # a list of one record (T18)
         "timestamp": Level.WARN,  # T03
         "old-key": Level.NOTE,

@@ -34,6 +34,7 @@ from yingqiao.exchange.model import (
     Submission,
 )
 from yingqiao.exchange.profile import Profile
+from yingqiao.exchange.report_seals import JudgeSeals, NeedsTimeError, asked_before, seal_findings
 from yingqiao.exchange.report_signature import MEND, RULE, judge_report
 from yingqiao.signing.trust import NOTHING, Trust
 from yingqiao.signing.verification.report import Indication
@@ -121,6 +122,8 @@ class _Request:
     digest: bytes = b""
     findings: tuple[Finding, ...] = ()
     replay_of: int | None = None
+    at_once: bool = False
+    """Nobody may wait: what takes seconds raises NeedsTimeError."""
 
 
 class Receiver:
@@ -132,12 +135,16 @@ class Receiver:
         hospitals: Hospitals,
         policy: Policy | None = None,
         trust: Callable[[], Trust] = lambda: NOTHING,
+        seals: JudgeSeals | None = None,
     ) -> None:
-        """`trust`: whom reports' signatures are trusted by, asked when a profile has them judged at once."""
+        """`trust`: whom reports' signatures are trusted by, asked when a profile has them judged at once; `seals`
+        judges those on PDFs, None: not here.
+        """
         self._edition = edition
         self._hospitals = hospitals
         self._policy = policy or Policy()
         self._trust = trust
+        self._seals = seals
 
     def take(
         self,
@@ -147,11 +154,13 @@ class Receiver:
         peer: str,
         received_at: int,
         encryption_type: str | None = None,
+        at_once: bool = False,
     ) -> Taken:
         """A request body -> what to keep and what to answer. `received_at` in Unix ms.
-        Never raises on any bytes.
+        Never raises on any bytes, but for NeedsTimeError `at_once`.
         """
-        return self._take(_Request(interface_id, peer, received_at, raw), encryption_type, received_at)
+        request = _Request(interface_id, peer, received_at, raw, at_once=at_once)
+        return self._take(request, encryption_type, received_at)
 
     def question(
         self, raw: bytes, *, received_at: int, encryption_type: str | None = None
@@ -237,6 +246,7 @@ class Receiver:
         judged = judge(self._edition, entry.profile, entry.code, table, value, load, entry.reach)
         request.body = documents.take_out(request.body, value, judged.taken)
         request.findings += judged.findings + self._signature(request, entry, judged)
+        request.findings += self._sealed(request, entry, judged)
         refused = [f for f in request.findings if f.level is Level.REFUSE]
         return self._refuse_record(request, judged, refused) if refused else self._accept(request, judged)
 
@@ -255,6 +265,21 @@ class Receiver:
             return ()
         level = Level.REFUSE if report.indication is Indication.FAILED else Level.WARN
         return (Finding("SignValue", "CA 签名值", RULE, level, report.words, MEND, ("T66",)),)
+
+    def _sealed(self, request: _Request, entry: HospitalEntry, judged: Judged) -> tuple[Finding, ...]:
+        """The seals on the report's embedded PDF, where the profile refuses wrong ones; else they are judged later.
+
+        Raises NeedsTimeError.
+        """
+        if self._seals is None or judged.report is None or not judged.report.pdf_object:
+            return ()
+        part = next(part for part in judged.parts if part.table == "report")
+        if not asked_before(entry.profile) or not is_audited(part.validated.values):
+            return ()
+        if request.at_once:
+            raise NeedsTimeError
+        at = datetime.fromtimestamp(request.received_at / 1000, UTC)
+        return seal_findings(judged, entry.profile, self._seals, at)
 
     def _refuse_record(self, request: _Request, judged: Judged, refused: list[Finding]) -> Taken:
         message = validation_message(self._edition, refused)

@@ -248,7 +248,8 @@ class Event:
     at: int
     kind: str
     """exam-received | exam-updated | exam-stale | report-… | refused | study-linked | images-arrived |
-    images-expected | images-complete | report-audited | signature-passed | signature-failed | signature-unknown | waiting"""
+    images-expected | images-complete | report-audited | signature-passed | signature-failed | signature-unknown |
+    seal-passed | seal-failed | seal-unknown | seal-unsealed | waiting"""
     text: str
     """Chinese, for people."""
     submission_id: int | None = None
@@ -282,6 +283,18 @@ class SignatureFacts:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class SealFacts:
+    """What became of the seals on the PDF of a report's version."""
+
+    at: int
+    record_num: str
+    submission_id: int
+    indication: str
+    """passed | failed | unknown | unsealed"""
+    words: str
+
+
 def events(
     exam: ExamFacts,
     submissions: Sequence[SubmissionFacts],
@@ -291,6 +304,7 @@ def events(
     images: Mapping[str, Completeness] = {},
     documents: Sequence[DocumentFacts] = (),
     signatures: Sequence[SignatureFacts] = (),
+    seals: Sequence[SealFacts] = (),
 ) -> tuple[Event, ...]:
     """The exam's timeline, oldest first: what was received (stale and refused too), joined, told, audited,
     and what is waited for.
@@ -307,6 +321,7 @@ def events(
         found += _told(study_uid, known)
     found += map(_brought, documents)
     found += map(_verified, signatures)
+    found += map(_sealed, seals)
     found.sort(key=lambda event: (event.at, event.submission_id or 0))
     if standing.waiting_for and standing.waiting_since is not None:
         needs = "、".join(NEED_NAMES[need] for need in standing.waiting_for)
@@ -332,6 +347,11 @@ def _brought(document: DocumentFacts) -> Event:
 def _verified(one: SignatureFacts) -> Event:
     text = f"报告 {one.record_num}：{one.words}"
     return Event(one.at, f"signature-{one.indication}", text, one.submission_id, "", one.record_num)
+
+
+def _sealed(one: SealFacts) -> Event:
+    text = f"报告 {one.record_num}：{one.words}"
+    return Event(one.at, f"seal-{one.indication}", text, one.submission_id, "", one.record_num)
 
 
 def _received(submissions: Sequence[SubmissionFacts]) -> list[Event]:

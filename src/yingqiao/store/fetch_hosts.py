@@ -126,6 +126,12 @@ class FetchHosts:
         with self._database.read() as connection:
             return tuple(self._opened(row) for row in connection.execute(wanted.order_by(fetch_hosts.c.id)))
 
+    def everybodys(self) -> tuple[AllowedHost, ...]:
+        """Those of all hospitals, for a request that names none; where two registered the same, the first's."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(fetch_hosts).order_by(fetch_hosts.c.id)).all()
+        return tuple(self._opened(row) for row in rows)
+
     def ensure_line(self, connection: Connection, line: str, hospital_code: str, host: AllowedHost) -> None:
         """The destination `line` is there; a new one (a host of a registered network) with the limits of `host`."""
         d = work_destinations.c

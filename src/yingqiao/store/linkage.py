@@ -31,6 +31,7 @@ from yingqiao.store.expectations import mark_due
 from yingqiao.store.expectations import read as read_told
 from yingqiao.store.link_rows import Situation, due_rows, held_back, judge, named, read_situation
 from yingqiao.store.pulls import ask_for_pulls
+from yingqiao.store.report_seals import mark_due as mark_seals_due
 from yingqiao.store.report_signatures import mark_due as mark_signatures_due
 from yingqiao.store.schema import (
     exam_keys,
@@ -226,10 +227,11 @@ def _ask_for_pulls(connection: Connection, seen: Situation, changes: Changes) ->
 
 
 def _ask_for_signatures(connection: Connection, seen: Situation) -> None:
-    """The signatures of reports that are audited, as far as they carry one."""
+    """The signatures of reports that are audited, and the seals on their PDFs, as far as they carry any."""
     audited = [i for i in sorted(seen.due_reports) if report_state(seen.reports[i]) is ReportState.AUDITED]
     if audited:
         mark_signatures_due(connection, audited)
+        mark_seals_due(connection, audited)
 
 
 def _look_again(connection: Connection, seen: Situation) -> None:

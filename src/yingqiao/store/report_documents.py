@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from yingqiao.exchange.fetch import FileState, how_to_register, state_of
-from yingqiao.exchange.timeline import DocumentFacts
+from yingqiao.exchange.timeline import DocumentFacts, ReportState, report_state
 from yingqiao.exchange.work import WorkError
 from yingqiao.store.ledger_rows import DOCUMENT_DUE
+from yingqiao.store.link_rows import report_facts
+from yingqiao.store.report_seals import mark_due as mark_seals_due
 from yingqiao.store.schema import report_documents, reports
 from yingqiao.store.text import storable
 
@@ -76,6 +78,9 @@ def keep_document(connection: Connection, wanted: WantedDocument, digest: str, s
         & (reports.c.submission_id == wanted.submission_id)
     )
     connection.execute(update(reports).where(shown, reports.c.pdf_object == "").values(pdf_object=digest))
+    rows = connection.execute(select(reports).where(shown)).all()
+    audited = [row.id for row in rows if report_state(report_facts(row)) is ReportState.AUDITED]
+    mark_seals_due(connection, audited)
 
 
 def documents_of(connection: Connection, hospital_code: str, record_num: str) -> list[Row[Any]]:

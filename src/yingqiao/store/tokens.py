@@ -23,6 +23,7 @@ from yingqiao.signing.tsa import TsaKey
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreBusy, StoreError, StoreUnavailable, store_error
 from yingqiao.store.schema import timestamp_authorities, timestamp_serials, timestamp_tokens
+from yingqiao.store.trust import tell_changed
 
 _log = structlog.get_logger(__name__)
 _CONTEXT = "timestamp-authority"
@@ -74,6 +75,7 @@ def keep_authority(database: Database, master_key: MasterKey, key: TsaKey, origi
         number: int = connection.execute(
             insert(timestamp_authorities).values(row).returning(returning)
         ).scalar_one()
+        tell_changed(connection)  # what we stamp with is trusted
     return number
 
 

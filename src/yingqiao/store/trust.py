@@ -22,16 +22,20 @@ from yingqiao.gm import certificates, crl
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.crl import RevocationList
 from yingqiao.gm.errors import GmError
+from yingqiao.gm.issuing import Profile
 from yingqiao.signing.trust import MAX_LIST, Entry, Role, Trust, TrustError
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
+from yingqiao.store.report_seals import unknown_are_due
 from yingqiao.store.schema import (
     authorities,
     report_signatures,
     revocation_lists,
+    timestamp_authorities,
     trust_certificates,
     trust_changes,
     trust_lists,
+    unit_certificates,
 )
 from yingqiao.store.text import storable
 
@@ -200,15 +204,23 @@ def _read(connection: Connection) -> Trust:
 
 
 def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
-    """The CA that issues here now is trusted without being added, with the newest list it published."""
+    """The CA that issues here now is trusted without being added, with the newest list it published; so are our seal
+    makers and what we stamp with, each by itself: that a certificate is of this CA makes nobody a maker.
+    """
+    u, t = unit_certificates.c, timestamp_authorities.c
+    made = (u.profile == str(Profile.SEAL_MAKER)) & u.revoked_at.is_(None)
+    makers = connection.scalars(select(u.certificate).where(made).order_by(u.id))
+    own = [Entry(certificates.parse(one), Role.SEAL_MAKER) for one in makers]
+    stampers = connection.scalars(select(t.certificate).order_by(t.id))
+    own += [Entry(certificates.parse(bytes(one)), Role.TSA) for one in stampers]
     row = connection.execute(
         select(authorities.c.id, authorities.c.certificate).where(authorities.c.current)
     ).first()
     if row is None:
-        return [], []
+        return own, []
     c = revocation_lists.c
     newest = select(c.content).where(c.authority_id == row.id).order_by(c.number.desc()).limit(1)
-    return [Entry(certificates.parse(row.certificate), Role.CA)], list(connection.scalars(newest))
+    return [Entry(certificates.parse(row.certificate), Role.CA), *own], list(connection.scalars(newest))
 
 
 def _add(connection: Connection, one: Certificate, role: Role, now: int) -> int:
@@ -283,6 +295,7 @@ def tell_changed(connection: Connection) -> None:
     )
     unknown = report_signatures.c.indication == "unknown"
     connection.execute(update(report_signatures).where(unknown).values(state="due"))
+    unknown_are_due(connection)
 
 
 def _list_shown(row: Row[Any]) -> ListShown:

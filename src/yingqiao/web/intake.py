@@ -8,6 +8,7 @@ later, 500 with an incident id.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import traceback
 import uuid
@@ -23,6 +24,7 @@ import structlog
 from yingqiao.exchange.images_list import receipt
 from yingqiao.exchange.model import BodyKind, Document, Submission
 from yingqiao.exchange.receive import Answer, Question, Receiver, Taken
+from yingqiao.exchange.report_seals import NeedsTimeError
 from yingqiao.settings import HttpSettings
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import (
@@ -161,6 +163,8 @@ class Intake:
                     self._keep_one(visit, request, taken)
                 else:
                     self._later_tasks(self._finish(visit, request, taken))
+            except NeedsTimeError:
+                self._later_tasks(self._finish(visit, request, None))
             except Exception as error:  # noqa: BLE001 see _failed
                 self._respond(visit, request, self._failed(visit, headers, error))
 
@@ -184,9 +188,11 @@ class Intake:
 
         self._parts.recorder.submit(submission).add_done_callback(kept)
 
-    async def _finish(self, visit: Visit, request: Direct, taken: Taken) -> None:
-        """What may have to wait for a thread: documents, senders nobody registered."""
+    async def _finish(self, visit: Visit, request: Direct, taken: Taken | None) -> None:
+        """What may have to wait for a thread: documents, senders nobody registered, seals (None: to be judged yet)."""
         try:
+            if taken is None:
+                taken = await self._judge(visit, request.headers, request.raw)
             said = await self._answered(visit, taken)
         except Exception as error:  # noqa: BLE001 see _failed
             said = self._failed(visit, request.headers, error)
@@ -284,13 +290,16 @@ class Intake:
 
     async def _judge(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Taken:
         if len(raw) <= self._settings.thread_above_bytes:
-            return self._judged(visit, headers, raw)
+            with contextlib.suppress(NeedsTimeError):
+                return self._judged(visit, headers, raw)
         return self._allow(visit, await self._in_thread(self._taking(visit, headers, raw)))
 
     def _judged(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Taken:
-        return self._allow(visit, self._taking(visit, headers, raw)())
+        return self._allow(visit, self._taking(visit, headers, raw, at_once=True)())
 
-    def _taking(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Callable[[], Taken]:
+    def _taking(
+        self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes, *, at_once: bool = False
+    ) -> Callable[[], Taken]:
         visit.received = time.perf_counter()
         visit.stage = "open"
         return partial(
@@ -300,6 +309,7 @@ class Intake:
             peer=visit.peer,
             received_at=int(time.time() * 1000),
             encryption_type=_encryption(headers),
+            at_once=at_once,
         )
 
     def _allow(self, visit: Visit, taken: Taken) -> Taken:

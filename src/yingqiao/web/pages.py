@@ -16,12 +16,17 @@ from starlette.routing import BaseRoute, Route
 
 STATIC: Final = Path(__file__).parent / "static"
 _TYPES: Final[Mapping[str, str]] = {
+    ".bcmap": "application/octet-stream",
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".icc": "application/vnd.iccprofile",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".pfb": "application/octet-stream",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
@@ -57,7 +62,17 @@ PAGES: Final = (
 def page_routes(pages: Sequence[Page] = PAGES, static: Path = STATIC) -> list[BaseRoute]:
     """Routes of all pages and of what they load (/ui/…)."""
     beside = (_file_route(page, name, static) for page in pages for name in page.beside)
-    return [*(_page_route(page, static) for page in pages), *beside, _assets_route(static)]
+    return [*(_page_route(page, static) for page in pages), *beside, *asset_routes(static)]
+
+
+def asset_routes(static: Path = STATIC) -> list[BaseRoute]:
+    """Routes of what pages load: scripts and styles (/ui/assets/…), what pdf.js reads PDFs with (/ui/pdfjs/…)."""
+    return [_kept_route(static, "assets", "{name}"), _kept_route(static, "pdfjs", "{name:path}")]
+
+
+def page_html(folder: str, static: Path = STATIC) -> bytes:
+    """The page of a folder of `ui/pages` as built, for who serves it elsewhere. Raises HTTPException 503."""
+    return _content(_built(static, f"{folder}/index.html"))[0]
 
 
 def _page_route(page: Page, static: Path) -> Route:
@@ -95,34 +110,46 @@ def _headers(page: Page) -> Mapping[str, str]:
     }
 
 
-def _assets_route(static: Path) -> Route:
-    """Files whose names carry a digest of their content may be kept for ever."""
-    kept = {"cache-control": "public, max-age=31536000, immutable"}
+_KEPT: Final = {
+    "cache-control": "public, max-age=31536000, immutable",
+    # A worker has this policy, not its page's: the one that reads PDFs talks to nobody but us.
+    "content-security-policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'",
+}
+
+
+def _kept_route(static: Path, folder: str, name: str) -> Route:
+    """Files whose path carries a digest of their content or a version may be kept for ever."""
 
     def answer(request: Request) -> Response:
-        return _answer(request, static, f"assets/{request.path_params['name']}", kept)
+        return _answer(request, static, f"{folder}/{request.path_params['name']}", _KEPT)
 
-    return Route("/ui/assets/{name}", answer)
+    return Route(f"/ui/{folder}/{name}", answer)
 
 
 def _answer(request: Request, static: Path, name: str, headers: Mapping[str, str]) -> Response:
     """Raises HTTPException 404 for what was not built, 503 when nothing was."""
-    files = _files(static)
-    if not files:
-        raise HTTPException(503, "网页没有构建：在源码目录运行 scripts/ui.sh，或安装发布的软件包")
-    if name not in files:
-        raise HTTPException(404)
-    plain, packed = _content(files[name])
+    file = _built(static, name)
+    plain, packed = _content(file)
     said = {
         **headers,
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
         "vary": "accept-encoding",
     }
-    kind = _TYPES[files[name].suffix]
+    kind = _TYPES[file.suffix]
     if packed and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(packed, headers={**said, "content-encoding": "gzip"}, media_type=kind)
     return Response(plain, headers=said, media_type=kind)
+
+
+def _built(static: Path, name: str) -> Path:
+    """Raises HTTPException 404, 503."""
+    files = _files(static)
+    if not files:
+        raise HTTPException(503, "网页没有构建：在源码目录运行 scripts/ui.sh，或安装发布的软件包")
+    if name not in files:
+        raise HTTPException(404)
+    return files[name]
 
 
 @cache

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,11 @@ class Reply:
         return orjson.dumps(answer | {"data": self.data})
 
 
+def common(reply: Reply) -> bytes:
+    """The common response (status, message, data)."""
+    return reply.body()
+
+
 Handle = Callable[[Posted], Awaitable[Reply]]
 """Answers one request on the event loop. May raise StoreUnavailable, TurnedAwayError; anything else is a defect."""
 
@@ -88,6 +94,10 @@ class Service:
     seconds: float = 30.0
     anywhere: bool = False
     """Pages of any origin may call it (CORS); nothing about it goes by cookies."""
+    form: Callable[[Reply], bytes] = common
+    """How its answers are written, those to what was not judged as well."""
+    at_once: int = 0
+    """So many are read and judged at once, others wait unread for `seconds`; 0 = no bound of its own."""
 
 
 class Services:
@@ -113,6 +123,7 @@ class Services:
         self._peers = TokenBuckets(settings.peer_rate)
         self._scheme = "https" if settings.tls_certificate else "http"
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gates = {one.path: asyncio.Semaphore(one.at_once) for one in services if one.at_once}
 
     def apps(self) -> dict[str, App]:
         """Path -> ASGI function."""
@@ -135,14 +146,15 @@ class Services:
                 await _preflight(send)
                 return
             try:
-                self._admit(visit, service, scope["method"], headers)
-                raw = await self._read(visit, service, receive)
-                said = await self._answer(service, self._posted(visit, headers, raw))
+                async with self._turn(service):
+                    self._admit(visit, service, scope["method"], headers)
+                    raw = await self._read(visit, service, receive)
+                    said = await self._answer(service, self._posted(visit, headers, raw))
             except ClientGoneError:
                 visit.outcome = "gone"
                 said = None
             except Exception as error:  # noqa: BLE001 see _failed
-                said = self._failed(visit, headers, error)
+                said = self._failed(visit, service, headers, error)
             try:
                 if said is not None:
                     await send_json(send, *_open_to(service, said))
@@ -159,7 +171,7 @@ class Services:
                 self._admit(visit, service, "POST", headers)
                 self._count(visit, service, request.raw)
             except TurnedAwayError as error:
-                self._respond(visit, request, _open_to(service, self._failed(visit, headers, error)))
+                self._respond(visit, request, _open_to(service, self._failed(visit, service, headers, error)))
             else:
                 self._later(self._whole(service, visit, request))
 
@@ -167,10 +179,28 @@ class Services:
 
     async def _whole(self, service: Service, visit: Visit, request: Direct) -> None:
         try:
-            said = await self._answer(service, self._posted(visit, request.headers, request.raw))
+            async with self._turn(service):
+                said = await self._answer(service, self._posted(visit, request.headers, request.raw))
         except Exception as error:  # noqa: BLE001 see _failed
-            said = self._failed(visit, request.headers, error)
+            said = self._failed(visit, service, request.headers, error)
         self._respond(visit, request, _open_to(service, said))
+
+    @asynccontextmanager
+    async def _turn(self, service: Service) -> AsyncIterator[None]:
+        """Within the service's own bound; nothing of the body is read before. Raises TurnedAwayError."""
+        gate = self._gates.get(service.path)
+        if gate is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(service.seconds):
+                await gate.acquire()
+        except TimeoutError:
+            raise self._busy(503, "too-many") from None
+        try:
+            yield
+        finally:
+            gate.release()
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -195,7 +225,7 @@ class Services:
             ) from None
         visit.status = 200
         visit.outcome = "accepted" if reply.status == SUCCESS else "refused"
-        return 200, reply.body(), ()
+        return 200, service.form(reply), ()
 
     def _posted(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Posted:
         host = headers.get(b"host", b"")
@@ -256,7 +286,9 @@ class Services:
         seconds = max(1, round(wait)) if wait else self._settings.retry_after_seconds
         return TurnedAwayError(status, message_id, retry_after=seconds, seconds=seconds)
 
-    def _failed(self, visit: Visit, headers: Mapping[bytes, bytes], error: Exception) -> _Said:
+    def _failed(
+        self, visit: Visit, service: Service, headers: Mapping[bytes, bytes], error: Exception
+    ) -> _Said:
         """The answer to what was not judged. A defect of ours is answered too: see incident_of."""
         if isinstance(error, TurnedAwayError):
             turned = error
@@ -275,7 +307,7 @@ class Services:
         if turned.status == 408 or b"expect" in headers:
             said.append((b"connection", b"close"))
         words = _WORDS[turned.message_id].format(**turned.params)
-        return turned.status, Reply(status=turned.status, message=words).body(), tuple(said)
+        return turned.status, service.form(Reply(status=turned.status, message=words)), tuple(said)
 
     def _end(self, visit: Visit) -> None:
         if visit.entered:

@@ -8,19 +8,26 @@ import java.math.BigInteger;
 import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.Security;
+import java.security.Signature;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Date;
 import java.util.List;
+import org.bouncycastle.asn1.ASN1BitString;
 import org.bouncycastle.asn1.ASN1Encoding;
 import org.bouncycastle.asn1.ASN1ObjectIdentifier;
+import org.bouncycastle.asn1.ASN1OctetString;
+import org.bouncycastle.asn1.ASN1Sequence;
+import org.bouncycastle.asn1.ASN1TaggedObject;
 import org.bouncycastle.asn1.cms.ContentInfo;
 import org.bouncycastle.asn1.gm.GMObjectIdentifiers;
 import org.bouncycastle.asn1.x500.X500Name;
@@ -78,6 +85,8 @@ public class Judge {
       case "csr": return csr(bytes(task[1]));
       case "crl": return crl(bytes(task[1]), bytes(task[2]), new BigInteger(task[3]));
       case "cms": return cms(bytes(task[1]), task[2], bytes(task[3]));
+      case "seal": return seal(bytes(task[1]));
+      case "seal-signature": return sealSignature(bytes(task[1]), bytes(task[2]));
       case "token": return token(bytes(task[1]), bytes(task[2]));
       case "response": return response(bytes(task[1]), bytes(task[2]));
       case "make-cms": return makeCms(bytes(task[1]), bytes(task[2]), bytes(task[3]), task[4]);
@@ -134,6 +143,52 @@ public class Judge {
       return new ContentInfo(new ASN1ObjectIdentifier("1.2.840.113549.1.7.2"), outer.getContent()).getEncoded();
     }
     return raw;
+  }
+
+  // SESeal of GB/T 38540-2020: the maker's signature over SES_SealInfo.
+  static String seal(byte[] raw) throws Exception {
+    ASN1Sequence seal = ASN1Sequence.getInstance(raw);
+    boolean good = verified(octets(seal, 1), seal.getObjectAt(0).toASN1Primitive().getEncoded("DER"), bits(seal, 3));
+    return good ? "OK" : "BAD";
+  }
+
+  // SES_Signature of GB/T 38540-2020: the signer's signature over TBS_Sign, the seal inside, dataHash, the time stamp.
+  static String sealSignature(byte[] raw, byte[] document) throws Exception {
+    ASN1Sequence signature = ASN1Sequence.getInstance(raw);
+    ASN1Sequence tbs = ASN1Sequence.getInstance(signature.getObjectAt(0));
+    if (!verified(octets(signature, 1), tbs.getEncoded("DER"), bits(signature, 3))) {
+      return "BAD signer";
+    }
+    if (!seal(tbs.getObjectAt(1).toASN1Primitive().getEncoded("DER")).equals("OK")) {
+      return "BAD maker";
+    }
+    byte[] digest = MessageDigest.getInstance("SM3", BC).digest(document);
+    if (!Arrays.equals(digest, bits(tbs, 3))) {
+      return "BAD document";
+    }
+    if (signature.size() < 5) {
+      return "OK";
+    }
+    ASN1TaggedObject holder = (ASN1TaggedObject) signature.getObjectAt(4);
+    byte[] token = ASN1BitString.getInstance(holder.getBaseObject()).getOctets();
+    var info = new TimeStampToken(new CMSSignedData(token)).getTimeStampInfo();
+    byte[] stamped = MessageDigest.getInstance("SM3", BC).digest(bits(signature, 3));
+    return Arrays.equals(stamped, info.getMessageImprintDigest()) ? "OK stamped" : "BAD stamp";
+  }
+
+  static boolean verified(byte[] certificate, byte[] message, byte[] value) throws Exception {
+    Signature verifier = Signature.getInstance("SM3WITHSM2", BC);
+    verifier.initVerify(read(certificate).getPublicKey());
+    verifier.update(message);
+    return verifier.verify(value);
+  }
+
+  static byte[] octets(ASN1Sequence of, int index) {
+    return ASN1OctetString.getInstance(of.getObjectAt(index)).getOctets();
+  }
+
+  static byte[] bits(ASN1Sequence of, int index) {
+    return ASN1BitString.getInstance(of.getObjectAt(index)).getOctets();
   }
 
   static String token(byte[] raw, byte[] tsa) throws Exception {

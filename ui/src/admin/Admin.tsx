@@ -1,4 +1,4 @@
-// /admin/: applications for certificates, doctors, certificates, accounts.
+// /admin/: applications for certificates and seals, doctors, certificates, seals, accounts.
 import { Alert, Button, Card, Flex, Form, Input, Layout, Modal, Spin, Tabs, Typography } from "antd";
 import { useEffect, useState } from "react";
 import { get, post, wordsOf } from "@/office/ask";
@@ -8,6 +8,7 @@ import { Cases } from "./Cases";
 import { Certificates } from "./Certificates";
 import { Doctors } from "./Doctors";
 import { NewCase } from "./NewCase";
+import { Seals } from "./Seals";
 import { Sheet } from "./Sheet";
 import { Staff } from "./Staff";
 import type { Account, FormKind, Hospital } from "./kinds";
@@ -117,6 +118,7 @@ function Desk({ account, onChange, onLeave }: Omit<Props, "onDone"> & { onChange
       : []),
     { key: "doctors", label: "医师", children: <Doctors account={account} /> },
     { key: "certificates", label: "证书", children: <Certificates account={account} /> },
+    { key: "seals", label: "印章", children: <Seals account={account} /> },
     ...(account.role === "admin"
       ? [
           { key: "staff", label: "账号", children: <Staff {...shared} /> },

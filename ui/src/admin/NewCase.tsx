@@ -3,6 +3,7 @@ import { Alert, App, Button, Flex, Form, Input, Select, Typography } from "antd"
 import { useState } from "react";
 import { Refused, post, wordsOf } from "@/office/ask";
 import { SignaturePad } from "./SignaturePad";
+import { Accepted, StampSampler } from "./StampSampler";
 import type { Account, FormField, FormKind, Hospital } from "./kinds";
 
 interface Props {
@@ -54,6 +55,12 @@ export function NewCase({ account, forms, hospitals }: Props) {
           <Select showSearch={{ optionFilterProp: "label" }} options={hospitals.map((one) => ({ value: one.code, label: one.name }))} />
         </Form.Item>
       )}
+      {form.aliases.length > 0 && (
+        <Typography.Paragraph type="secondary">又称：{form.aliases.join("、")}</Typography.Paragraph>
+      )}
+      <Button href={`/web/api/admin/forms/${chosen}/blank.pdf`} style={{ marginBottom: 16 }}>
+        打印空白表（PDF）
+      </Button>
       {form.rules.length > 0 && (
         <ol style={{ paddingInlineStart: 20 }}>
           {form.rules.map((rule) => (
@@ -63,16 +70,24 @@ export function NewCase({ account, forms, hospitals }: Props) {
           ))}
         </ol>
       )}
+      {form.id === "stamp" && <StampSampler onAccept={(found) => sheet.setFieldsValue(found)} />}
       {form.fields.map((field) => (
-        <Form.Item
-          key={field.name}
-          name={field.name}
-          label={field.label}
-          extra={field.hint === "" ? undefined : field.hint}
-          rules={field.required ? [{ required: true, message: "必填" }] : []}
-        >
-          {inputOf(field)}
-        </Form.Item>
+        <div key={field.name}>
+          {field.part !== "" && (
+            <Typography.Title level={5} style={{ marginTop: 24 }}>
+              {field.part}
+            </Typography.Title>
+          )}
+          {field.part.startsWith("IX") && <Declarations said={form.declarations} />}
+          <Form.Item
+            name={field.name}
+            label={field.label}
+            extra={field.hint === "" ? undefined : field.hint}
+            rules={field.required ? [{ required: true, message: "必填" }] : []}
+          >
+            {inputOf(form.id, field)}
+          </Form.Item>
+        </div>
       ))}
       <Flex vertical gap="middle">
         {problem !== "" && <Alert type="error" showIcon title={problem} />}
@@ -84,9 +99,20 @@ export function NewCase({ account, forms, hospitals }: Props) {
   );
 }
 
-function inputOf(field: FormField) {
+function Declarations({ said }: { said: string[] }) {
+  return (
+    <ol style={{ paddingInlineStart: 20 }}>
+      {said.map((one) => (
+        <li key={one}>{one}</li>
+      ))}
+    </ol>
+  );
+}
+
+function inputOf(form: string, field: FormField) {
   if (field.kind === "choice")
     return <Select allowClear={!field.required} options={field.choices.map((one) => ({ value: one, label: one }))} />;
+  if (field.kind === "picture" && form === "stamp") return <Accepted label={field.label} transparent={field.name === "result"} />;
   if (field.kind === "picture") return <SignaturePad label={field.label} />;
   return <Input maxLength={field.most} autoComplete="off" />;
 }

@@ -21,18 +21,32 @@ export interface Hospital {
 export interface FormField {
   name: string;
   label: string;
-  kind: "text" | "id-number" | "mobile" | "phone" | "credit-code" | "choice" | "picture";
+  kind:
+    | "text"
+    | "id-number"
+    | "mobile"
+    | "phone"
+    | "credit-code"
+    | "choice"
+    | "email"
+    | "date"
+    | "number"
+    | "millimetres"
+    | "picture";
   required: boolean;
   most: number;
   choices: string[];
   hint: string;
+  part: string;
 }
 
 export interface FormKind {
   id: string;
   annex: number;
   title: string;
+  aliases: string[];
   rules: string[];
+  declarations: string[];
   fields: FormField[];
 }
 
@@ -101,3 +115,68 @@ export const ROLES: { value: Role; label: string }[] = [
   { value: "approver", label: "审批人：审批他人提交的申请" },
   { value: "admin", label: "管理员：账号、医师、证书" },
 ];
+
+export interface Seal {
+  id: number;
+  esId: string;
+  name: string;
+  hospital: string;
+  hospitalName: string;
+  kind: number;
+  kindWords: string;
+  width: number;
+  height: number;
+  holdersWords: string;
+  keyHere: boolean;
+  state: string;
+  stateWords: string;
+  stateAt: number | null;
+  stateReason: string;
+  usable: boolean;
+  validBefore: number;
+  validAfter: number;
+  unitCase: number;
+  stampCase: number;
+  madeBy: string;
+  madeAt: number;
+}
+
+export interface SealChange {
+  act: string;
+  actWords: string;
+  who: string;
+  at: number;
+  reason: string;
+}
+
+export interface WholeSeal extends Seal {
+  changes: SealChange[];
+  certificate: { subject: string; issuer: string; serial: string; notBefore: number; notAfter: number } | null;
+}
+
+export interface SealUse {
+  id: number;
+  at: number;
+  who: string;
+  document: string;
+  matter: string;
+  channel: string;
+  result: string;
+  resultWords: string;
+  reason: string;
+}
+
+/** An approved application from which a seal may be made. */
+export interface ReadyCase extends Case {
+  business: string;
+  unitName: string;
+}
+
+export const SEAL_KINDS = [
+  { value: 1, label: "单位公章" },
+  { value: 3, label: "业务专用章" },
+  { value: 4, label: "报告专用章" },
+];
+
+/** Business of annex 5 after which a new seal takes the place of another. */
+export const REPLACING = ["证书更新", "信息变更", "丢失补办", "损坏补办"];

@@ -10,6 +10,7 @@ interface Place {
 
 const PLACES: Place[] = [
   { title: "验证签名", words: "签名、时间戳与证书的验证报告", href: "/verify/" },
+  { title: "验证签章", words: "拖入盖章的 PDF，看每处签章是谁、何时盖的，盖章后有无改动", href: "/verify/#seal" },
   { title: "手机签名", words: "协同签名：医生用手机打开并安装", href: "/phone/" },
   { title: "证书自助服务", words: "医师登录、设置口令、获取激活二维码", href: "/web/Selfcertification/#/" },
   { title: "证书管理", words: "证书申请、审批、吊销与账号管理", href: "/admin/" },

@@ -44,6 +44,24 @@ async function ask<T>(path: string, how: RequestInit): Promise<T> {
   throw new Refused(answer.status, code ?? "", message ?? `网关答 ${answer.status}`, problems);
 }
 
+/** What is answered as a file goes to the person's downloads. Throws Refused with Chinese words. */
+export async function fileFrom(path: string, body: unknown, name: string): Promise<void> {
+  const headers = { "content-type": "application/json", "x-yingqiao": "1" };
+  const how = { method: "POST", headers, body: JSON.stringify(body), credentials: "same-origin" } as const;
+  const answer = await fetch(`/web/api${path}`, how).catch(() => {
+    throw new Refused(0, "silent", "网关没有应答，请检查网络");
+  });
+  if (!answer.ok) {
+    const { code, message } = ((await answer.json().catch(() => null)) ?? {}) as Said;
+    throw new Refused(answer.status, code ?? "", message ?? `网关答 ${answer.status}`);
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 export const wordsOf = (error: unknown) => (error instanceof Refused ? error.message : "网页内部错误");
 
 /** Unix ms as Beijing time to the minute. */

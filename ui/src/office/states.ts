@@ -12,6 +12,14 @@ const COLOURS: Record<string, string> = {
   revoked: "error",
   waiting: "processing",
   "not-yet": "default",
+  "in-force": "success",
+  resumed: "success",
+  suspended: "warning",
+  lost: "error",
+  renewed: "default",
+  begun: "processing",
+  sealed: "success",
+  failed: "error",
 };
 
 export const colourOf = (state: string) => COLOURS[state] ?? "default";

@@ -8,13 +8,15 @@ interface Props {
   value: Given;
   onChange: (given: Given) => void;
   onError: (words: string) => void;
+  /** MiB. */
+  largest?: number;
 }
 
-const LARGEST = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
 
-export function GivenInput({ label, hint, value, onChange, onError }: Props) {
+export function GivenInput({ label, hint, value, onChange, onError, largest = 16 }: Props) {
   const take = (file: File) => {
-    if (file.size > LARGEST) onError(`${file.name} 超过 16 MiB`);
+    if (file.size > largest * MIB) onError(`${file.name} 超过 ${largest} MiB`);
     else readFile(file).then(onChange, (error: Error) => onError(error.message));
     return false;
   };

@@ -1,35 +1,7 @@
 // A report in its three depths: one line, the steps, everything; made to be printed.
-import { Alert, Button, Card, Collapse, Flex, Table, Tag, Typography } from "antd";
-import type { Indication, Step, Verdict } from "./ask";
-
-const LOOK: Record<Indication, { type: "success" | "error" | "warning"; words: string; color: string }> = {
-  passed: { type: "success", words: "通过", color: "green" },
-  failed: { type: "error", words: "不通过", color: "red" },
-  unknown: { type: "warning", words: "无法判定", color: "gold" },
-};
-
-const COLUMNS = [
-  { title: "步骤", dataIndex: "name", width: 160 },
-  {
-    title: "结果",
-    dataIndex: "indication",
-    width: 110,
-    render: (found: Indication) => <Tag color={LOOK[found].color}>{LOOK[found].words}</Tag>,
-  },
-  {
-    title: "说明",
-    render: (_: unknown, step: Step) => (
-      <>
-        {step.words}
-        {(step.notes ?? []).map((note) => (
-          <div key={note}>
-            <Typography.Text type="secondary">· {note}</Typography.Text>
-          </div>
-        ))}
-      </>
-    ),
-  },
-];
+import { Alert, Button, Card, Collapse, Flex } from "antd";
+import type { Verdict } from "./ask";
+import { LOOK, StepTable } from "./StepTable";
 
 export function VerdictView({ verdict }: { verdict: Verdict }) {
   const look = LOOK[verdict.indication];
@@ -46,13 +18,7 @@ export function VerdictView({ verdict }: { verdict: Verdict }) {
       <Flex vertical gap="middle">
         <Alert type={look.type} showIcon title={verdict.words} />
         {reports.map((report, number) => (
-          <Table
-            key={number}
-            size="small"
-            pagination={false}
-            columns={COLUMNS}
-            dataSource={(report.details.steps ?? []).map((step, key) => ({ ...step, key }))}
-          />
+          <StepTable key={number} steps={report.details.steps ?? []} />
         ))}
         <Collapse
           items={[

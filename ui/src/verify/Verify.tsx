@@ -1,8 +1,9 @@
-// /verify/: a signature, a time stamp or a certificate judged for people.
+// /verify/: a signature, a time stamp, a certificate or the seals of a file judged for people.
 import { Alert, Button, Card, Flex, Form, Input, Tabs, Typography } from "antd";
 import { useState } from "react";
-import { NOTHING, Refused, ask, bodyOf, type Given, type Kind, type Verdict } from "./ask";
+import { NOTHING, Refused, ask, bodyOf, type Given, type Kind, type SealsFound, type Verdict } from "./ask";
 import { GivenInput } from "./GivenInput";
+import { SealsView } from "./SealsView";
 import { VerdictView } from "./VerdictView";
 import "./verify.css";
 
@@ -23,25 +24,43 @@ const KINDS: { key: Kind; label: string; fields: Field[] }[] = [
   },
   { key: "timestamp", label: "验证时间戳", fields: [{ ...CONTENT, label: "所盖原文" }, { ...TOKEN, hint: "粘贴 Base64" }] },
   { key: "certificate", label: "验证证书", fields: [{ ...CERTIFICATE, label: "证书" }] },
+  {
+    key: "seal",
+    label: "验证签章",
+    fields: [
+      { name: "file", label: "盖章的文件", hint: "拖入盖章的 PDF；印章（.esl）与签章数据（SignedValue）也可粘贴 Base64" },
+      { name: "content", label: "所盖的文件", hint: "只在上面是签章数据（SignedValue）时需要；PDF 不填" },
+    ],
+  },
 ];
+const LARGEST_SEALED = 32;
+const FIRST: Kind = window.location.hash === "#seal" ? "seal" : "signature";
 const KEPT = "yingqiao.api-token";
 
 export function Verify() {
-  const [kind, setKind] = useState<Kind>("signature");
+  const [kind, setKind] = useState<Kind>(FIRST);
   const [given, setGiven] = useState<Record<string, Given>>({});
   const [at, setAt] = useState("");
   const [token, setToken] = useState(() => sessionStorage.getItem(KEPT) ?? "");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const [verdict, setVerdict] = useState<Verdict | null>(null);
+  const [seals, setSeals] = useState<SealsFound | null>(null);
+
+  const forget = () => {
+    setProblem("");
+    setVerdict(null);
+    setSeals(null);
+  };
 
   const verify = async () => {
     setBusy(true);
-    setProblem("");
-    setVerdict(null);
+    forget();
     try {
       sessionStorage.setItem(KEPT, token);
-      setVerdict(await ask(kind, bodyOf(kind, given, at.trim()), token.trim()));
+      const body = bodyOf(kind, given, at.trim());
+      if (kind === "seal") setSeals(await ask<SealsFound>(kind, body, token.trim()));
+      else setVerdict(await ask(kind, body, token.trim()));
     } catch (error) {
       setProblem(error instanceof Refused ? error.message : "网页内部错误");
     } finally {
@@ -52,15 +71,14 @@ export function Verify() {
   const fields = KINDS.find((one) => one.key === kind)?.fields ?? [];
   return (
     <Flex vertical gap="middle" style={{ maxWidth: 960, margin: "32px auto", padding: "0 24px" }}>
-      <Typography.Title level={3}>验证签名、时间戳与证书</Typography.Title>
+      <Typography.Title level={3}>验证签名、时间戳、证书与签章</Typography.Title>
       <Card className="no-print">
         <Tabs
           activeKey={kind}
           items={KINDS.map(({ key, label }) => ({ key, label }))}
           onChange={(key) => {
             setKind(key as Kind);
-            setVerdict(null);
-            setProblem("");
+            forget();
           }}
         />
         <Form layout="vertical" onFinish={() => void verify()}>
@@ -72,6 +90,7 @@ export function Verify() {
               value={given[field.name] ?? NOTHING}
               onChange={(one) => setGiven((before) => ({ ...before, [field.name]: one }))}
               onError={setProblem}
+              largest={kind === "seal" ? LARGEST_SEALED : 16}
             />
           ))}
           <Flex gap="middle" wrap>
@@ -100,6 +119,7 @@ export function Verify() {
       </Card>
       {problem !== "" && <Alert type="error" showIcon title={problem} />}
       {verdict !== null && <VerdictView verdict={verdict} />}
+      {seals !== null && <SealsView found={seals} />}
     </Flex>
   );
 }

@@ -1,6 +1,6 @@
 // What the page asks the gateway, and the report that comes back (POST /api/verify/…).
 
-export type Kind = "signature" | "timestamp" | "certificate";
+export type Kind = "signature" | "timestamp" | "certificate" | "seal";
 export type Indication = "passed" | "failed" | "unknown";
 
 /** What a person handed over: a file's bytes, or text that was pasted. */
@@ -26,7 +26,26 @@ export interface Verdict {
   reason: string;
   words: string;
   text: string;
-  details: { steps?: Step[]; reports?: Verdict[] };
+  details: { subject: string; steps?: Step[]; reports?: Verdict[] };
+}
+
+/** One seal of a file (POST /api/verify/seal). */
+export interface Seal extends Verdict {
+  code: number;
+  page: number | null;
+  seal: string;
+  signer: string;
+  signDate: string;
+  /** A data URI, "" when it is no picture a browser shows. */
+  picture: string;
+}
+
+export interface SealsFound {
+  indication: Indication;
+  code: number;
+  words: string;
+  count: number;
+  seals: Seal[];
 }
 
 export const NOTHING: Given = { name: "", text: "", file: "" };
@@ -36,6 +55,13 @@ export const isGiven = (given: Given) => given.text !== "" || given.file !== "";
 /** The request's body: originals as bytes or text, everything else as text in any armour. */
 export function bodyOf(kind: Kind, given: Record<string, Given>, at: string): Record<string, unknown> {
   const body: Record<string, unknown> = at === "" ? {} : { at };
+  if (kind === "seal") {
+    for (const name of ["file", "content"]) {
+      const one = given[name] ?? NOTHING;
+      if (isGiven(one)) body[name] = one.file === "" ? base64Of(one.text) : one.file;
+    }
+    return body;
+  }
   const content = given.content ?? NOTHING;
   if (kind !== "certificate" && isGiven(content)) {
     if (content.file === "") body.contentText = content.text;
@@ -48,7 +74,11 @@ export function bodyOf(kind: Kind, given: Record<string, Given>, at: string): Re
   return body;
 }
 
-const NEEDED: Record<Kind, string[]> = {
+function base64Of(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
+const NEEDED: Record<Exclude<Kind, "seal">, string[]> = {
   signature: ["signature", "certificate", "token"],
   timestamp: ["token"],
   certificate: ["certificate"],
@@ -63,7 +93,11 @@ function asText(file: string): string {
 export class Refused extends Error {}
 
 /** Throws Refused with Chinese words. */
-export async function ask(kind: Kind, body: Record<string, unknown>, token: string): Promise<Verdict> {
+export async function ask<Answer = Verdict>(
+  kind: Kind,
+  body: Record<string, unknown>,
+  token: string,
+): Promise<Answer> {
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (token !== "") headers.authorization = `Bearer ${token}`;
   const answer = await fetch(`/api/verify/${kind}`, { method: "POST", headers, body: JSON.stringify(body) }).catch(
@@ -72,7 +106,7 @@ export async function ask(kind: Kind, body: Record<string, unknown>, token: stri
     },
   );
   const said: unknown = await answer.json().catch(() => null);
-  if (answer.ok) return said as Verdict;
+  if (answer.ok) return said as Answer;
   const words = (said as { message?: string } | null)?.message;
   throw new Refused(answer.status === 404 ? "此地址不提供验证接口，请用管理地址打开" : (words ?? `网关答 ${answer.status}`));
 }

@@ -94,6 +94,31 @@ def doctor_certificate(
     return issuing.issue(order, authority)
 
 
+def unit_certificate(
+    subject: Subject, key: SubjectKey, authority: Authority, rule: IssuingRule, months: int, now: datetime
+) -> bytes:
+    """A hospital's signing certificate in DER, with its 统一社会信用代码. Raises CertificateError."""
+    named = [
+        (oids.COUNTRY, "CN"),
+        (oids.STATE, rule.province),
+        (oids.ORGANIZATION, subject.hospital),
+        (oids.UNIT, subject.department),
+        (oids.COMMON_NAME, subject.hospital),
+    ]
+    identities = ((oids.ORGANIZATION_CODE, subject.credit_code),) if subject.credit_code else ()
+    order = Order(
+        Profile.SIGNING,
+        names.build([(oid, text) for oid, text in named if text]),
+        key,
+        issuing.new_serial(),
+        now - _BACKDATED,
+        add_months(now, months),
+        crl_urls=rule.crl_urls,
+        identities=identities,
+    )
+    return issuing.issue(order, authority)
+
+
 def service_certificate(
     profile: Profile,
     common_name: str,

@@ -1,10 +1,11 @@
-"""The forms of annexes 2 to 4. Annex 3's columns are lost in the published text: what the flow needs is inferred (T162)."""
+"""The forms of annexes 2 to 6. Annex 3's columns are lost in the published text: what the flow needs is inferred (T162)."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from yingqiao.signing.enrolment.form import Field, FieldKind, Form
+from yingqiao.signing.seals.application import STAMP, UNIT
 
 ACCESS: Final = Form(
     "access",
@@ -19,6 +20,7 @@ ACCESS: Final = Form(
         Field("signingVendor", "电子签名厂商名称", most=128, hint="未建设时填“无”"),
         Field("pacsVendor", "PACS厂家名称", most=128),
     ),
+    aliases=("电子签名接入申请表",),
 )
 DOCTOR: Final = Form(
     "doctor",
@@ -47,6 +49,7 @@ DOCTOR: Final = Form(
             inferred=True,
         ),
     ),
+    aliases=("医院影像报告审核医师列表", "人员证书申请表", "申请明细表", "数字证书申请表"),
 )
 SAMPLE: Final = Form(
     "sample",
@@ -67,5 +70,6 @@ SAMPLE: Final = Form(
         "表格保持平整",
         "字迹清楚、颜色深；名章印油充足（自动上墨的除外），用力按压，清楚、完整、不变形",
     ),
+    aliases=("个人签名采样表", "个人电子签章采样表"),
 )
-FORMS: Final = {form.id: form for form in (ACCESS, DOCTOR, SAMPLE)}
+FORMS: Final = {form.id: form for form in (ACCESS, DOCTOR, SAMPLE, UNIT, STAMP)}

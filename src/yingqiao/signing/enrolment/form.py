@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from yingqiao.signing.certificates.identity import clean_id_number, id_number_problem, mobile_problem
+
+IDENTITY_CARD: Final = "居民身份证"
+LEAST_MM, MOST_MM = 10, 100
+"""Seals in use are of 20 to 58 mm."""
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 
 
 class FieldKind(StrEnum):
@@ -18,6 +26,12 @@ class FieldKind(StrEnum):
     PHONE = "phone"
     CREDIT_CODE = "credit-code"
     CHOICE = "choice"
+    EMAIL = "email"
+    DATE = "date"
+    NUMBER = "number"
+    """Digits only: accounts."""
+    MILLIMETRES = "millimetres"
+    """A length in whole millimetres."""
     PICTURE = "picture"
     """A digest of a picture in the object store."""
 
@@ -36,6 +50,10 @@ class Field:
     hint: str = ""
     inferred: bool = False
     """Not printed in the standard, but needed by its flow (T162)."""
+    part: str = ""
+    """The heading under which it and what follows it stand."""
+    identity_if: str = ""
+    """The entry that says which kind of document this number is of: an identity card's is checked as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,16 @@ class Form:
     title: str
     fields: tuple[Field, ...]
     rules: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """What the standard calls the form elsewhere (T161)."""
+    declarations: tuple[str, ...] = ()
+    """What whoever hands in declares by stamping the printed form."""
+    attachments: tuple[str, ...] = ()
+    """What is handed in together with it (提交材料)."""
+
+    @property
+    def has_pictures(self) -> bool:
+        return any(field.kind is FieldKind.PICTURE for field in self.fields)
 
     def field(self, name: str) -> Field | None:
         return next((field for field in self.fields if field.name == name), None)
@@ -66,7 +94,8 @@ def clean(form: Form, given: Mapping[str, object]) -> dict[str, str]:
     cleaned = {}
     for field in form.fields:
         text = str(given.get(field.name) or "").strip()
-        cleaned[field.name] = clean_id_number(text) if field.kind is FieldKind.ID_NUMBER else text
+        is_identity = field.kind is FieldKind.ID_NUMBER or bool(field.identity_if)
+        cleaned[field.name] = clean_id_number(text) if is_identity else text
     return cleaned
 
 
@@ -75,7 +104,7 @@ def check(form: Form, values: Mapping[str, str]) -> list[Problem]:
     return [
         Problem(field.name, field.label, reason)
         for field in form.fields
-        if (reason := _problem(field, values.get(field.name, "")))
+        if (reason := _problem(field, values.get(field.name, "")) or _identity_problem(field, values))
     ]
 
 
@@ -110,6 +139,17 @@ def _problem(field: Field, text: str) -> str:
     return judge(text) if judge else ""
 
 
+def _identity_problem(field: Field, values: Mapping[str, str]) -> str:
+    """A number of a document: of an identity card it is checked; without the kind of document it says nothing."""
+    text = values.get(field.name, "")
+    if not field.identity_if or not text:
+        return ""
+    kind = values.get(field.identity_if, "")
+    if not kind:
+        return "请先选择证件类型"
+    return id_number_problem(text) if kind == IDENTITY_CARD else ""
+
+
 def _phone_problem(text: str) -> str:
     digits = sum(character.isdigit() for character in text)
     return "" if 7 <= digits <= 15 and set(text) <= set("0123456789+-() ") else "应为电话号码"
@@ -125,9 +165,35 @@ def _credit_code_problem(text: str) -> str:
     return "" if letters.index(text[17]) == -total % 31 else "统一社会信用代码的校验位不对"
 
 
+def _email_problem(text: str) -> str:
+    return "" if _EMAIL.fullmatch(text) else "应为电子邮箱地址"
+
+
+def _date_problem(text: str) -> str:
+    try:
+        return "" if date.fromisoformat(text).isoformat() == text else "应为 yyyy-MM-dd"
+    except ValueError:
+        return "应为 yyyy-MM-dd"
+
+
+def _number_problem(text: str) -> str:
+    return "" if text.isascii() and text.isdigit() else "应只含数字"
+
+
+def _millimetres_problem(text: str) -> str:
+    known = text.isascii() and text.isdigit() and len(text) <= 3
+    if known and LEAST_MM <= int(text) <= MOST_MM:
+        return ""
+    return f"应为 {LEAST_MM} 至 {MOST_MM} 的整数（毫米）"
+
+
 _CHECKS: Mapping[FieldKind, Callable[[str], str]] = {
     FieldKind.ID_NUMBER: id_number_problem,
     FieldKind.MOBILE: mobile_problem,
     FieldKind.PHONE: _phone_problem,
     FieldKind.CREDIT_CODE: _credit_code_problem,
+    FieldKind.EMAIL: _email_problem,
+    FieldKind.DATE: _date_problem,
+    FieldKind.NUMBER: _number_problem,
+    FieldKind.MILLIMETRES: _millimetres_problem,
 }

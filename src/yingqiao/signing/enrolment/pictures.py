@@ -16,6 +16,14 @@ def media_type(content: bytes) -> str:
     """`image/png` or `image/jpeg`. Raises SigningRefused: another format, too large, damaged at the beginning."""
     if len(content) > MAX_BYTES:
         raise SigningRefused("picture-size", f"图片不得超过 {MAX_BYTES // 1024 // 1024} MiB")
+    kind, size = look(content)
+    if max(size) > MAX_SIDE:
+        raise SigningRefused("picture-size", f"图片边长不得超过 {MAX_SIDE} 像素")
+    return kind
+
+
+def look(content: bytes) -> tuple[str, tuple[int, int]]:
+    """Media type, width and height in pixels, of any size; nothing is unpacked. Raises SigningRefused."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         kind, size = "image/png", _png_size(content)
     elif content.startswith(b"\xff\xd8\xff"):
@@ -24,9 +32,7 @@ def media_type(content: bytes) -> str:
         raise SigningRefused("picture-format", "图片应为 PNG 或 JPEG")
     if size is None or min(size) < 1:
         raise SigningRefused("picture-damaged", "图片已损坏")
-    if max(size) > MAX_SIDE:
-        raise SigningRefused("picture-size", f"图片边长不得超过 {MAX_SIDE} 像素")
-    return kind
+    return kind, size
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:

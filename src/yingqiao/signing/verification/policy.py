@@ -63,6 +63,24 @@ class Policy:
     """The certificate of a time stamp is not made for it."""
     binding: Weight = Weight.UNKNOWN
     """The signed attributes name no certificate, or another than is there (NO_SIGNING_CERTIFICATE_FOUND)."""
+    seal_expired: Weight = Weight.FAIL
+    """A document was sealed outside the validity of the seal."""
+    seal_standing: Weight = Weight.FAIL
+    """Our registry says that the seal was suspended, lost or revoked by then."""
+    seal_created_later: Weight = Weight.WARN
+    """The seal says it was made after it was used (createDate)."""
+    seal_time: Weight = Weight.UNKNOWN
+    """The signing time stated in a seal signature contradicts its time stamp, its certificate or the clock."""
+    seal_stamp_missing: Weight = Weight.WARN
+    """A seal signature carries no time stamp: its time is only what the signer stated."""
+    seal_changed: Weight = Weight.FAIL
+    """A document was changed after it was sealed by more than further signatures."""
+    seal_picture: Weight = Weight.WARN
+    """What is drawn on the page is not the seal's picture."""
+    unproven_expired: Weight = Weight.WARN
+    """A certificate of a seal expired since the stated time, which nothing proves."""
+    unproven_revoked: Weight = Weight.UNKNOWN
+    """A certificate of a seal was revoked since the stated time, which nothing proves."""
     pre_images: frozenset[PreImage] = frozenset({PreImage.RULE})
     """What a signature may have been made over."""
 

@@ -66,6 +66,7 @@ from yingqiao.store.queries.image_counts import (
 )
 from yingqiao.store.queries.reports import ReportSummary, report_summary
 from yingqiao.store.report_documents import document_facts
+from yingqiao.store.report_seals import seal_facts
 from yingqiao.store.report_signatures import signature_facts
 from yingqiao.store.schema import exam_keys, exam_reports, exam_studies, exams, reports, studies, submissions
 
@@ -388,9 +389,10 @@ def show_exam(
     history = _submission_rows(connection, exam, own)
     images = _images(connection, exam, pictures, now, stable_after)
     signed = [s for r in own for s in signature_facts(connection, hospital_code, r.record_num)]
+    sealed = [s for r in own for s in seal_facts(connection, hospital_code, r.record_num)]
     papers = [p for r in own for p in document_facts(connection, hospital_code, r.record_num)]
     received = [_submission_facts(s) for s in history]
-    told = events(exam, received, own, pictures, _standing(row), images, papers, signed)
+    told = events(exam, received, own, pictures, _standing(row), images, papers, signed, sealed)
     last = max((study.updated_at for study, _ in pictures), default=None)
     versions = tuple(_version(s, row.submission_id) for s in history if s.exam_key == ris_study_id)
     return ExamDetail(

@@ -24,6 +24,7 @@ from yingqiao.store.queries.common import (
     within,
 )
 from yingqiao.store.report_documents import documents_of, mend_of
+from yingqiao.store.report_seals import seals_of
 from yingqiao.store.report_signatures import signatures_of
 from yingqiao.store.schema import exam_reports, exams, reports
 
@@ -115,6 +116,20 @@ class ReportSignature(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     verified_at: int | None
 
 
+class ReportSeals(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of the seals on the PDF of a version; `indication` is '' until they were judged."""
+
+    submission_id: int
+    state: str
+    count: int
+    indication: str
+    code: int
+    """verifyResult of the worst."""
+    words: str
+    details: list[dict[str, Any]]
+    verified_at: int | None
+
+
 class ReportDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     report: ReportSummary
     values: dict[str, Any]
@@ -122,6 +137,8 @@ class ReportDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     documents: tuple[ReportDocument, ...] = ()
     signatures: tuple[ReportSignature, ...] = ()
     """Newest version first; none of a report without signature fields, or not audited."""
+    seals: tuple[ReportSeals, ...] = ()
+    """Newest version first; none of a report without a PDF, or not audited."""
 
 
 def list_reports(
@@ -189,12 +206,17 @@ def show_report(connection: Connection, hospital_code: str, record_num: str) -> 
         exams=tuple(named),
         documents=documents,
         signatures=signed,
+        seals=tuple(_seals(row) for row in seals_of(connection, hospital_code, record_num)),
     )
 
 
 def _signature(row: Row[Any]) -> ReportSignature:
     details = orjson.loads(row.details) if row.details else {}
     return as_struct(ReportSignature, row, details=details)
+
+
+def _seals(row: Row[Any]) -> ReportSeals:
+    return as_struct(ReportSeals, row, details=orjson.loads(row.details) if row.details else [])
 
 
 def _document(row: Row[Any]) -> ReportDocument:

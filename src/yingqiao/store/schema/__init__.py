@@ -54,6 +54,8 @@ from yingqiao.store.schema.records import (
     reports,
     submissions,
 )
+from yingqiao.store.schema.report_seals import report_seals
+from yingqiao.store.schema.seals import seal_changes, seal_uses, seals, unit_certificates
 from yingqiao.store.schema.signing import (
     applications,
     sign_jobs,
@@ -105,9 +107,13 @@ __all__ = [
     "personal_certificates",
     "phone_codes",
     "report_documents",
+    "report_seals",
     "report_signatures",
     "reports",
     "revocation_lists",
+    "seal_changes",
+    "seal_uses",
+    "seals",
     "series",
     "service_secrets",
     "shared_keys",
@@ -122,6 +128,7 @@ __all__ = [
     "trust_certificates",
     "trust_changes",
     "trust_lists",
+    "unit_certificates",
     "work",
     "work_destinations",
     "work_executors",

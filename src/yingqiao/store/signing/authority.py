@@ -25,7 +25,12 @@ from yingqiao.signing.certificates.states import CertificateState, state_of
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.store.database import Database
-from yingqiao.store.schema import authorities, personal_certificates, revocation_lists
+from yingqiao.store.schema import (
+    authorities,
+    personal_certificates,
+    revocation_lists,
+    unit_certificates,
+)
 from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.trust import tell_changed
 
@@ -103,16 +108,20 @@ class CertificateAuthority:
             raise SigningRefused("no-authority", "还没有建立 CA：请运行 yingqiao ca init")
         return self._open(row)
 
+    def issuing(self, connection: Connection) -> CurrentAuthority:
+        """As `current`, in the caller's transaction."""
+        row = connection.execute(select(authorities).where(authorities.c.current)).first()
+        if row is None:
+            raise SigningRefused("no-authority", "还没有建立 CA：请联系管理员")
+        return self._open(row)
+
     def issue_pair(
         self, connection: Connection, doctor: Doctor, key_id: str, public: sm2.PublicKey, request: bytes
     ) -> Sequence[int]:
         """The signing certificate over the shared key and an encryption certificate over a key made here; earlier ones of
         the doctor are replaced by them. In offline mode both wait for import. Their ids.
         """
-        row = connection.execute(select(authorities).where(authorities.c.current)).first()
-        if row is None:
-            raise SigningRefused("no-authority", "还没有建立 CA：请联系管理员")
-        current = self._open(row)
+        current = self.issuing(connection)
         encryption = sm2.generate()
         pair = (
             (Profile.SIGNING, key_id, public, request, None),
@@ -147,10 +156,7 @@ class CertificateAuthority:
         """A certificate over a key of its own that the server signs with by itself (annex 7, row 19); its id. The
         phone's key has no part in it. In offline mode it waits for import like the others.
         """
-        row = connection.execute(select(authorities).where(authorities.c.current)).first()
-        if row is None:
-            raise SigningRefused("no-authority", "还没有建立 CA：请联系管理员")
-        current, private = self._open(row), sm2.generate()
+        current, private = self.issuing(connection), sm2.generate()
         key = sm2_key(private.public().point)
         subject = names.build([(oids.COMMON_NAME, doctor.name)])
         values = {
@@ -258,17 +264,7 @@ class CertificateAuthority:
                 connection.scalar(_NEWEST_NUMBER.where(revocation_lists.c.authority_id == current.id)) or 0
             )
             now = self._now()
-            revoked = connection.execute(
-                _PERSONAL.where(
-                    (personal_certificates.c.authority_id == current.id)
-                    & personal_certificates.c.revoked_at.is_not(None)
-                ).order_by(personal_certificates.c.revoked_at)
-            )
-            entries = [
-                crl.Entry(int(row.serial, 16), moment(row.revoked_at), crl.Reason(row.revocation))
-                for row in revoked
-                if row.serial
-            ]
+            entries = _revoked(connection, current.id)
             content = crl.issue(current.authority, entries, newest + 1, now, now + CRL_VALID)
             values = {
                 "authority_id": current.id,
@@ -356,6 +352,22 @@ class CertificateAuthority:
 
     def _now(self) -> datetime:
         return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)
+
+
+def _revoked(connection: Connection, authority_id: int) -> list[crl.Entry]:
+    """What a CA has revoked, of people and of units, the first first."""
+    found: list[crl.Entry] = []
+    for table in (personal_certificates, unit_certificates):
+        c = table.c
+        rows = connection.execute(
+            select(c.serial, c.revoked_at, c.revocation).where(
+                c.authority_id == authority_id, c.revoked_at.is_not(None), c.serial.is_not(None)
+            )
+        )
+        found += [
+            crl.Entry(int(row.serial, 16), moment(row.revoked_at), crl.Reason(row.revocation)) for row in rows
+        ]
+    return sorted(found, key=lambda entry: entry.date)
 
 
 _PERSONAL = select(personal_certificates)

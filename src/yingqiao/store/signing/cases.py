@@ -19,6 +19,8 @@ from yingqiao.store.signing.doctors import Doctors
 from yingqiao.store.signing.personal import PersonalData
 
 _SEALED = "case"
+_NAMES = ("name", "hospitalName", "unitName")
+"""Entries that name the applicant."""
 
 
 class FormRefused(SigningRefused):
@@ -70,7 +72,7 @@ class Cases:
             row = {
                 "form": form.id,
                 "hospital_code": hospital_code,
-                "applicant": entries.get("name") or entries.get("hospitalName", ""),
+                "applicant": next((entries[name] for name in _NAMES if entries.get(name)), ""),
                 "sealed": self._personal.seal(entries, _SEALED),
                 **_columns(case),
             }

@@ -16,7 +16,10 @@ from yingqiao.store.signing.cases import Cases
 from yingqiao.store.signing.doctors import Doctors
 from yingqiao.store.signing.logins import Sessions
 from yingqiao.store.signing.personal import PersonalData
+from yingqiao.store.signing.seal_making import SealMaking
+from yingqiao.store.signing.seals_registry import SealRegistry
 from yingqiao.store.signing.staff import Staff
+from yingqiao.store.signing.unit_certificates import UnitCertificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Office:
     cases: Cases
     authority: CertificateAuthority
     activations: Activations
+    seals: SealRegistry
+    seal_making: SealMaking
     now_ms: Callable[[], int]
     public_url: str = ""
     """Where phones and verifiers reach this gateway, without a final slash; '' when nobody said."""
@@ -48,15 +53,21 @@ def office_of(
     personal = PersonalData(database, master_key)
     sessions = Sessions(database)
     doctors = Doctors(database, personal, sessions, now_ms)
+    cases = Cases(database, personal, doctors, now_ms)
+    authority = CertificateAuthority(database, master_key, rule, now_ms)
+    units = UnitCertificates(database, master_key, authority, rule, now_ms)
+    seals = SealRegistry(database, units, authority, now_ms)
     return Office(
         hospitals=HospitalRegistry(database, master_key),
         objects=objects,
         sessions=sessions,
         staff=Staff(database, sessions, now_ms),
         doctors=doctors,
-        cases=Cases(database, personal, doctors, now_ms),
-        authority=CertificateAuthority(database, master_key, rule, now_ms),
+        cases=cases,
+        authority=authority,
         activations=Activations(database, now_ms),
+        seals=seals,
+        seal_making=SealMaking(database, seals, units, authority, cases, objects, rule.months, now_ms),
         now_ms=now_ms,
         public_url=public_url,
     )

@@ -31,6 +31,7 @@ from yingqiao.store.queries.words import WordError
 from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
 from yingqiao.web.api.reconciliation import Mend, reconciliation_routes
+from yingqiao.web.api.seals import JudgeFile, seal_routes
 from yingqiao.web.api.verify import verify_routes
 from yingqiao.web.api.work import work_routes
 
@@ -55,12 +56,13 @@ def routes(
     stable_after: int = STABLE_MS,
     trust: Callable[[], Trust] = lambda: NOTHING,
     mend: Mend | None = None,
+    judge_file: JudgeFile | None = None,
 ) -> list[BaseRoute]:
     """All routes, to be mounted at /api. Without `objects` a report's PDF answers 404.
 
     `landing`: the folder of landing files; without it no instance counts as kept. `stable_after`: ms without
-    arrivals before images count as stable. `trust`: whom signatures are trusted by. `mend`: how a
-    difference with a hospital's query service is mended.
+    arrivals before images count as stable. `trust`: whom signatures are trusted by. `mend`: how a difference with a
+    hospital's query service is mended. `judge_file`: who looks into sealed files; without it there is no /verify/seal.
     """
 
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
@@ -92,6 +94,7 @@ def routes(
         *work_routes(reading, acting),
         *reconciliation_routes(reading, acting, objects, landing, mend),
         *verify_routes(trust),
+        *(seal_routes(trust, judge_file) if judge_file is not None else ()),
     ]
 
 

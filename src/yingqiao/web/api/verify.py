@@ -69,11 +69,25 @@ def _route(trust: Callable[[], Trust], name: str, answer: Answer) -> Route:
 
 
 def _respond(trust: Callable[[], Trust], answer: Answer, raw: bytes) -> Response:
-    try:
+    def judged() -> Response:
         body = msgspec.json.decode(raw, type=VerifyBody)
-        at = read_moment(body.at) if body.at else datetime.now(UTC)
-        policy = Policy.of(body.policy) if body.policy else DEFAULT
-        reports = answer(Asked(trust(), at, policy), body)
+        reports = answer(asked_by(trust(), body.at, body.policy), body)
+        shown = reports[0].shown() if len(reports) == 1 else together(reports, "证书")
+        return json(shown | {"text": "\n\n".join(report.text() for report in reports)})
+
+    return answering(judged)
+
+
+def asked_by(trust: Trust, at: str, policy: Mapping[str, Any]) -> Asked:
+    """By what a body asks. Raises PolicyError, ValueError."""
+    moment = read_moment(at) if at else datetime.now(UTC)
+    return Asked(trust, moment, Policy.of(policy) if policy else DEFAULT)
+
+
+def answering(judged: Callable[[], Response]) -> Response:
+    """What `judged` answers, or why it cannot."""
+    try:
+        return judged()
     except (msgspec.ValidationError, msgspec.DecodeError) as problem:
         return error(400, f"请求体不对：{problem}")
     except (RequestError, PolicyError) as problem:
@@ -84,8 +98,6 @@ def _respond(trust: Callable[[], Trust], answer: Answer, raw: bytes) -> Response
         return unavailable
     except ValueError as problem:
         return error(400, str(problem))
-    shown = reports[0].shown() if len(reports) == 1 else together(reports, "证书")
-    return json(shown | {"text": "\n\n".join(report.text() for report in reports)})
 
 
 def _signature(asked: Asked, body: VerifyBody) -> list[Report]:

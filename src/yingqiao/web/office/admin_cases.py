@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from yingqiao.signing.certificates.identity import masked_id_number, masked_mobile
 from yingqiao.signing.enrolment import pictures, sheets
-from yingqiao.signing.enrolment.annexes import FORMS, SAMPLE
+from yingqiao.signing.enrolment.annexes import FORMS
 from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.signing.enrolment.form import FieldKind, Form
 from yingqiao.signing.errors import SigningRefused
@@ -21,11 +18,11 @@ from yingqiao.store.signing.cases import KeptCase
 from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.staff import Account, Role
 from yingqiao.web.balance_files import NoFontError
-from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, need_staff
-from yingqiao.web.office.files import csv_file
-from yingqiao.web.office.paper import printed
+from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, base64_of, need_staff
+from yingqiao.web.office.files import csv_file, file_answer
+from yingqiao.web.office.paper import blank, printed
 
-_SUBMIT_MOST = 6 * 1024 * 1024
+_SUBMIT_MOST = 16 * 1024 * 1024
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _COLUMNS = {
     "id": "编号",
@@ -46,6 +43,7 @@ def case_routes(office: Office, door: Door) -> list[BaseRoute]:
     return [
         door.get("/web/api/admin/forms", cases.forms),
         door.get("/web/api/admin/forms/{form}/template.xlsx", cases.template),
+        door.get("/web/api/admin/forms/{form}/blank.pdf", cases.blank),
         door.get("/web/api/admin/cases", cases.all),
         door.get("/web/api/admin/cases.csv", cases.as_csv),
         door.post("/web/api/admin/cases", cases.submit, most=_SUBMIT_MOST),
@@ -70,7 +68,16 @@ class AdminCases:
     def template(self, asked: Asked) -> Response:
         need_staff(self._office, asked)
         form = _form(asked.path["form"])
-        return _file(sheets.template(form), _XLSX, f"{form.title}.xlsx")
+        return file_answer(sheets.template(form), _XLSX, f"{form.title}.xlsx")
+
+    def blank(self, asked: Asked) -> Response:
+        """The empty form on paper."""
+        need_staff(self._office, asked)
+        form = _form(asked.path["form"])
+        try:
+            return file_answer(blank(form), "application/pdf", f"{form.title}.pdf")
+        except NoFontError as error:
+            raise TurnedAway(503, "no-font", str(error)) from error
 
     def all(self, asked: Asked) -> list[dict[str, Any]]:
         account = need_staff(self._office, asked)
@@ -108,10 +115,10 @@ class AdminCases:
         """
         account = need_staff(self._office, asked, Role.OPERATOR)
         form, hospital = _form(asked.text("form")), _hospital(account, asked)
-        if form is SAMPLE:
+        if form.has_pictures:
             raise SigningRefused("sheet-form", "采样表带有图片，请逐人填写")
         rows = sheets.read_sheet(
-            form, _base64(asked.text("content", _SUBMIT_MOST)), sheets.shape_of(asked.text("name"))
+            form, base64_of(asked.text("content", _SUBMIT_MOST)), sheets.shape_of(asked.text("name"))
         )
         wrong = sum(bool(row.problems) for row in rows)
         made: list[int] = []
@@ -149,7 +156,7 @@ class AdminCases:
         except NoFontError as error:
             raise TurnedAway(503, "no-font", str(error)) from error
         audit("case.print", account.name, case.id, case.hospital_code)
-        return _file(content, "application/pdf", f"{case.form.title}-{case.id}.pdf")
+        return file_answer(content, "application/pdf", f"{case.form.title}-{case.id}.pdf")
 
     def picture(self, asked: Asked) -> Response:
         case = self._case(need_staff(self._office, asked), asked)
@@ -201,7 +208,7 @@ def submit(office: Office, form: Form, hospital: str, given: Mapping[str, Any], 
     entries = dict(given)
     for field in form.fields:
         if field.kind is FieldKind.PICTURE and (value := entries.get(field.name)):
-            content = value if isinstance(value, bytes) else _base64(str(value))
+            content = value if isinstance(value, bytes) else base64_of(str(value))
             pictures.media_type(content)
             entries[field.name] = office.objects.put(content)
     return office.cases.submit(form.id, hospital, entries, by)
@@ -242,7 +249,9 @@ def _form_shown(form: Form) -> dict[str, Any]:
         "id": form.id,
         "annex": form.annex,
         "title": form.title,
-        "rules": form.rules,
+        "aliases": form.aliases,
+        "rules": (*form.rules, *form.attachments),
+        "declarations": form.declarations,
         "fields": [
             {
                 "name": field.name,
@@ -252,6 +261,7 @@ def _form_shown(form: Form) -> dict[str, Any]:
                 "most": field.most,
                 "choices": field.choices,
                 "hint": field.hint,
+                "part": field.part,
             }
             for field in form.fields
         ],
@@ -267,19 +277,3 @@ def _form(form_id: str) -> Form:
 
 def _hospital(account: Account, asked: Asked) -> str:
     return account.hospital_code or asked.text("hospital", 64)
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise TurnedAway(400, "bad-request", "文件内容不是 Base64") from error
-
-
-def _file(content: bytes, media: str, name: str) -> Response:
-    headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-    }
-    return Response(content, headers=headers, media_type=media)

@@ -7,6 +7,8 @@ header that a form of another site cannot set, and come from the page's own addr
 from __future__ import annotations
 
 import asyncio
+import binascii
+from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +48,9 @@ _STATUSES = {
     "no-certificate": 404,
     "no-doctor": 404,
     "no-authority": 409,
+    "no-seal": 404,
+    "seal-state": 409,
+    "case-used": 409,
 }
 _log = structlog.get_logger(__name__)
 
@@ -211,6 +216,14 @@ async def _body(request: Request, most: int) -> bytes:
 def _json(value: object, status: int = 200) -> Response:
     headers = {"cache-control": "no-store"}
     return Response(orjson.dumps(value), status, headers, media_type="application/json; charset=utf-8")
+
+
+def base64_of(text: str) -> bytes:
+    """A file in a request. Raises TurnedAway."""
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise TurnedAway(400, "bad-request", "文件内容不是 Base64") from error
 
 
 def staff_of(office: Office, asked: Asked) -> Account | None:

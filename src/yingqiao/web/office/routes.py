@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from yingqiao.store.signing.office import Office
 from yingqiao.web.office.admin_cases import case_routes
 from yingqiao.web.office.admin_people import people_routes
+from yingqiao.web.office.admin_seals import seal_routes
 from yingqiao.web.office.door import Door
 from yingqiao.web.office.revocation import crl_route
 from yingqiao.web.office.self_service import self_service_routes
@@ -33,4 +34,5 @@ def office_routes(office: Office, rule: DoorRule) -> list[BaseRoute]:
         *self_service_routes(office, own),
         *people_routes(office, admin),
         *case_routes(office, admin),
+        *seal_routes(office, admin),
     ]

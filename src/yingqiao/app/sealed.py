@@ -1,0 +1,137 @@
+"""Sealed files looked into for this process: SEF, the API, reports at intake and after it. PDFs are read in a sandbox."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from yingqiao.app.stores import Stores
+from yingqiao.client.fetch import FetchedFile, Fetcher, FetchRequest, FetchSettings
+from yingqiao.exchange.fetch import FetchError, choose, parse_address
+from yingqiao.exchange.report_seals import SealsJudged, summarise
+from yingqiao.exchange.work import ErrorClass, WorkError
+from yingqiao.gm.errors import GmError
+from yingqiao.gm.ses import Seal
+from yingqiao.sandbox import Busy, Sandbox, SandboxLimits
+from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader
+from yingqiao.signing.seals.context import SealContext, Standing, unregistered
+from yingqiao.signing.seals.documents import is_pdf, judge_file, judge_pdf, unread
+from yingqiao.signing.seals.found import Found
+from yingqiao.signing.trust import Trust
+from yingqiao.signing.verification.asked import Asked
+from yingqiao.signing.verification.policy import Policy
+from yingqiao.web.sef import UnreadableError
+
+BEHIND = SandboxLimits(workers=1)
+"""For reports that are judged after their arrival: one at a time."""
+SERVING = SandboxLimits(workers=2)
+"""For SEF and the API."""
+BEFORE_ANSWER = SandboxLimits(workers=2, wait_s=5.0, wall_s=15.0, cpu_s=10)
+"""For reports whose hospital waits for the answer."""
+FETCH_SECONDS = 40.0
+_SCHEMES = frozenset({"http", "https", "ftp", "ftps", "sftp", "s3"})
+"""Of addresses that anybody may name: shared folders are for the hospitals' own lists."""
+
+
+class SealedFiles:
+    """Safe from any thread; every method blocks, for as long as a PDF may take to be read. A worker process is started
+    when there is something to read.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        limits: SandboxLimits = SERVING,
+        standing: Callable[[Seal], Standing | None] = unregistered,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._stores = stores
+        self._standing = standing
+        self._now = now
+        self._sandbox = Sandbox(limits, preload=PRELOAD)
+        self._reader = SandboxedPdfReader(self._sandbox)
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def judge(self, data: bytes) -> list[Found]:
+        """For SEF, by the policy of the standard. Raises UnreadableError, StoreUnavailable."""
+        if not is_pdf(data):
+            raise UnreadableError("文件不是 PDF（开头没有 %PDF-）")
+        context = SealContext(self._stores.trust.current(), self._now(), standing=self._standing)
+        try:
+            return judge_pdf(data, context, self._reader)
+        except GmError as error:
+            raise UnreadableError(error.reason) from error
+        except Busy as error:
+            raise UnreadableError(error.reason, 503) from error
+
+    def judge_asked(self, data: bytes, asked: Asked, content: bytes | None) -> list[Found]:
+        """For the API."""
+        context = SealContext.of(asked, self._standing)
+        try:
+            return judge_file(data, context, self._reader, content)
+        except GmError as error:
+            return [unread(error, context)]
+        except Busy as error:
+            return [unread(GmError(error.reason, code=error.code), context)]
+
+    def judge_report(self, data: bytes, policy: Policy, at: datetime) -> SealsJudged:
+        """For reports. Raises StoreUnavailable, Busy."""
+        trust: Trust = self._stores.trust.current()
+        context = SealContext(trust, at, policy, self._standing)
+        try:
+            return summarise(judge_pdf(data, context, self._reader))
+        except GmError as error:
+            return summarise([unread(error, context)])
+
+    def judge_at_once(self, data: bytes, policy: Policy, at: datetime) -> SealsJudged:
+        """As `judge_report`, for who cannot try again: nobody free to read it is unknown."""
+        try:
+            return self.judge_report(data, policy, at)
+        except Busy as error:
+            context = SealContext(self._stores.trust.current(), at, policy)
+            return summarise([unread(GmError(error.reason, code=error.code), context)])
+
+    def bring(self, address: str, max_bytes: int) -> bytes:
+        """The file at an address of a registered host. Raises WorkError, StoreUnavailable."""
+        hosts = self._stores.fetch_hosts.everybodys()
+        parsed = parse_address(address)
+        if parsed.scheme not in _SCHEMES:
+            raise FetchError(
+                ErrorClass.THEIRS, f"不取 {parsed.scheme} 地址，请用 http 或 https 地址，或直接发送文件"
+            )
+        choose(parsed, hosts)
+        sink, deadline = _Whole(), time.monotonic() + FETCH_SECONDS
+
+        def check() -> None:
+            if time.monotonic() > deadline:
+                raise FetchError(ErrorClass.PASSING, f"{FETCH_SECONDS:g} 秒内没有取完")
+
+        with tempfile.TemporaryDirectory() as folder:
+            settings = FetchSettings(folder=Path(folder), total_seconds=FETCH_SECONDS, tries=1)
+            with Fetcher(settings, host_key_seen=lambda _, __: None) as fetcher:
+                fetcher.run([FetchRequest("1", parsed, hosts, "sef", max_bytes)], sink, check=check)
+        if sink.error is not None:
+            raise sink.error
+        return sink.body
+
+
+class _Whole:
+    """Takes the one file."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.error: WorkError | None = None
+
+    def finished(self, _: FetchRequest, file: FetchedFile) -> None:
+        with file.view() as view:
+            self.body = bytes(view)
+        file.discard()
+
+    def failed(self, _: FetchRequest, error: WorkError) -> None:
+        self.error = error

@@ -1,0 +1,10 @@
+"""Pure functions run on bytes of strangers in worker processes that are bounded in memory, CPU, time and answer.
+
+`Sandbox(limits).call(function, *args)` is as `function(*args)`, but what kills or hangs the worker is an error here.
+"""
+
+from yingqiao.sandbox.errors import Busy, Crashed, SandboxError, TooBig, TooLong
+from yingqiao.sandbox.limits import SandboxLimits
+from yingqiao.sandbox.pool import Sandbox
+
+__all__ = ["Busy", "Crashed", "Sandbox", "SandboxError", "SandboxLimits", "TooBig", "TooLong"]

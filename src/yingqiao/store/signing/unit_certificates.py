@@ -1,0 +1,144 @@
+"""Certificates of units: the seal maker's (制章者), and those hospitals sign seals with; keys under the master key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from yingqiao.gm import certificates, crl, sm2
+from yingqiao.gm.certificates import Certificate
+from yingqiao.gm.issuing import Authority, Profile
+from yingqiao.gm.keystore import MasterKey
+from yingqiao.gm.signatures import sm2_key, sm2_signer
+from yingqiao.signing.certificates.authority import (
+    IssuingRule,
+    Subject,
+    service_certificate,
+    unit_certificate,
+)
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.store.database import Database
+from yingqiao.store.schema import unit_certificates
+from yingqiao.store.signing.authority import CertificateAuthority
+from yingqiao.store.trust import tell_changed
+
+_KEY = "unit key"
+_MAKER_NAME = "影桥 制章"
+_MAKER_LEFT_MS = 400 * 24 * 3600 * 1000
+"""A maker's certificate that ends sooner makes no more seals: a new one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCertificate:
+    """One of ours, with what it signs by."""
+
+    id: int
+    certificate: Certificate
+    private: sm2.PrivateKey
+
+    @property
+    def authority(self) -> Authority:
+        return Authority.of(self.certificate, sm2_signer(self.private))
+
+
+class UnitCertificates:
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+
+    def __init__(
+        self,
+        database: Database,
+        master_key: MasterKey,
+        authority: CertificateAuthority,
+        rule: IssuingRule,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._master_key = master_key
+        self._authority = authority
+        self._rule = rule
+        self._now_ms = now_ms
+
+    def maker(self, connection: Connection) -> UnitCertificate:
+        """The seal maker's under the CA that issues now; made when there is none that lasts."""
+        number, authority, rule = self._online(connection)
+        c = unit_certificates.c
+        lasting = (c.profile == str(Profile.SEAL_MAKER)) & (c.authority_id == number)
+        lasting &= c.revoked_at.is_(None) & (c.not_after > self._now_ms() + _MAKER_LEFT_MS)
+        row = connection.execute(
+            select(unit_certificates).where(lasting).order_by(c.id.desc()).limit(1)
+        ).first()
+        if row is not None:
+            return self._open(row)
+        private = sm2.generate()
+        key = sm2_key(private.public().point)
+        der = service_certificate(Profile.SEAL_MAKER, _MAKER_NAME, key, authority, rule, self._now())
+        tell_changed(connection)  # who makes seals here is trusted
+        return self._keep(connection, Profile.SEAL_MAKER, None, number, der, private)
+
+    def issue(
+        self, connection: Connection, hospital_code: str, subject: Subject, months: int
+    ) -> UnitCertificate:
+        """A hospital's signing certificate over a key made here."""
+        number, authority, rule = self._online(connection)
+        private = sm2.generate()
+        key = sm2_key(private.public().point)
+        der = unit_certificate(subject, key, authority, rule, months, self._now())
+        return self._keep(connection, Profile.SIGNING, hospital_code, number, der, private)
+
+    def get(self, certificate_id: int) -> UnitCertificate:
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(unit_certificates).where(unit_certificates.c.id == certificate_id)
+            ).first()
+        if row is None:
+            raise SigningRefused("no-certificate", f"没有单位证书 {certificate_id}")
+        return self._open(row)
+
+    def revoke(self, connection: Connection, certificate_id: int, reason: crl.Reason) -> None:
+        """In the caller's transaction, who publishes the revocation list afterwards. Twice does nothing."""
+        where = (unit_certificates.c.id == certificate_id) & unit_certificates.c.revoked_at.is_(None)
+        changed = {"revoked_at": self._now_ms(), "revocation": int(reason)}
+        connection.execute(update(unit_certificates).where(where).values(changed))
+
+    def _online(self, connection: Connection) -> tuple[int, Authority, IssuingRule]:
+        """The CA that issues now: its number, key and rule."""
+        current = self._authority.issuing(connection)
+        if current.authority is None:
+            raise SigningRefused("offline", "离线方式的 CA 不能签发制章者与单位证书，请改用在线的内置 CA")
+        return current.id, current.authority, self._rule.of(current.id)
+
+    def _keep(
+        self,
+        connection: Connection,
+        profile: Profile,
+        hospital_code: str | None,
+        authority_id: int,
+        der: bytes,
+        private: sm2.PrivateKey,
+    ) -> UnitCertificate:
+        read = certificates.parse(der)
+        values = {
+            "hospital_code": hospital_code,
+            "profile": str(profile),
+            "authority_id": authority_id,
+            "serial": read.serial_hex,
+            "certificate": der,
+            "sealed": self._master_key.seal(private.to_pkcs8(), _KEY),
+            "not_before": milliseconds(read.not_before),
+            "not_after": milliseconds(read.not_after),
+            "created_at": self._now_ms(),
+        }
+        made = connection.execute(insert(unit_certificates).values(values)).inserted_primary_key
+        return UnitCertificate(int(made[0]) if made else 0, read, private)
+
+    def _open(self, row: Row[Any]) -> UnitCertificate:
+        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, _KEY))
+        return UnitCertificate(row.id, certificates.parse(row.certificate), private)
+
+    def _now(self) -> datetime:
+        return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)

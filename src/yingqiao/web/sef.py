@@ -1,0 +1,112 @@
+"""SEF_VerifySeal over HTTP (四(二)4 电子签章验签接口): a sealed PDF in, or its address; what each seal is worth out.
+
+Whatever was judged is answered with HTTP 200 and `resultCode`; few are read and judged at once, others wait unread, so
+that large files keep neither memory nor processors from intake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import orjson
+
+from yingqiao.exchange import bounded_json
+from yingqiao.exchange.bounded_json import JsonError
+from yingqiao.exchange.work import WorkError
+from yingqiao.signing.seals import sef
+from yingqiao.signing.seals.found import Found
+from yingqiao.signing.seals.sef import Asking, SefError
+from yingqiao.spec.model import Edition
+from yingqiao.web.limits import InFlight
+from yingqiao.web.service import SUCCESS, Posted, Reply, Service
+
+NAME = "sef-verify-seal"
+AT_ONCE = 4
+SECONDS = 60.0
+
+
+class UnreadableError(Exception):
+    """The file could not be looked at: Chinese words; `code` is `resultCode`."""
+
+    def __init__(self, words: str, code: int = sef.UNREADABLE) -> None:
+        super().__init__(words)
+        self.words = words
+        self.code = code
+
+
+class Sealed(Protocol):
+    """What looks into files and fetches them; both block and are called from threads of their own."""
+
+    def judge(self, data: bytes) -> Sequence[Found]:
+        """The seals of a PDF. Raises UnreadableError, StoreUnavailable."""
+        ...
+
+    def bring(self, address: str, max_bytes: int) -> bytes:
+        """The file at an address of a registered host. Raises WorkError, StoreUnavailable."""
+        ...
+
+
+class Sef:
+    """The service of one process."""
+
+    def __init__(self, edition: Edition, sealed: Sealed) -> None:
+        self._path = edition.interfaces[NAME].path
+        self._sealed = sealed
+        self._pool = ThreadPoolExecutor(AT_ONCE, "sef")
+
+    def service(self) -> Service:
+        return Service(self._path, NAME, self._handle, sef.MAX_BODY, SECONDS, form=_form, at_once=AT_ONCE)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    async def _handle(self, posted: Posted) -> Reply:
+        loop = asyncio.get_running_loop()
+        said, status = await loop.run_in_executor(self._pool, self._answer, posted.raw)
+        return Reply(said, status)
+
+    def _answer(self, raw: bytes) -> tuple[dict[str, Any], int]:
+        try:
+            asking = _read(raw)
+        except SefError as error:
+            return sef.answer(error.trans_id, error.code, error.words), error.code
+        try:
+            found = self._sealed.judge(self._data(asking))
+        except SefError as error:
+            return sef.answer(asking.trans_id, error.code, error.words), error.code
+        except UnreadableError as error:
+            return sef.answer(asking.trans_id, error.code, error.words), error.code
+        return sef.answer_found(asking.trans_id, found), SUCCESS
+
+    def _data(self, asking: Asking) -> bytes:
+        """Raises SefError."""
+        if asking.data is not None:
+            return asking.data
+        try:
+            return self._sealed.bring(asking.address, sef.MAX_FILE)
+        except WorkError as error:
+            raise SefError(f"文件取不到：{error.reason}", sef.NOT_FOUND) from error
+
+
+def in_flight() -> InFlight:
+    """Of its own: as many as are judged at once, however large, and those that come small."""
+    return InFlight(1024, (AT_ONCE + 1) * sef.MAX_BODY)
+
+
+def _read(raw: bytes) -> Asking:
+    """Raises SefError."""
+    try:
+        parameters = bounded_json.load(raw)
+    except JsonError as error:
+        raise SefError(f"请求不是合法的 JSON：{error}") from error
+    return sef.read_request(parameters)
+
+
+def _form(reply: Reply) -> bytes:
+    """The answer's own form, of refusals too."""
+    if isinstance(reply.data, dict):
+        return orjson.dumps(reply.data)
+    return orjson.dumps(sef.answer("", reply.status, reply.message))

@@ -1,0 +1,145 @@
+"""The bounded process: what files of strangers may cost, and that one of them costs nobody else (D8)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.helpers import sandbox_work as work
+from yingqiao.gm.errors import GmError
+from yingqiao.sandbox import Busy, Crashed, Sandbox, SandboxError, SandboxLimits, TooBig, TooLong
+from yingqiao.sandbox.limits import MIB
+from yingqiao.signing.errors import SigningRefused
+
+LIMITS = SandboxLimits(memory=400 * MIB, cpu_s=1, wall_s=3.0, answer=8 * MIB, workers=2, wait_s=10.0)
+PACKAGES = ("yingqiao", "tests")
+
+
+@pytest.fixture(scope="module")
+def box():
+    with Sandbox(LIMITS, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as made:
+        yield made
+
+
+def test_it_is_as_if_called(box: Sandbox):
+    assert box.call(work.double, b"ab", times=3) == work.Value("3", b"ababab")
+    large = os.urandom(3 * MIB)
+    assert box.call(work.double, large).data == large * 2
+
+
+def test_a_worker_is_used_again(box: Sandbox):
+    assert box.call(work.me) == box.call(work.me) != os.getpid()
+
+
+def test_refusals_of_ours_come_back(box: Sandbox):
+    with pytest.raises(GmError) as caught:
+        box.call(work.refuse, "gm")
+    assert (caught.value.code, caught.value.reason, str(caught.value)) == ("no", "不行", "不行")
+    with pytest.raises(SigningRefused) as refused:
+        box.call(work.refuse, "signing")
+    assert refused.value.reason == "不行"
+
+
+def test_other_errors_are_told_without_their_text(box: Sandbox):
+    with pytest.raises(Crashed) as caught:
+        box.call(work.refuse, "other")
+    assert "refuse:" in caught.value.detail
+    assert "secret" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "error"),
+    [
+        (work.spin, (), TooLong),
+        (work.sleep, (), TooLong),
+        (work.hoard, (), TooBig),
+        (work.answer, (9 * MIB,), TooBig),
+        (work.die, (), Crashed),
+        (work.fault, (), Crashed),
+        (work.trojan, (), Crashed),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_a_worker_may_not(box: Sandbox, function, args, error: type[SandboxError]):
+    """And the next call is served."""
+    begun = time.monotonic()
+    with pytest.raises(error) as caught:
+        box.call(function, *args)
+    assert time.monotonic() - begun < 8
+    assert caught.value.reason
+    assert box.call(work.double, b"x").data == b"xx"
+
+
+def test_a_worker_killed_from_outside(box: Sandbox):
+    worker = box.call(work.me)
+    os.kill(worker, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Crashed):  # it takes one call with it at most
+            if box.call(work.me) != worker:
+                break
+    assert box.call(work.me) != worker
+
+
+def test_killed_while_it_works(box: Sandbox):
+    worker = box.call(work.me)
+    threading.Timer(0.3, os.kill, (worker, signal.SIGKILL)).start()
+    with pytest.raises(Crashed):
+        box.call(work.sleep)
+
+
+def test_neither_secrets_nor_sockets_are_inherited(monkeypatch):
+    monkeypatch.setenv("YINGQIAO_MASTER_KEY", "secret")
+    with (
+        socket.socket() as listening,
+        Sandbox(LIMITS, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box,
+    ):
+        listening.bind(("127.0.0.1", 0))
+        os.set_inheritable(listening.fileno(), True)
+        seen = box.call(work.seen)
+    assert "YINGQIAO_MASTER_KEY" not in seen["environment"]
+    assert not [name for name in seen["descriptors"] if name.startswith("socket")]
+
+
+def test_it_writes_no_files_and_prints_into_no_answer(box: Sandbox, tmp_path):
+    with pytest.raises(SandboxError):
+        box.call(work.write_file, str(tmp_path / "x"))
+    assert not (tmp_path / "x").exists() or (tmp_path / "x").read_bytes() == b""
+    assert box.call(work.talk) is None
+
+
+def test_no_more_workers_than_said():
+    limits = SandboxLimits(workers=1, wait_s=0.2, wall_s=5.0)
+    with Sandbox(limits, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box:
+        box.warm()
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(pytest.raises, TooLong, box.call, work.sleep)
+            time.sleep(0.3)
+            with pytest.raises(Busy):
+                box.call(work.me)
+            first.result()
+
+
+def test_many_at_once(box: Sandbox):
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda number: box.call(work.double, b"%d" % number, 1).data, range(100)))
+    assert found == [b"%d" % number for number in range(100)]
+
+
+def test_a_worker_is_replaced_after_its_calls():
+    with Sandbox(SandboxLimits(calls=2), preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box:
+        assert len({box.call(work.me) for _ in range(4)}) == 2
+
+
+def test_closed():
+    box = Sandbox(LIMITS)
+    box.close()
+    with pytest.raises(Crashed):
+        box.call(work.me)

@@ -1,0 +1,4 @@
+import { show } from "@/common/page";
+import { SealClient } from "./SealClient";
+
+show(<SealClient />);
