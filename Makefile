@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch bench-gm bench-cooperative fuzz clean
+.PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch bench-backfill bench-gm bench-cooperative fuzz clean
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
@@ -43,6 +43,9 @@ bench-fetch: setup ## 按地址下载与 curl 同场比较（BENCH_ARGS=--quick�
 	@scripts/peers.sh curl
 	@.venv/bin/python -m benchmarks.fetch $(BENCH_ARGS)
 	@.venv/bin/python -m benchmarks.fetch_program $(BENCH_ARGS)
+
+bench-backfill: setup ## 补传时实时推送的 p99 与平时同场比较（BENCH_ARGS="--seconds 8"）/ live pushes beside a backfill
+	@.venv/bin/python -m benchmarks.backfill.live $(BENCH_ARGS)
 
 bench-gm: setup ## SM2 签名、验签、协同签名与 openssl speed 同场比较（BENCH_ARGS="--seconds 1"）/ SM2 beside openssl
 	@.venv/bin/python -m benchmarks.gm $(BENCH_ARGS)

@@ -222,7 +222,13 @@ def test_the_gateway_asks_the_hospital_for_what_is_missing(
     found = gateway.json("query", "exams", *window)
     assert (found["compared"], found["differing"]) == (2, 1)
     (one,) = gateway.json("query", "differences", "--state", "open")
-    assert gateway.cli("query", "mend", str(one["id"])).returncode == 0
+    bearer = {"authorization": f"Bearer {gateway.token}"}
+    with httpx.Client(base_url=f"{gateway.url}/api/differences", headers=bearer, timeout=60) as api:
+        assert api.post(f"/{one['id']}/ignore", params={"reason": "测试"}).json()["state"] == "ignored"
+        mended = api.post(f"/{one['id']}/mend").json()
+        assert (mended["state"], mended["record"]["risStudyId"]) == ("mended", "X2")
+        assert api.post("/999999/mend").status_code == api.post("/999999/ignore").status_code == 404
+        assert api.post(f"/{one['id']}/mend", params={"reason": "x"}).status_code == 400
     assert gateway.json("query", "exams", *window)["differing"] == 0
     assert gateway.json("query", "differences", "--state", "open") == []
     assert gateway.json("query", "show", str(one["id"]))["record"]["risStudyId"] == "X2"

@@ -1,22 +1,23 @@
 """Electronic seals as people meet them: on the pages in Debian's Chromium, and at the command line (annexes 5 and 6)."""
 
-# ruff: noqa: F811 -- fixtures of another module
-
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pypdfium2
+import pytest
 from fpdf import FPDF
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.senders import HOSPITAL
-from tests.acceptance.test_signing_office import come_in, gateway, other_desk  # noqa: F401
+from tests.helpers.office_pages import come_in, with_office
 from tests.helpers.seal_office import UNIT
 from tests.helpers.stamps import photograph
+from tests.peers.browser import watched_page
 from tests.peers.gateway import RunningGateway
 from yingqiao.gm import seal_wallet
 
@@ -31,6 +32,18 @@ LABELS = {
     "handlerNumber": "经办人证件号",
     "creditCode": "统一社会信用代码",
 }
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    made = with_office(tmp_path / "data")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def other_desk(browser: Browser) -> Iterator[Page]:
+    yield from watched_page(browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900}))
 
 
 def choose(page: Page, label: str, option: str) -> None:

@@ -39,8 +39,8 @@ def beijing(**ago: float) -> str:
 class Ris:
     """Two tables with a column for each of the standard's fields, as a vendor's view might have."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, code: str = HOSPITAL) -> None:
+        self.file, self.code = file, code
         with self._open() as db:
             for table, names in _FIELDS.items():
                 columns = ", ".join(f'"{name}"' for name in names)
@@ -58,8 +58,16 @@ class Ris:
         with self._open() as db:
             db.executemany(
                 f"INSERT OR REPLACE INTO {table} VALUES ({marks})",
-                [[record.get(name) for name in names] for record in records],
+                [[self._value(record, name) for name in names] for record in records],
             )
+
+    def _value(self, record: Mapping[str, Any], name: str) -> Any:
+        value = record.get(name)
+        return self.code if name == "hospitalCode" and value == HOSPITAL else value
+
+    def remove(self, table: str, *keys: str) -> None:
+        with self._open() as db:
+            db.executemany(f'DELETE FROM {table} WHERE "{_KEYS[table]}" = ?', [(key,) for key in keys])
 
     def add_exams(self, *numbers: int, reports: bool = True, at: str | None = None, **changes: Any) -> None:
         """Finished `at` (default: an hour ago), each with its report."""
@@ -83,11 +91,12 @@ class Hospital:
     gateway_url: str
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    code: str = HOSPITAL
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "sm4.key").write_text(KEY_HEX)
-        self.ris = Ris(self.folder / "ris.sqlite")
+        self.ris = Ris(self.folder / "ris.sqlite", self.code)
         self.write()
 
     @property
@@ -105,7 +114,7 @@ class Hospital:
     def write(self, **changed: Mapping[str, Any]) -> None:
         """hospital.toml from the settings, those of `changed` over them."""
         base: dict[str, dict[str, Any]] = {
-            "hospital": {"code": HOSPITAL, "name": "某某医院"},
+            "hospital": {"code": self.code, "name": "某某医院"},
             "gateway": {"url": self.gateway_url, "key": "file:sm4.key", "rest_seconds": 0.2},
             "spool": {"folder": "spool", "reserve_bytes": 0},
             "reading": {"poll_seconds": 0.2},
@@ -183,17 +192,18 @@ def until(true: Callable[[], Any], seconds: float = 30.0, every: float = 0.1) ->
     return value
 
 
-def accepted(gateway: RunningGateway, interface: str = "") -> int:
+def accepted(gateway: RunningGateway, interface: str = "", code: str = "%") -> int:
     """Submissions the gateway accepted, from its database."""
-    return len(submissions(gateway, interface, "accepted"))
+    return len(submissions(gateway, interface, "accepted", code))
 
 
 def submissions(
-    gateway: RunningGateway, interface: str = "", outcome: str = ""
+    gateway: RunningGateway, interface: str = "", outcome: str = "", code: str = "%"
 ) -> list[tuple[str, str, str, str]]:
-    """Interface, exam key, report key, outcome of every submission in the order of their coming."""
+    """Interface, exam key, report key, outcome of every submission of a hospital in the order of their coming."""
     with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as db:
-        rows = db.execute("SELECT interface, exam_key, report_key, outcome FROM submissions ORDER BY id")
+        wanted = "SELECT interface, exam_key, report_key, outcome FROM submissions WHERE hospital_code LIKE ?"
+        rows = db.execute(f"{wanted} ORDER BY id", (code,))
         return [
             row
             for row in rows.fetchall()
@@ -201,9 +211,10 @@ def submissions(
         ]
 
 
-def held(gateway: RunningGateway) -> tuple[set[str], set[str]]:
-    """Keys of the exams and reports the gateway holds."""
+def held(gateway: RunningGateway, code: str = "%") -> tuple[set[str], set[str]]:
+    """Keys of the exams and reports the gateway holds of a hospital."""
     with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as db:
-        exams = {row[0] for row in db.execute("SELECT ris_study_id FROM exams")}
-        reports = {row[0] for row in db.execute("SELECT record_num FROM reports")}
+        of = "WHERE hospital_code LIKE ?"
+        exams = {row[0] for row in db.execute(f"SELECT ris_study_id FROM exams {of}", (code,))}
+        reports = {row[0] for row in db.execute(f"SELECT record_num FROM reports {of}", (code,))}
         return exams, reports

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import os
 import signal
@@ -20,7 +21,9 @@ from yingqiao.app.sealing import SealingDesk
 from yingqiao.app.signing import SigningSide
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
+from yingqiao.app.work import mender
 from yingqiao.exchange.model import Submission
+from yingqiao.exchange.query import State
 from yingqiao.exchange.receive import Policy, Receiver
 from yingqiao.exchange.reconcile import INTERFACE, StatementReceiver
 from yingqiao.logging import RequestLog
@@ -30,6 +33,7 @@ from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.ledger import Ledger
 from yingqiao.store.signing.office import Office
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
+from yingqiao.tasks.mending import Mender
 from yingqiao.web import list_status, reconciliation, sef
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
@@ -283,6 +287,7 @@ def _site(
                 landing=stores.folder.landing,
                 stable_after=settings.completeness.stable_ms,
                 trust=stores.trust.current,
+                mend=_mending(settings, stores),
                 judge_file=sealed.judge_asked,
             ),
             *more_api,
@@ -290,6 +295,16 @@ def _site(
         metrics_token=settings.api.metrics_token,
         office=_office(settings, office),
     )
+
+
+def _mending(settings: Settings, stores: Stores) -> Callable[[int], State]:
+    """Made when it is first asked for: hardly any process of the HTTP half ever mends."""
+
+    @functools.cache
+    def made() -> Mender:
+        return mender(settings, stores)
+
+    return lambda number: made().mend(number)
 
 
 def _office(settings: Settings, office: Office) -> list[BaseRoute]:

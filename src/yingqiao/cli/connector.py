@@ -160,6 +160,8 @@ def _overview(found: Status) -> dict[str, Any]:
     if found.reconciliations:
         last = found.reconciliations[0]
         pairs["最近对账"] = f"{last.day}：缺 {len(last.missing)}，重发 {last.resent}"
+        if last.message:
+            pairs["对账须处理"] = last.message
     return pairs
 
 
@@ -206,6 +208,8 @@ def reconcile(loaded: Loaded, day: datetime | None, as_json: bool) -> None:
     click.echo(
         f"{done.day}：网关缺 {len(done.missing)}，已重新排队 {done.resent} 条，本院也没有 {len(done.unknown)}"
     )
+    if done.message:
+        click.echo(done.message)
 
 
 @click.group("worklist")
@@ -285,4 +289,6 @@ def done(loaded: Loaded, kind: str, place: str) -> None:
             fail(f"没有这样的来源问题：{place}", Exit.NO)
 
 
-COMMANDS: tuple[click.Command, ...] = (run, check_, status_, backfill, reconcile, worklist_)
+COMMANDS: dict[str, click.Command] = {
+    str(one.name): one for one in (run, check_, status_, backfill, reconcile, worklist_)
+}

@@ -191,3 +191,6 @@ def _show(name: str, report: Report) -> None:
     columns = {key: heading for key, heading in _COLUMNS.items() if key not in ("source", "table")}
     show_rows(_findings(name, report), columns, shape_of(False, False), empty="没有发现问题")
     click.echo("通过" if report.passed else "未通过")
+
+
+COMMANDS: dict[str, click.Command] = {"map": command}

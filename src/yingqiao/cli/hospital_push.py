@@ -158,3 +158,6 @@ def _row(path: Path, answer: Answer) -> dict[str, Any]:
         "digest": answer.digest,
         "findings": findings,
     }
+
+
+COMMANDS: dict[str, click.Command] = {"push": command}

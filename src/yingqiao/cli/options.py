@@ -8,17 +8,19 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from yingqiao import logging
 from yingqiao.app.folder import StartError
-from yingqiao.app.stores import Stores, open_stores
 from yingqiao.cli.output import Exit, fail
 from yingqiao.settings import Settings, SettingsError, read_settings
 from yingqiao.signing.private_keys import DeviceError
 from yingqiao.store.errors import StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from yingqiao.app.stores import Stores
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -75,6 +77,8 @@ def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
 @contextmanager
 def stores(settings: Settings, *, create: bool = False) -> Iterator[Stores]:
     """The stores of the settings; errors of theirs become Chinese lines and exit codes."""
+    from yingqiao.app.stores import open_stores  # the connector's commands have none, and start twice as fast
+
     logging.configure("warning")
     try:
         with open_stores(settings, create=create) as opened:

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from yingqiao.exchange.spreadsheet import disarmed
+
 BEIJING = timezone(timedelta(hours=8), "UTC+08:00")
 
 
@@ -61,10 +63,10 @@ def show_rows(
 
 
 def stream_csv(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
-    """The same as CSV only, each row as it comes: any number of them."""
+    """The same as CSV only, each row as it comes: any number of them. Texts are disarmed for spreadsheets."""
     writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(columns.values())
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in rows)
 
 
 def show_pairs(pairs: Mapping[str, Any], *, title: str = "") -> None:
@@ -132,6 +134,11 @@ def _cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "，".join(_cell(item) for item in value)
     return str(value)
+
+
+def _csv_cell(value: object) -> str:
+    text = _cell(value)
+    return text if isinstance(value, int | float) else disarmed(text)
 
 
 def _plain(value: object) -> object:

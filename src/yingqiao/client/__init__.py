@@ -22,9 +22,9 @@ from yingqiao.client.errors import (
 )
 from yingqiao.client.gateway import AsyncGateway, Gateway
 from yingqiao.client.hospital import EndlessListing, HospitalSystem, Listing
+from yingqiao.client.limits import Limits
 from yingqiao.client.questions import ExamQuestion, ReportQuestion, SeriesQuestion
 from yingqiao.client.reconciliation import DayTotals
-from yingqiao.client.transport import Limits
 from yingqiao.client.validate import Checker
 from yingqiao.exchange.model import Finding, Level
 from yingqiao.exchange.profile import Profile

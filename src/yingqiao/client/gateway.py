@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 from yingqiao.client import protocol, reconciliation
 from yingqiao.client.answer import Answer, ListStatus, ListTaken, Reconciled
 from yingqiao.client.errors import Invalid, WrongClock
+from yingqiao.client.limits import Limits
 from yingqiao.client.patience import patiently
 from yingqiao.client.reconciliation import DayTotals
 from yingqiao.client.talk import Request, Response, Talk, spoken
-from yingqiao.client.transport import AsyncTransport, BlockingTransport, Limits
+from yingqiao.client.transport import AsyncTransport, BlockingTransport
 from yingqiao.client.validate import Checker
 
 Record = Mapping[str, Any]

@@ -15,11 +15,12 @@ import orjson
 
 from yingqiao.client import protocol
 from yingqiao.client.errors import AnswerTooLarge, ClientError
+from yingqiao.client.limits import Limits
 from yingqiao.client.pages import Pages
 from yingqiao.client.patience import patiently
 from yingqiao.client.questions import ExamQuestion, Question, ReportQuestion, SeriesQuestion, read_rows
 from yingqiao.client.talk import Request, Response, Talk, spoken
-from yingqiao.client.transport import BlockingTransport, Limits
+from yingqiao.client.transport import BlockingTransport
 
 Row = dict[str, Any]
 PAGE_SIZE = 50
@@ -94,10 +95,12 @@ class HospitalSystem(BlockingTransport):
         limits: Limits = Limits(answer_bytes=ANSWER_BYTES),  # noqa: B008 -- frozen
         clock: Callable[[], float] = time.time,
         verify: bool | ssl.SSLContext = True,
+        at: str = "",
     ) -> None:
         """`key`: the SM4 key agreed with the hospital, then questions go in the envelope of 三(一) under
         `hospital_code`; None = plain JSON (T100). `headers` are further ones agreed. With `until_empty` a short page
-        does not end a listing, only an empty or repeated one: for servers that give less than asked. Raises ValueError.
+        does not end a listing, only an empty or repeated one: for servers that give less than asked. `at`: the only IP address
+        that is connected to, whatever the name of `base_url` leads to meanwhile. Raises ValueError.
         """
         if page_size < 1:
             raise ValueError("每页至少 1 条")
@@ -106,7 +109,7 @@ class HospitalSystem(BlockingTransport):
         self._hospital_code = hospital_code
         self._clock = clock
         sealed = {"encryption-type": "SM4"} if self._key else {}
-        super().__init__(base_url, limits, verify, {**sealed, **(headers or {})})
+        super().__init__(base_url, limits, verify, {**sealed, **(headers or {})}, at)
 
     def exams(self, question: ExamQuestion, *, page_size: int | None = None) -> Listing:
         """Exam records (五(一)) as the hospital has them. Nothing is asked before the first row is taken."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from yingqiao.client.errors import Unavailable
+from yingqiao.client.limits import Limits
 from yingqiao.client.talk import Pause, Request, Response, Talk
-from yingqiao.client.transport import Limits
 
 _T = TypeVar("_T")
 _FIRST_WAIT = 0.5

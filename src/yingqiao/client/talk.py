@@ -29,7 +29,7 @@ class Request:
 class Response:
     status: int
     headers: Mapping[str, str]
-    """Names are looked up in any case."""
+    """Looked up by names in lower case."""
     body: bytes
 
 

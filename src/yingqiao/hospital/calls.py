@@ -16,12 +16,13 @@ from yingqiao.client import (
     DayTotals,
     Gateway,
     Limits,
+    ListedFile,
     NotAdmitted,
     Refused,
     Unavailable,
     WrongClock,
 )
-from yingqiao.exchange.model import Finding
+from yingqiao.exchange.model import Finding, Level
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.hospital.spool.catalogue import ModalityTotals
 from yingqiao.hospital.spool.entries import EXAM, REPORT
@@ -30,6 +31,10 @@ IDENTITY = (NotAdmitted, BadKey, BadSignature, WrongClock)
 """The gateway refuses whoever sends, not what is sent: no record is to blame, and all have to wait."""
 _PATIENT = Limits(silence=120.0, whole=300.0)
 """A day of 100,000 ids is compared while we wait."""
+_ADDRESSES_AT_MOST = 200
+_MEND_ADDRESS = (
+    "请网关登记该主机（yingqiao hospitals hosts add），或改正 images.base_url、images.address；之后重发"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,37 @@ class Failure:
     identity: bool = False
 
 
-async def push(gateway: AsyncGateway, kind: str, values: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """Addresses of an accepted images list that the gateway will not fetch (T94): its people or ours have to mend."""
+
+    reason: str
+    findings: str
+
+
+async def push(gateway: AsyncGateway, kind: str, values: Mapping[str, Any]) -> NotFetched | None:
     """Sends one record by the interface of its kind (四(二)1, 2). Raises ClientError."""
     if kind == EXAM:
         await gateway.push_exam(values)
     elif kind == REPORT:
         await gateway.push_report(values)
     else:
-        await gateway.push_images_list(values)
+        taken = await gateway.push_images_list(values)
+        if taken.refused:
+            return not_fetched(taken.refused)
+    return None
+
+
+def not_fetched(refused: Sequence[ListedFile]) -> NotFetched:
+    """As the worklist shows it: each address with the gateway's reason, the first of them."""
+    findings = tuple(
+        Finding(
+            "FILEPATH", "影像地址", "address-refused", Level.REFUSE, f"{one.url}：{one.reason}", _MEND_ADDRESS
+        )
+        for one in refused[:_ADDRESSES_AT_MOST]
+    )
+    reason = f"列表已接受，但其中 {len(refused)} 个地址网关不下载：{refused[0].reason}"
+    return NotFetched(reason, findings_text(findings))
 
 
 def failure_of(error: ClientError) -> Failure:

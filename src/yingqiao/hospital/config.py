@@ -84,8 +84,9 @@ class Images(_Section, frozen=True, kw_only=True):
     mode: Annotated[
         str,
         _help(
-            "none = 不经本程序 | forward = 接收 C-STORE 并转发 | folder = 列出目录中的文件 ",
-            pattern="^(none|forward|folder)$",
+            "none = 不经本程序 | forward = 接收 C-STORE 并转发 | folder = 列出目录中的文件 "
+            "| pacs = 列出 PACS（[pacs]）中的影像",
+            pattern="^(none|forward|folder|pacs)$",
         ),
     ] = "none"
     aet: Annotated[str, _help("forward：本程序的 AE 标题", min_length=1, max_length=16)] = "YQHOSPITAL"
@@ -101,8 +102,12 @@ class Images(_Section, frozen=True, kw_only=True):
     )
     folder: Annotated[str, _help("folder：影像文件所在目录")] = ""
     base_url: Annotated[str, _help("folder：同一目录对网关的地址，如 http://pacs/files")] = ""
-    scan_seconds: Annotated[float, _help("folder：隔多久扫描一次（秒）", gt=0)] = 60.0
-    settle_seconds: Annotated[float, _help("folder：文件多久未变才算写完（秒）", ge=0)] = 120.0
+    address: Annotated[
+        str, _help("pacs：一幅影像的下载地址，{study}、{series}、{instance} 处代入 UID（如 WADO-URI）")
+    ] = ""
+    days: Annotated[int, _help("pacs：每次查询最近几天的影像；更早的，有检查的日子各查一次", ge=1, le=31)] = 3
+    scan_seconds: Annotated[float, _help("folder、pacs：隔多久看一次（秒）", gt=0)] = 60.0
+    settle_seconds: Annotated[float, _help("folder、pacs：多久未变才算写完、收完（秒）", ge=0)] = 120.0
 
 
 class Pacs(_Section, frozen=True, kw_only=True):
@@ -216,6 +221,13 @@ def _check(config: Config) -> None:
         for name in ("folder", "base_url"):
             if not getattr(config.images, name):
                 raise ConfigError(f"images.mode = folder 时必须写 images.{name}")
+    if config.images.mode == "pacs":
+        if not config.pacs.host:
+            raise ConfigError("images.mode = pacs 时必须写 pacs.host")
+        if "://" not in config.images.address or "{instance}" not in config.images.address:
+            raise ConfigError(
+                "images.mode = pacs 时必须写 images.address，如 http://pacs/wado?…&objectUID={instance}"
+            )
     if config.pacs.host and not config.pacs.called_aet:
         raise ConfigError("写了 pacs.host 就必须写 pacs.called_aet")
 

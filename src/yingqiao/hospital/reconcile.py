@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import product
 from typing import Any, Protocol
 
 import structlog
@@ -20,18 +21,19 @@ from yingqiao.hospital.backfill import day_bounds, today
 from yingqiao.hospital.config import Reconcile
 from yingqiao.hospital.errors import SpoolFullError
 from yingqiao.hospital.reading import batches
-from yingqiao.hospital.source import Question, Source, SourceUnavailableError, Table
+from yingqiao.hospital.source import Question, Source, SourceRecord, SourceUnavailableError, Table, Trouble
 from yingqiao.hospital.spool import days
 from yingqiao.hospital.spool.catalogue import ModalityTotals, match, totals
 from yingqiao.hospital.spool.entries import Lane
 from yingqiao.hospital.spool.images import resend_studies
-from yingqiao.hospital.spool.intake import keep
-from yingqiao.hospital.spool.outbox import resend
+from yingqiao.hospital.spool.intake import Identity, keep, refill
+from yingqiao.hospital.spool.outbox import let_go_of, resend
 from yingqiao.hospital.spool.store import Spool, now_ms
 from yingqiao.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 _BATCH = 500
+_SHOWN = 10
 _LOOK_SECONDS = 5.0
 _AGAIN_SECONDS, _AGAIN_AT_MOST = 20.0, 600.0
 """After a failure; doubled with each."""
@@ -75,10 +77,12 @@ class Reconciler:
     def _send(self, day: str, found: Sequence[ModalityTotals]) -> days.Reconciled:
         missing = list(self.platform.reconcile(day, found))
         matched = match(self.spool, missing)
-        resent = resend(self.spool, matched.names)
+        gone = let_go_of(self.spool, matched.names)
+        resent = resend(self.spool, matched.names) + self._read_again(day, gone)
         resend_studies(self.spool, matched.studies)
         told = [_told(one) for one in found]
-        done = days.Reconciled(day, "done", told, missing, resent, matched.unknown)
+        lost = let_go_of(self.spool, sorted(gone))
+        done = days.Reconciled(day, "done", told, missing, resent, matched.unknown, _lost_words(lost))
         days.keep_reconciled(self.spool, done)
         log.info(
             "reconcile.done",
@@ -87,19 +91,42 @@ class Reconciler:
             missing=len(missing),
             resent=resent,
             unknown=len(matched.unknown),
+            lost=len(lost),
         )
         return done
 
     def _ask_again(self, day: str) -> None:
         """What the sources have of the day, into the spool: new is only what was missed."""
+        for source, table in product(self.sources, Table):
+            asked_at = now_ms()
+            for rows in self._rows(source, table, day):
+                keep(self.spool, source.name, rows, Lane.LIVE, asked_at=asked_at)
+
+    def _read_again(self, day: str, gone: set[Identity]) -> int:
+        """Contents that `keep_days` let go, from the sources, and queued; how many."""
+        if not gone:
+            return 0
+        return sum(
+            refill(self.spool, source.name, rows, gone)
+            for source, table in product(self.sources, Table)
+            for rows in self._rows(source, table, day)
+        )
+
+    def _rows(self, source: Source, table: Table, day: str) -> Iterator[list[SourceRecord | Trouble]]:
         margin = timedelta(days=self.settings.margin_days)
         start = day_bounds((date.fromisoformat(day) - margin).isoformat())[0]
         end = day_bounds((date.fromisoformat(day) + margin).isoformat())[1]
-        for source in self.sources:
-            for table in Table:
-                asked_at = now_ms()
-                for rows in batches(source.ask(Question(table, start, end)), _BATCH):
-                    keep(self.spool, source.name, rows, Lane.LIVE, asked_at=asked_at)
+        return batches(source.ask(Question(table, start, end)), _BATCH)
+
+
+def _lost_words(lost: Collection[Identity]) -> str:
+    if not lost:
+        return ""
+    shown = "、".join(key for _, key in sorted(lost)[:_SHOWN])
+    return (
+        f"{len(lost)} 条的内容已按 spool.keep_days 清除，来源里也没有这一天的这些记录，不能重发：{shown}"
+        f"{'等' if len(lost) > _SHOWN else ''}。请由来源重新发送"
+    )
 
 
 def _told(one: ModalityTotals) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Sends what is due: in order for each record, in parallel across records, live before backfill.
 
-A thread with an event loop. Results are committed in groups: while one commit runs the next requests are on their
-way. A kill between the gateway's answer and the commit sends a version twice, which an upsert makes harmless.
+A thread with an event loop. Results are committed in groups, of some tens of milliseconds when there is much to do:
+while they gather and are committed the next requests are on their way. A kill between the gateway's answer and the
+commit sends a version twice, which an upsert makes harmless.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
+import uvloop
 
 from yingqiao.client import AsyncGateway, ClientError
 from yingqiao.exchange.retry import Backoff, Breaker, BreakerRule, RetryRule, verdict
@@ -38,6 +40,8 @@ log = structlog.get_logger(__name__)
 _CLAIM = 128
 _LOOK_SECONDS = 1.0
 """What another process queued, and what became due, is found after so long."""
+_GROUP, _GROUP_SECONDS = 64, 0.05
+"""Results are committed when there are so many, or after so long, or when there is nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,10 @@ class _Hands:
     tasks: dict[asyncio.Task[Outcome], Due] = field(default_factory=dict)
     ready: dict[Lane, deque[Due]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
     unsettled: list[Outcome] = field(default_factory=list)
+    since: float = 0.0
+    """When the first of the unsettled came, `loop.time()`."""
+    empty_until: dict[Lane, float] = field(default_factory=dict)
+    """A lane where nothing was due is not looked at again before, `loop.time()`, unless something happens."""
     settling: tuple[asyncio.Task[None], list[Outcome]] | None = None
     """The commit under way, and what it commits."""
 
@@ -105,7 +113,7 @@ class Sender:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._free: deque[AsyncGateway] = deque()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="sender", daemon=True)
+        self._thread = threading.Thread(target=self._loop_forever, name="sender", daemon=True)
         self.health = Health()
 
     def start(self) -> None:
@@ -124,6 +132,10 @@ class Sender:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._wake.set)
 
+    def _loop_forever(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._run())
+
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         hands = _Hands()
@@ -139,7 +151,7 @@ class Sender:
                     await asyncio.sleep(1)
             if hands.tasks:
                 await asyncio.wait(hands.tasks, timeout=10)
-                self._gather(hands)
+                await asyncio.sleep(0)  # their results are gathered
             await self._finish(hands)
 
     async def _turn(self, hands: _Hands) -> None:
@@ -147,10 +159,12 @@ class Sender:
             self._woken.clear()
             for queue in hands.ready.values():
                 queue.clear()  # what is new may be more urgent, or newer than what was claimed
+            hands.empty_until.clear()
+        self._wake.clear()
         await self._fill(hands)
-        self._settle(hands)
-        await self._rest(hands)
-        self._gather(hands)
+        self._settle(hands, all_=not hands.tasks)
+        if not self._woken.is_set() and not self._stopping:
+            await self._rest(_GROUP_SECONDS if hands.unsettled else _LOOK_SECONDS)
 
     async def _fill(self, hands: _Hands) -> None:
         """Starts as many as there is room for."""
@@ -161,35 +175,46 @@ class Sender:
                 room = min(room, self._pace.backfill_parallel - hands.busy(lane))
             queue = hands.ready[lane]
             if room > 0 and not queue:
-                queue.extend(await asyncio.to_thread(claim, self._spool, lane, _CLAIM, hands.names()))
-            taken = hands.names()
+                queue.extend(await self._claim(hands, lane))
+            taken = hands.names() if room > 0 and queue else set()
             while room > 0 and queue:
                 due = queue.popleft()
                 if due.name not in taken:
                     taken.add(due.name)
-                    hands.tasks[asyncio.create_task(self._send(due))] = due
+                    self._begin(hands, due)
                     room -= 1
         self.health.in_hand = len(hands.tasks)
 
-    async def _rest(self, hands: _Hands) -> None:
-        """Until something is done, or new."""
-        waiting: list[asyncio.Task[Outcome] | asyncio.Task[None]] = [*hands.tasks]
-        if hands.settling is not None:
-            waiting.append(hands.settling[0])
-        if waiting:
-            await asyncio.wait(waiting, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    async def _claim(self, hands: _Hands, lane: Lane) -> list[Due]:
+        now = asyncio.get_running_loop().time()
+        if now < hands.empty_until.get(lane, 0.0):
+            return []
+        found = await asyncio.to_thread(claim, self._spool, lane, _CLAIM, hands.names())
+        if not found:
+            hands.empty_until[lane] = now + _LOOK_SECONDS
+        return found
+
+    def _begin(self, hands: _Hands, due: Due) -> None:
+        task = asyncio.create_task(self._send(due))
+        hands.tasks[task] = due
+        task.add_done_callback(lambda done: self._gather(hands, done))
+
+    def _gather(self, hands: _Hands, task: asyncio.Task[Outcome]) -> None:
+        del hands.tasks[task]
+        if task.cancelled():
             return
-        self._wake.clear()
-        if not self._woken.is_set() and not self._stopping:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
+        if not hands.unsettled:
+            hands.since = asyncio.get_running_loop().time()
+        hands.unsettled.append(task.result())
+        self._wake.set()
 
-    def _gather(self, hands: _Hands) -> None:
-        for task in [task for task in hands.tasks if task.done()]:
-            del hands.tasks[task]
-            hands.unsettled.append(task.result())
+    async def _rest(self, seconds: float) -> None:
+        """Until something is done, or new."""
+        alarm = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        await self._wake.wait()
+        alarm.cancel()
 
-    def _settle(self, hands: _Hands) -> None:
+    def _settle(self, hands: _Hands, *, all_: bool) -> None:
         """One commit at a time, in a thread; meanwhile others are sent. Raises StoreError when the last one
         failed: what it was to commit is tried again.
         """
@@ -198,19 +223,22 @@ class Sender:
             if not task.done():
                 return
             hands.settling = None
+            hands.empty_until.clear()  # reports may have waited for their exams
             if task.exception() is not None:
                 hands.unsettled = [*outcomes, *hands.unsettled]
                 task.result()
-        if hands.unsettled:
+        gathered = asyncio.get_running_loop().time() - hands.since
+        if hands.unsettled and (all_ or len(hands.unsettled) >= _GROUP or gathered >= _GROUP_SECONDS):
             outcomes, hands.unsettled = hands.unsettled, []
             task = asyncio.create_task(asyncio.to_thread(settle, self._spool, outcomes))
+            task.add_done_callback(lambda _: self._wake.set())
             hands.settling = task, outcomes
 
     async def _finish(self, hands: _Hands) -> None:
         """All that is done is committed, before the end."""
         while hands.settling is not None or hands.unsettled:
             try:
-                self._settle(hands)
+                self._settle(hands, all_=True)
                 if hands.settling is not None:
                     await asyncio.wait([hands.settling[0]])
             except StoreError as error:  # sent again after the next start
@@ -220,7 +248,7 @@ class Sender:
     async def _send(self, due: Due) -> Outcome:
         gateway = self._free.popleft()
         try:
-            await push(gateway, due.kind, due.values)
+            left = await push(gateway, due.kind, due.values)
         except ClientError as error:
             return await self._failed(due, failure_of(error))
         except Exception as error:  # a defect of ours with one record must not stop the others
@@ -232,6 +260,10 @@ class Sender:
         self.health.sent += 1
         self.health.last_sent_at = now_ms()
         await self._heard(None)
+        if left is not None:
+            log.warning("sender.addresses_refused")
+            theirs = str(ErrorClass.THEIRS)
+            return Outcome(due, REFUSED, now_ms(), due.failures, theirs, left.reason, left.findings)
         return Outcome(due, "sent")
 
     async def _failed(self, due: Due, failure: Failure) -> Outcome:

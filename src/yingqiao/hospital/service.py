@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httpx
 import structlog
@@ -28,7 +28,6 @@ from yingqiao.hospital.reading import Poller, keeper
 from yingqiao.hospital.reconcile import Daily, Reconciler
 from yingqiao.hospital.secrets import sm4_key
 from yingqiao.hospital.sender import Pace, Sender
-from yingqiao.hospital.serving import QueryServer
 from yingqiao.hospital.source import Listener, Source, Table
 from yingqiao.hospital.spool.catalogue import let_go
 from yingqiao.hospital.spool.store import Bounds, Pressure, Spool, now_ms, open_spool
@@ -37,6 +36,9 @@ from yingqiao.store.errors import StoreError
 log = structlog.get_logger(__name__)
 OpenSource = Callable[[Mapping[str, Any], Path], Source | Listener]
 """One `[[source]]` table and the folder of hospital.toml; raises ConfigError."""
+if TYPE_CHECKING:
+    from yingqiao.hospital.serving import QueryServer
+
 _LOOK_SECONDS = 2.0
 _LET_GO_SECONDS = 600.0
 
@@ -191,6 +193,8 @@ class Connector:
         )
 
     def _query_server(self) -> QueryServer:
+        from yingqiao.hospital.serving import QueryServer  # an HTTP server, which most do without
+
         config, parts = self.parts.config, self.parts
         desk = Desk(
             parts.spool,

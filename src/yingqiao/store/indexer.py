@@ -125,6 +125,7 @@ class Indexer:
         self._retry_seconds = retry_seconds
         self._queue: deque[Landed] = deque()
         self._waiting = threading.Condition()
+        self._indexed = threading.Condition()
         self._overflow = 0
         self._hurry = False
         self._stopping = threading.Event()
@@ -164,6 +165,11 @@ class Indexer:
         """Whether everything that was submitted before now, in this run or an earlier one, is indexed."""
         with self._waiting:
             return self._recovered.is_set() and not self._rescanning and self.backlog == 0
+
+    def wait(self, seconds: float) -> bool:
+        """Until a batch is in the index, at most so long; whether one was."""
+        with self._indexed:
+            return self._indexed.wait(seconds)
 
     def wait_recovered(self, timeout: float | None = None) -> bool:
         """Whether everything earlier runs left is indexed, waiting so long for it."""
@@ -236,6 +242,8 @@ class Indexer:
         marks = {landed.segment: self._mark(landed) for landed in batch}
         done = self._insist(lambda: self._index_batch(batch, marks))
         self._in_hand = 0
+        with self._indexed:
+            self._indexed.notify_all()
         return done
 
     def _mark(self, landed: LandedInstance) -> int:

@@ -32,7 +32,7 @@ HERE_FIRST_MS = 30_000
 """So long a request's own association has for its result before another is made."""
 INDEX_S = 60.0
 """Instances that came and are not indexed are waited for, for so long a try."""
-_POLL_S = 0.2
+_POLL_S = 0.5
 _log = structlog.get_logger(__name__)
 
 
@@ -42,6 +42,10 @@ class Index(Protocol):
     @property
     def is_caught_up(self) -> bool:
         """Whether everything that landed before now is indexed."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Until a batch is indexed, at most so long."""
         ...
 
 
@@ -89,6 +93,10 @@ class CommitmentLedger:
         except StoreUnavailable as error:
             raise Unavailable from error
         return verdict if caught_up or not _lacks(verdict) else None
+
+    def wait(self, seconds: float) -> None:
+        """Until something more is indexed, at most so long."""
+        self._index.wait(seconds)
 
     def told(self, number: int, verdict: Verdict) -> None:
         """Raises Unavailable."""
@@ -181,7 +189,7 @@ class Reporter:
             check()
             if time.monotonic() > deadline:
                 raise WorkError(ErrorClass.OURS, "索引还没有跟上已收到的影像，稍后再判定")
-            time.sleep(_POLL_S)
+            self._requests.wait(_POLL_S)
         return verdict
 
     def _node(self, request: Request) -> Node:

@@ -41,6 +41,7 @@ COMPARE = "compare"
 SUBJECTS = ("exams", "reports", "series")
 MAX_DAYS = 92
 _BATCH = 100
+_KNOCK_S = 5.0
 _MOMENT = "%Y-%m-%d %H:%M:%S"
 _KINDS = {
     "exams": (Kind.EXAM_MISSING, Kind.EXAM_CHANGED),
@@ -131,6 +132,7 @@ class Comparing:
     def run(self, asked: Asked, progress: Callable[[Result], None] = lambda _: None) -> Result:
         """Compare, write down what differs, mend it when asked. Raises QueryError, ClientError, StoreUnavailable."""
         service, entry = self._service(asked)
+        at = guard(service)
         result = Result()
         with self._database.write() as connection:
             number = kept.begin(
@@ -144,7 +146,7 @@ class Comparing:
             )
         try:
             with ExitStack() as stack:
-                system = stack.enter_context(_system(service, entry))
+                system = stack.enter_context(_system(service, entry, at))
                 for rows in _batches(_unseen(asked, _rows(system, asked), result)):
                     self._compare(asked, entry, rows, result)
                     progress(result)
@@ -170,7 +172,6 @@ class Comparing:
             raise QueryError(f"医疗机构 {asked.hospital_code} 没有登记查询接口（hospitals set-query）")
         if service.sm4 and not entry.keys:
             raise QueryError(f"医疗机构 {asked.hospital_code} 没有可用的 SM4 密钥")
-        guard(service)
         return service, entry
 
     def _compare(
@@ -214,23 +215,37 @@ class Comparing:
         )
 
 
-def guard(service: QueryService) -> None:
-    """Raises QueryError when the service's host resolves to where it may not be (SSRF)."""
+def guard(service: QueryService) -> str:
+    """The IP address the service is asked at: the name is looked up once, so what it leads to later gains nothing.
+    Raises QueryError when it leads to where it may not (SSRF), or nowhere.
+    """
     parts = urlsplit(service.url)
     host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(host, parts.port or 80, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise QueryError(f"查询接口的主机名 {host} 解析不了：{error.strerror or error}") from error
-    for *_, address in found:
-        why = why_forbidden(str(address[0]), private=service.private, registered=host)
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    for address in addresses:
+        why = why_forbidden(address, private=service.private, registered=host)
         if why:
             raise QueryError(f"查询接口的主机 {host} 不能访问：{why}（内网医院请以 --private 登记）")
+    return next((one for one in addresses[:-1] if _listens(one, port)), addresses[-1])
 
 
-def _system(service: QueryService, entry: HospitalEntry) -> HospitalSystem:
+def _listens(address: str, port: int) -> bool:
+    """Of several addresses a hospital may serve only some: `localhost` is both ::1 and 127.0.0.1."""
+    try:
+        socket.create_connection((address, port), timeout=_KNOCK_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _system(service: QueryService, entry: HospitalEntry, at: str) -> HospitalSystem:
     key = entry.keys[0] if service.sm4 else None
-    return HospitalSystem(service.url, key, entry.code)
+    return HospitalSystem(service.url, key, entry.code, at=at)
 
 
 def _rows(system: HospitalSystem, asked: Asked) -> Iterable[dict[str, Any]]:

@@ -7,7 +7,7 @@ kill is here and counts; instances that come twice are one in the index.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -42,7 +42,7 @@ from yingqiao.store.pulls import PulledExam, claim, later_look, read_exam
 from yingqiao.store.work import ledger
 from yingqiao.store.work.task import Task
 from yingqiao.tasks.pacs_client import OurSide, our_side_of, parties, requestor, work_error
-from yingqiao.tasks.retrieving import Retriever
+from yingqiao.tasks.retrieving import Index, Retriever
 
 _log = structlog.get_logger(__name__)
 _PLAIN = {"accession": QueryKind.ACCESSION, "study": QueryKind.STUDY_UID, "patient": QueryKind.PATIENT_DAY}
@@ -79,14 +79,14 @@ class Puller:
         our_side: OurSide,
         rules: PullRules,
         store: Store,
-        is_settled: Callable[[], bool],
+        index: Index,
     ) -> None:
-        """`store`: where C-GET brings instances. `is_settled`: whether all that landed here is indexed."""
+        """`store`: where C-GET brings instances. `index`: of what landed here."""
         self._database = database
         self._our_side = our_side
         self._rules = rules
         self._store = store
-        self._is_settled = is_settled
+        self._index = index
 
     def __call__(self, task: Task) -> None:
         """One try. Raises WorkError, Interrupted."""
@@ -163,7 +163,7 @@ class Puller:
             pacs,
             task,
             store=self._store,
-            is_settled=self._is_settled,
+            index=self._index,
             index_seconds=self._rules.index_seconds,
         )
 
@@ -290,5 +290,5 @@ def puller(settings: Settings, database: Database, landing: LandingArea, indexer
         our_side_of(dicom.listen),
         PullRules(limits, looks, rules.index_seconds),
         store,
-        lambda: indexer.backlog == 0,
+        indexer,
     )

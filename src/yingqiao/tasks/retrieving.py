@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import structlog
 
@@ -32,7 +33,8 @@ UIDS_AT_ONCE = 100
 """Instances named in one retrieve at image level; some peers take no longer lists."""
 SINGLY_AT_MOST = 1000
 """More missing instances of a series than this are brought with the whole series."""
-_POLL_S, _QUIET_S = 0.2, 3.0
+_POLL_S, _QUIET_S = 0.5, 3.0
+"""How often the index is asked for what another process received; ours says so at once."""
 _REFUSED = frozenset((0x0122, 0x0124, 0x0211, 0xA801))
 """C-MOVE is not to be had here, or not to us."""
 _log = structlog.get_logger(__name__)
@@ -44,6 +46,19 @@ class Unit:
 
     level: Level
     keys: Keys
+
+
+class Index(Protocol):
+    """What waiting needs of the indexer."""
+
+    @property
+    def backlog(self) -> int:
+        """Instances that landed and are not indexed yet."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Until a batch is indexed, at most so long. What another process receives is not heard of."""
+        ...
 
 
 class NoMove(Exception):  # noqa: N818 a state of the node
@@ -66,10 +81,10 @@ class Retriever:
         task: Task,
         *,
         store: Store,
-        is_settled: Callable[[], bool],
+        index: Index,
         index_seconds: float,
     ) -> None:
-        """`store`: where C-GET brings instances. `is_settled`: whether everything that landed in this process is indexed."""
+        """`store`: where C-GET brings instances. `index`: of what landed in this process."""
         self._database = database
         self._our_side = our_side
         self._node = node
@@ -77,7 +92,7 @@ class Retriever:
         self._task = task
         self._store = store
         self._classes: tuple[str, tuple[str, ...]] = ("", ())
-        self._is_settled = is_settled
+        self._index = index
         self._index_seconds = index_seconds
         self._bytes = 0
 
@@ -225,10 +240,10 @@ class Retriever:
         while pull.plan_study(plan.study_uid, plan.told, present, uids).wanted:
             if time.monotonic() > deadline:
                 break
-            if time.monotonic() - quiet_since > _QUIET_S and self._is_settled():
+            if time.monotonic() - quiet_since > _QUIET_S and not self._index.backlog:
                 break
             self._task.check()
-            time.sleep(_POLL_S)
+            self._index.wait(_POLL_S)
             before, present = present, self._present(plan)
             if present != before:
                 quiet_since = time.monotonic()

@@ -12,6 +12,7 @@ import orjson
 
 from yingqiao.exchange.balance import ENTRY_NAMES, Entry, EntryKind
 from yingqiao.exchange.clock import clock
+from yingqiao.exchange.spreadsheet import disarmed
 from yingqiao.exchange.statement import CLASSES
 
 FORMATS = ("csv", "xlsx", "pdf")
@@ -84,8 +85,14 @@ def _csv(entries: Sequence[Entry]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(HEADINGS)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in rows_of(entries))
+    writer.writerows([_csv_cell(cell) for cell in row] for row in rows_of(entries))
     return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+def _csv_cell(cell: object) -> object:
+    if isinstance(cell, str):
+        return disarmed(cell)
+    return "" if cell is None else cell
 
 
 def _xlsx(entries: Sequence[Entry]) -> bytes:
@@ -188,6 +195,7 @@ def _table(pdf: Any, entries: Sequence[Entry]) -> None:
     pdf.set_font("cjk", size=7)
     widths = (17, 40, 12, 20, *(17,) * 9)
     heading = FontFace(emphasis="", fill_color=(232, 238, 244))
+    pdf.set_fill_color(255)  # else the rows have the colour of the chart's last bar
     with pdf.table(col_widths=widths, text_align="CENTER", line_height=4.5, headings_style=heading) as table:
         line = table.row()
         for column in shown:

@@ -83,12 +83,12 @@ def test_exact_bytes_through_outage_and_kills(make_gateway: GatewayMaker, make_h
 
 
 def test_an_odd_instance_does_not_hold_up_the_others(
-    make_gateway: GatewayMaker, make_hospital: HospitalMaker
+    shared_gateway: RunningGateway, make_hospital: HospitalMaker
 ):
     """Of another class, without anything in it."""
-    gateway = make_gateway()
+    gateway = shared_gateway
     port = free_port()
-    hospital = make_hospital(gateway, images=settings(gateway, port))
+    hospital = make_hospital(gateway, own=True, images=settings(gateway, port))
     sent = make(3)
     hospital.start()
     assert until(lambda: "connector.started" in hospital.log)

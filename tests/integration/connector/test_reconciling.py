@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from tests.acceptance.senders import HOSPITAL, KEY_HEX, exam
-from tests.helpers.connector import beijing, held, submissions, until
+from tests.acceptance.senders import KEY_HEX, exam
+from tests.helpers.connector import Hospital, beijing, held, submissions, until
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import GatewayMaker
+from tests.peers.gateway import RunningGateway
+from yingqiao.hospital.spool.catalogue import let_go
+from yingqiao.hospital.spool.store import open_spool
 
 
 def _cipher() -> Cipher[modes.ECB]:
@@ -75,11 +77,11 @@ def platform() -> Iterator[Platform]:
 
 
 def test_totals_are_sent_and_what_is_missing_goes_again(
-    platform: Platform, make_gateway: GatewayMaker, make_hospital: HospitalMaker
+    platform: Platform, shared_gateway: RunningGateway, make_hospital: HospitalMaker
 ):
     """Missing ids are risStudyIds or study UIDs (T154); the day is that of checkFinishTime (T158)."""
-    gateway = make_gateway()
-    hospital = make_hospital(gateway, reconcile={"url": platform.url, "enabled": False})
+    gateway = shared_gateway
+    hospital = make_hospital(gateway, own=True, reconcile={"url": platform.url, "enabled": False})
     day = beijing(days=1)[:10]
     hospital.ris.add_exams(*range(6), at=f"{day} 09:00:00")
     hospital.ris.put(
@@ -89,13 +91,15 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
     )
     hospital.ris.add_exams(50, at=f"{beijing()[:10]} 00:00:00")
     hospital.start()
-    assert until(lambda: len(held(gateway)[0]) == 9 and len(held(gateway)[1]) == 7), hospital.log[-3000:]
-    before = len(submissions(gateway))
+    assert until(
+        lambda: len(held(gateway, hospital.code)[0]) == 9 and len(held(gateway, hospital.code)[1]) == 7
+    ), hospital.log[-3000:]
+    before = len(submissions(gateway, code=hospital.code))
     platform.missing = ["E00003", "1.2.77", "GONE"]
     done = hospital.cli("reconcile", day, "--json")
     assert done.returncode == 0, done.stderr
     assert platform.asked[-1] == {
-        "hospitalCode": HOSPITAL,
+        "hospitalCode": hospital.code,
         "date": day,
         "examInfo": [
             {
@@ -108,32 +112,55 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
         ],
     }
     assert json.loads(done.stdout)["unknown"] == ["GONE"]
-    assert until(lambda: len(submissions(gateway)) == before + 3)
-    again = [exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway)[before:]]
+    assert until(lambda: len(submissions(gateway, code=hospital.code)) == before + 3)
+    again = [
+        exam_key or report_key
+        for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)[before:]
+    ]
     assert set(again) == {"E00003", "R00003", "M1"}
+    hospital.stop()
+    let_contents_go(hospital)
+    hospital.ris.remove("exam", "M1")
+    done = hospital.cli("reconcile", day, "--json")
+    assert json.loads(done.stdout)["resent"] == 2
+    assert "keep_days" in json.loads(done.stdout)["message"]
+    assert "M1" in json.loads(done.stdout)["message"]
+    assert "keep_days" in hospital.cli("status").stdout
+    before = len(submissions(gateway, code=hospital.code))
+    hospital.start()
+    assert until(lambda: len(submissions(gateway, code=hospital.code)) == before + 2)
+
+
+def let_contents_go(hospital: Hospital) -> None:
+    """As after `spool.keep_days`."""
+    spool = open_spool(hospital.spool)
+    assert let_go(spool, keep_days=-1)
+    spool.close()
 
 
 def test_a_day_the_connector_missed_is_read_again(
-    platform: Platform, make_gateway: GatewayMaker, make_hospital: HospitalMaker
+    platform: Platform, shared_gateway: RunningGateway, make_hospital: HospitalMaker
 ):
     """Counting asks the sources anew: what was never read is found, counted and sent."""
-    gateway = make_gateway()
+    gateway = shared_gateway
     hospital = make_hospital(
-        gateway, reconcile={"url": platform.url, "enabled": False}, reading={"first_days": 1}
+        gateway, own=True, reconcile={"url": platform.url, "enabled": False}, reading={"first_days": 1}
     )
     day = beijing(days=5)[:10]
     hospital.ris.add_exams(1, 2, at=f"{day} 09:00:00")
     hospital.start()
     assert until(lambda: "source.caught_up" in hospital.log)
-    assert held(gateway) == (set(), set())
+    assert held(gateway, hospital.code) == (set(), set())
     assert hospital.cli("reconcile", day).returncode == 0
     assert platform.asked[-1]["examInfo"][0]["study_uids"] == ["E00001", "E00002"]
-    assert until(lambda: held(gateway) == ({"E00001", "E00002"}, {"R00001", "R00002"}))
+    assert until(lambda: held(gateway, hospital.code) == ({"E00001", "E00002"}, {"R00001", "R00002"}))
 
 
-def test_a_day_without_exams(platform: Platform, make_gateway: GatewayMaker, make_hospital: HospitalMaker):
+def test_a_day_without_exams(
+    platform: Platform, shared_gateway: RunningGateway, make_hospital: HospitalMaker
+):
     """T159: an empty array."""
-    hospital = make_hospital(make_gateway(start=False), reconcile={"url": platform.url, "enabled": False})
+    hospital = make_hospital("http://127.0.0.1:9", reconcile={"url": platform.url, "enabled": False})
     done = hospital.cli("reconcile", "2026-01-01")
     assert done.returncode == 0, done.stderr
     assert platform.asked[-1]["examInfo"] == []

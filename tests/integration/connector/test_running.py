@@ -16,23 +16,25 @@ from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
 from yingqiao.hospital.spool.store import Pressure
 
 
-def all_there(gateway: RunningGateway, count: int) -> bool:
-    exams, reports = held(gateway)
+def all_there(gateway: RunningGateway, hospital: Hospital, count: int) -> bool:
+    exams, reports = held(gateway, hospital.code)
     return len(exams) == len(reports) == count
 
 
-def test_records_arrive_exam_before_its_report(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
+def test_records_arrive_exam_before_its_report(shared_gateway: RunningGateway, make_hospital: HospitalMaker):
     """四(二)1: what the hospital has arrives; 三(六): sealed. An exam is there before its report."""
-    gateway = make_gateway()
-    hospital = make_hospital(gateway)
+    gateway = shared_gateway
+    hospital = make_hospital(gateway, own=True)
     hospital.ris.add_exams(*range(30))
     hospital.start()
-    assert until(lambda: all_there(gateway, 30)), hospital.log[-3000:]
-    order = [exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway)]
+    assert until(lambda: all_there(gateway, hospital, 30)), hospital.log[-3000:]
+    order = [
+        exam_key or report_key for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)
+    ]
     assert all(order.index(f"E{n:05}") < order.index(f"R{n:05}") for n in range(30))
     hospital.ris.add_exams(30, 31)
-    assert until(lambda: all_there(gateway, 32), 15)
-    assert accepted(gateway) == 64
+    assert until(lambda: all_there(gateway, hospital, 32), 15)
+    assert accepted(gateway, code=hospital.code) == 64
     assert hospital.stop() == 0
     status = json.loads(hospital.cli("status", "--json").stdout)
     assert status["records"] == status["sent"] == {"exam": 32, "report": 32}
@@ -50,7 +52,7 @@ def test_a_gateway_down_for_long_loses_nothing(make_gateway: GatewayMaker, make_
     assert until(lambda: "网关" in hospital.alarms())
     time.sleep(1)
     gateway.start()
-    assert until(lambda: all_there(gateway, 10), 30), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 10), 30), hospital.log[-3000:]
     assert [key for _, key, of_report, _ in submissions(gateway) if key == "E00003" and not of_report] == [
         "E00003"
     ]
@@ -68,14 +70,14 @@ def test_killed_at_any_moment(make_gateway: GatewayMaker, make_hospital: Hospita
         time.sleep(0.9 + 0.17 * kill)
         hospital.stop(signal.SIGKILL)
     hospital.start()
-    assert until(lambda: all_there(gateway, 240), 40), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 240), 40), hospital.log[-3000:]
     assert until(lambda: (s := hospital.status()) and s.sent == {"exam": 240, "report": 240}, 10)
 
 
-def test_refused_then_mended(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
+def test_refused_then_mended(shared_gateway: RunningGateway, make_hospital: HospitalMaker):
     """Refused records wait in the worklist with the gateway's findings, and go by themselves once mended."""
-    gateway = make_gateway()
-    hospital = make_hospital(gateway)
+    gateway = shared_gateway
+    hospital = make_hospital(gateway, own=True)
     hospital.ris.put("exam", exam("E1", idCard="", patName="", lastChangeTime=beijing(hours=2)), exam("E2"))
     hospital.start()
     assert until(lambda: (s := hospital.status()) and s.refused == 1)
@@ -85,16 +87,16 @@ def test_refused_then_mended(make_gateway: GatewayMaker, make_hospital: Hospital
     assert {finding["field"] for finding in shown["findings"] if finding["level"] == "refuse"} >= {"patName"}
     assert "E1" in hospital.cli("worklist", "list", "--csv").stdout
     assert hospital.cli("worklist", "resend", "exam", "E1").returncode == 0
-    assert until(lambda: len(submissions(gateway, "", "refused")) == 2)
+    assert until(lambda: len(submissions(gateway, "", "refused", hospital.code)) == 2)
     hospital.ris.put("exam", exam("E1", lastChangeTime=beijing(minutes=1)))
-    assert until(lambda: held(gateway)[0] == {"E1", "E2"}), hospital.log[-3000:]
+    assert until(lambda: held(gateway, hospital.code)[0] == {"E1", "E2"}), hospital.log[-3000:]
     assert until(lambda: (s := hospital.status()) and s.refused == 0)
 
 
-def test_our_key_not_known_blames_no_record(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
+def test_our_key_not_known_blames_no_record(shared_gateway: RunningGateway, make_hospital: HospitalMaker):
     """三(六): with a wrong key nothing lands in the worklist; all waits, and goes when the key is right."""
-    gateway = make_gateway()
-    hospital = make_hospital(gateway)
+    gateway = shared_gateway
+    hospital = make_hospital(gateway, own=True)
     key = hospital.folder / "sm4.key"
     right = key.read_text()
     key.write_text(right[::-1])
@@ -111,13 +113,13 @@ def test_our_key_not_known_blames_no_record(make_gateway: GatewayMaker, make_hos
     good = hospital.cli("check")
     assert good.returncode == 0, good.stdout
     hospital.start()
-    assert until(lambda: all_there(gateway, 2)), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 2)), hospital.log[-3000:]
 
 
-def test_backfill_interrupted_again_and_again(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
+def test_backfill_interrupted_again_and_again(shared_gateway: RunningGateway, make_hospital: HospitalMaker):
     """四(一): history by day, resumed after kills, none missing, none doubled, live traffic meanwhile."""
-    gateway = make_gateway()
-    hospital = make_hospital(gateway, reading={"first_days": 1})
+    gateway = shared_gateway
+    hospital = make_hospital(gateway, own=True, reading={"first_days": 1})
     for day in range(3, 13):
         hospital.ris.add_exams(*range(day * 10, day * 10 + 10), at=beijing(days=day))
     hospital.start()
@@ -129,9 +131,9 @@ def test_backfill_interrupted_again_and_again(make_gateway: GatewayMaker, make_h
         hospital.stop(signal.SIGKILL)
         hospital.ris.add_exams(1 + kill)
         hospital.start()
-    assert until(lambda: all_there(gateway, 104), 60), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 104), 60), hospital.log[-3000:]
     assert until(lambda: (s := hospital.status()) and s.backfill and s.backfill.done == s.backfill.planned)
-    assert accepted(gateway) < 2 * 104 + 60
+    assert accepted(gateway, code=hospital.code) < 2 * 104 + 60
 
 
 @pytest.mark.long
@@ -150,7 +152,7 @@ def test_a_full_spool_stops_reading_and_goes_on(make_gateway: GatewayMaker, make
     hospital.write(spool=limit | {"max_bytes": 64 << 20})
     gateway.start()
     hospital.start()
-    assert until(lambda: all_there(gateway, 600), 60), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 600), 60), hospital.log[-3000:]
 
 
 def test_check_says_what_is_wrong(make_hospital: HospitalMaker):
@@ -191,10 +193,10 @@ def test_a_port_that_is_taken_is_said(section: str, make_hospital: HospitalMaker
     assert "Traceback" not in done.stderr
 
 
-def test_a_report_alone_is_sent(make_gateway: GatewayMaker, make_hospital: HospitalMaker):
+def test_a_report_alone_is_sent(shared_gateway: RunningGateway, make_hospital: HospitalMaker):
     """Its exam may be in another system: the gateway keeps it waiting for it."""
-    gateway = make_gateway()
-    hospital = make_hospital(gateway)
+    gateway = shared_gateway
+    hospital = make_hospital(gateway, own=True)
     hospital.ris.put("report", report("R9", "NOWHERE"))
     hospital.start()
-    assert until(lambda: held(gateway)[1] == {"R9"}), hospital.log[-3000:]
+    assert until(lambda: held(gateway, hospital.code)[1] == {"R9"}), hospital.log[-3000:]

@@ -73,7 +73,7 @@ class Rig:
         self.our_side = OurSide(AET, self.port)
         store = Store(self.landing, self.indexer.submit)
         rules = PullRules(limits, (1800.0, 86_400.0), 20.0)
-        self.puller = Puller(self.database, self.our_side, rules, store, lambda: self.indexer.backlog == 0)
+        self.puller = Puller(self.database, self.our_side, rules, store, self.indexer)
 
     def stop(self) -> None:
         if self.scp is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -234,3 +236,26 @@ def test_windows_are_days() -> None:
     for start, end in (("x", END), (END, START), ("2020-01-01", "2026-01-01")):
         with pytest.raises(QueryError):
             windows(start, end)
+
+
+def test_a_name_that_changes_its_answer_gains_nothing(
+    gateway: Gateway, query_server: QueryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: what was looked at is what is asked, by its name."""
+    port = urlsplit(query_server.url).port
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def rebound(host: Any, *rest: Any, **more: Any) -> Any:
+        if host != "his.example":
+            return real(host, *rest, **more)
+        asked.append(host)
+        return real("127.0.0.1" if len(asked) == 1 else "169.254.169.254", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    query_server.records["/exam/get"] = [exam("E1")]
+    register(gateway, f"http://his.example:{port}")
+    assert compare(gateway, "exams").compared == 1
+    assert asked == ["his.example"]
+    with pytest.raises(QueryError, match="元数据"):
+        compare(gateway, "exams")

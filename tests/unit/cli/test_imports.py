@@ -34,3 +34,16 @@ def test_a_list_loads_nothing_of_the_gateway(words: list[str], tmp_path) -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_connector_loads_no_simulator() -> None:
+    """It starts on a hospital's old machine, and after every power cut."""
+    heavy = ["alembic", "dbos", "numpy", "pydicom", "pynetdicom", "starlette", "yingqiao.app.stores"]
+    code = (
+        "import sys; from yingqiao.cli import main\n"
+        "main(['hospital', 'run', '--help'], standalone_mode=False)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

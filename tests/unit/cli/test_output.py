@@ -35,6 +35,15 @@ def test_json_and_csv(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_csv_runs_no_formulas(capsys: pytest.CaptureFixture[str]) -> None:
+    """A patient may be called =HYPERLINK(…); a number below zero is a number."""
+    row = {"code": "=1+1", "name": "@SUM", "off": -5}
+    show_rows([row], COLUMNS, Shape.CSV)
+    assert capsys.readouterr().out.splitlines()[1] == "'=1+1,'@SUM,-5"
+    show_rows([row], COLUMNS, Shape.JSON)
+    assert json.loads(capsys.readouterr().out) == [row]
+
+
 def test_moments_are_shown_in_beijing_time() -> None:
     assert when(0) == "1970-01-01 08:00:00"
     assert when(None) == ""

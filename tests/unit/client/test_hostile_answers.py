@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.certificates import certificate
 from tests.helpers.receiver_server import serve_receiver
 from tests.unit.exchange import records
 from yingqiao.client import (
@@ -20,7 +22,9 @@ from yingqiao.client import (
     AsyncGateway,
     ClientError,
     DayTotals,
+    ExamQuestion,
     Gateway,
+    HospitalSystem,
     Limits,
     ListStatus,
     ListTaken,
@@ -39,13 +43,21 @@ Way = Callable[[socket.socket], None]
 
 
 @contextmanager
-def serving(way: Way) -> Iterator[str]:
+def serving(way: Way, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Does `way` with every connection after its first request has come."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def talk(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+    def talk(plain: socket.socket) -> None:
+        with (
+            suppress(OSError),
+            plain,
+            tls.wrap_socket(plain, server_side=True) if tls else plain as connection,
+        ):
             connection.recv(1 << 20)
+            if tls:  # the body is a record of its own
+                connection.settimeout(0.1)
+                with suppress(TimeoutError):
+                    connection.recv(1 << 20)
             way(connection)
 
     def accept() -> None:
@@ -133,6 +145,84 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew():
         for _ in range(3):
             assert gateway.push_exam({}).accepted
             time.sleep(0.05)
+
+
+def test_an_async_connection_that_was_closed_meanwhile_is_made_anew():
+    """Closed by the server right after its answer, or just when the next request goes out: nobody notices."""
+
+    async def push(url: str) -> None:
+        async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+            for pause in (0, 0.05, 0, 0):
+                assert (await gateway.push_exam({})).accepted
+                await asyncio.sleep(pause)
+
+    with serving(lambda c: c.sendall(OK)) as url:
+        asyncio.run(push(url))
+
+
+PLAIN = b'{"code":1}'
+FORMS = {
+    "until it closes": b"HTTP/1.0 200 OK\r\n\r\n" + PLAIN,
+    "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n" + PLAIN[:4] + b"\r\n6\r\n"
+    b"" + PLAIN[4:] + b"\r\n0\r\n\r\n",
+    "after 100": b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+    "after 103": b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK,
+    "and more than asked": OK + OK,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_an_answer_is_read_by_both_faces(form):
+    async def push(url: str) -> None:
+        async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+            for _ in range(2):
+                assert (await gateway.push_exam({})).accepted
+
+    with serving(lambda c: c.sendall(FORMS[form])) as url:
+        asyncio.run(push(url))
+        with Gateway(url, CODE, KEY, limits=QUICK) as gateway:
+            assert gateway.push_exam({}).accepted
+
+
+def test_a_compressed_answer_nobody_asked_for_is_refused_by_both_faces():
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\n\r\n"
+
+    async def push(url: str) -> None:
+        async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+            await gateway.push_exam({})
+
+    with serving(lambda c: c.sendall(head + PLAIN)) as url:
+        with pytest.raises(Misunderstood, match="压缩"):
+            asyncio.run(push(url))
+        with Gateway(url, CODE, KEY, limits=QUICK) as gateway, pytest.raises(Misunderstood, match="压缩"):
+            gateway.push_exam({})
+
+
+def test_tls_is_checked_by_name_on_both_faces(tmp_path):
+    """Also when the name is not looked up: the address is pinned, the certificate is the name's."""
+    made = certificate(tmp_path, "his.example.cn")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(made.file)
+    trust = ssl.create_default_context(cadata=made.pem)
+
+    async def push(url: str, verify: bool | ssl.SSLContext) -> None:
+        async with AsyncGateway(url, CODE, KEY, limits=QUICK, verify=verify) as gateway:
+            assert (await gateway.push_exam({})).accepted
+
+    def ask(name: str, port: str) -> None:
+        with HospitalSystem(f"https://{name}:{port}", at="127.0.0.1", verify=trust, limits=QUICK) as system:
+            assert list(system.exams(ExamQuestion("2026-01-01", "2026-01-02"))) == []
+
+    answer = b'HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n{"code":1,"message":"","content":[]}    '
+    with serving(lambda c: c.sendall(answer), server) as url:
+        url = url.replace("http://", "https://")
+        asyncio.run(push(url, trust))
+        with pytest.raises(Unreachable):
+            asyncio.run(push(url, True))
+        port = url.rpartition(":")[2]
+        ask("his.example.cn", port)
+        with pytest.raises(Unreachable):
+            ask("other.example.cn", port)
 
 
 def test_one_gateway_serves_many_threads():

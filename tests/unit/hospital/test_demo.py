@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from yingqiao.cli import hospital, hospital_tables
+from yingqiao.cli import hospital, hospital_simulate, hospital_tables
 from yingqiao.hospital import demo
 from yingqiao.hospital.simulate.day import make_day
 from yingqiao.hospital.simulate.plan import Kind
@@ -15,7 +15,7 @@ from yingqiao.hospital.simulate.push import Sent
 
 @pytest.fixture(scope="module")
 def day():
-    return make_day(hospital.DEMO_CODE, exams=30, day=date(2026, 1, 5))
+    return make_day(hospital_simulate.DEMO_CODE, exams=30, day=date(2026, 1, 5))
 
 
 def _account(day, **changes):
@@ -89,7 +89,8 @@ def test_other_folders_are_never_touched(tmp_path):
 def test_a_gateway_that_is_not_there_ends_the_simulation_with_3():
     words = ["simulate", "--gateway", "http://127.0.0.1:9", "--dicom", "YQ@127.0.0.1:9", "--exams", "1"]
     done = CliRunner().invoke(
-        hospital.command, [*words, "--code", hospital.DEMO_CODE, "--sm4-key", hospital.DEMO_KEY]
+        hospital.command,
+        [*words, "--code", hospital_simulate.DEMO_CODE, "--sm4-key", hospital_simulate.DEMO_KEY],
     )
     assert done.exit_code == 3
     assert "无法与网关通信" in done.stderr

@@ -13,8 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 import structlog
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
 
 from yingqiao.dicom.index import read_facts
 from yingqiao.exchange.model import InstanceFacts
@@ -146,6 +144,9 @@ class FolderLister:
 
 def read_file(path: Path) -> InstanceFacts | None:
     """The facts of a Part 10 file; None when it is none."""
+    from pydicom.errors import InvalidDicomError  # a third of a second, which other modes need not wait for
+    from pydicom.filereader import read_file_meta_info
+
     try:
         meta = read_file_meta_info(path)
         syntax, sop_class, sop_instance = (

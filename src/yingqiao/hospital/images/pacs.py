@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import BadQuery, NodeError
 from yingqiao.dicom.query_retrieve.identifier import Answer
 from yingqiao.dicom.query_retrieve.node import Limits, Node
+from yingqiao.dicom.query_retrieve.studies import find_instances
 from yingqiao.hospital.config import Pacs
 from yingqiao.hospital.queries import BadRequestError, SeriesQuestion
 from yingqiao.hospital.source import SourceUnavailableError
@@ -24,6 +27,7 @@ _STUDY = (
     "PatientSex",
     "PatientBirthDate",
     "StudyDate",
+    "NumberOfStudyRelatedInstances",
 )
 _SERIES = ("SeriesInstanceUID", "Modality", "SeriesNumber")
 _LONGEST_DAYS = 31
@@ -37,20 +41,53 @@ def node_of(pacs: Pacs) -> Node:
 class PacsSeries:
     """Asks anew for each answer; studies by their UID, series by number and UID: a stable order."""
 
-    def __init__(self, pacs: Pacs) -> None:
+    def __init__(self, pacs: Pacs, address: str = "") -> None:
+        """`address`: where one instance can be fetched, see `addressed`; '' = nowhere, FILEPATH stays empty."""
         self._node = node_of(pacs)
+        self._address = address
 
     def series(self, question: SeriesQuestion) -> Iterator[dict[str, Any]]:
         """Raises BadRequestError when nothing narrows it down, SourceUnavailableError."""
         queries = list(_study_queries(question))
+        with self._asked() as pacs:
+            for study in _studies(pacs, queries):
+                yield from self._of(pacs, study, question.series_uid)
+
+    def studies(self, question: SeriesQuestion) -> Iterator[tuple[str, int | None, Iterator[dict[str, Any]]]]:
+        """Study UID, its number of instances where the PACS tells, its series: asked only when they are taken.
+        Raises as `series`.
+        """
+        queries = list(_study_queries(question))
+        with self._asked() as pacs:
+            for study in _studies(pacs, queries):
+                count = study.number("NumberOfStudyRelatedInstances")
+                yield study.get("StudyInstanceUID"), count, self._of(pacs, study, None)
+
+    def _of(self, pacs: Requestor, study: Answer, series_uid: str | None) -> Iterator[dict[str, Any]]:
+        for one in _series_of(pacs, study, series_uid):
+            yield one | {"FILEPATH": addressed(pacs, one, self._address)} if self._address else one
+
+    @contextmanager
+    def _asked(self) -> Iterator[Requestor]:
         try:
             with Requestor(self._node, _LIMITS) as pacs:
-                for study in _studies(pacs, queries):
-                    yield from _series_of(pacs, study, question.series_uid)
+                yield pacs
         except BadQuery as error:
             raise BadRequestError(error.words) from error
         except NodeError as error:
             raise SourceUnavailableError(f"PACS：{error.words}") from error
+
+
+def addressed(pacs: Requestor, series: dict[str, Any], address: str) -> list[str]:
+    """FILEPATH of a series: `address` with the UIDs of each instance put in. Raises NodeError."""
+    study_uid, series_uid = series["STUDYIUID"], series["SERIESIUID"]
+    of_series = address.replace("{study}", _quoted(study_uid)).replace("{series}", _quoted(series_uid))
+    instances = sorted({uid for _, uid in find_instances(pacs, study_uid, series_uid)})
+    return [of_series.replace("{instance}", _quoted(uid)) for uid in instances]
+
+
+def _quoted(uid: str) -> str:
+    return quote(uid, safe="")
 
 
 def _study_queries(question: SeriesQuestion) -> Iterator[dict[str, str]]:

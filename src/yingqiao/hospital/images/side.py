@@ -9,6 +9,7 @@ from yingqiao.hospital.config import Loaded
 from yingqiao.hospital.images.folder import FolderLister
 from yingqiao.hospital.images.forwarding import Forwarding
 from yingqiao.hospital.images.pacs import PacsSeries
+from yingqiao.hospital.images.pacs_lists import PacsLister
 from yingqiao.hospital.queries import SeriesSource
 from yingqiao.hospital.spool.store import Spool
 
@@ -45,11 +46,14 @@ def open_images(loaded: Loaded, spool: Spool, taken: Callable[[], None]) -> Imag
     """`taken` is called when series to be listed are in the spool. Raises ConnectorError."""
     config = loaded.config
     parts: list[_Part] = []
-    series: SeriesSource | None = PacsSeries(config.pacs) if config.pacs.host else None
+    pacs = PacsSeries(config.pacs, config.images.address) if config.pacs.host else None
+    series: SeriesSource | None = pacs
     if config.images.mode == "forward":
         parts.append(Forwarding(config, spool))
     elif config.images.mode == "folder":
         lister = FolderLister(config.images, loaded.folder, spool, taken)
         parts.append(lister)
         series = series or lister
+    elif config.images.mode == "pacs" and pacs is not None:
+        parts.append(PacsLister(config.images, pacs, spool, taken))
     return ImageSide(parts, series)

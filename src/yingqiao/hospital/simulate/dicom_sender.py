@@ -69,8 +69,10 @@ def _associate(node: DicomNode, calling_aet: str, datasets: Sequence[Dataset]) -
     ae = AE(ae_title=calling_aet)
     ae.acse_timeout = ae.network_timeout = _TIMEOUT_S
     ae.dimse_timeout = _RESPONSE_S
-    for dataset in datasets:
-        ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    for kind in dict.fromkeys(
+        (str(one.SOPClassUID), str(one.file_meta.TransferSyntaxUID)) for one in datasets
+    ):
+        ae.add_requested_context(*kind)
     handlers = [(evt.EVT_CONN_OPEN, _without_nagle)]
     association = ae.associate(node.host, node.port, ae_title=node.ae_title, evt_handlers=handlers)
     if not association.is_established:

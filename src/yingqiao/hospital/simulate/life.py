@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 PACS_AET = "SIMPACS"
 _TOGETHER = 200
 """Rows of one transaction at most."""
+_STUDIES_TOGETHER = 20
+"""Over one association at most, when that many wait."""
 _AGAIN_SECONDS = 0.5
 
 
@@ -88,17 +90,27 @@ class Life:
                 if self._written.is_set():
                     return
                 self._stopping.wait(0.05)
-            elif self._node is None or self._sent(self._studies[0], self._node):
-                self._studies.popleft()
-            else:
+            elif not self._sent([self._studies.popleft() for _ in range(self._together())]):
                 self._stopping.wait(_AGAIN_SECONDS)
 
-    def _sent(self, step: Step, node: DicomNode) -> bool:
+    def _together(self) -> int:
+        return min(len(self._studies), _STUDIES_TOGETHER)
+
+    def _sent(self, steps: list[Step]) -> bool:
+        """What was not taken whole waits again, in its order."""
+        if self._node is None:
+            return True
         try:
-            statuses = send_study(node, PACS_AET, [draw(spec) for spec in step.images])
+            datasets = [draw(spec) for step in steps for spec in step.images]
+            statuses = deque(send_study(self._node, PACS_AET, datasets))
         except DicomUnreachableError as error:
             log.info("simulate.images_wait", reason=str(error))
+            self._studies.extendleft(reversed(steps))
             return False
-        taken = [status == SUCCESS for status in statuses]
-        self.instances += sum(taken)
-        return all(taken) and len(taken) == len(step.images)
+        again = []
+        for step in steps:
+            taken = [statuses.popleft() == SUCCESS for _ in step.images]
+            self.instances += sum(taken)
+            again += [] if all(taken) else [step]
+        self._studies.extendleft(reversed(again))
+        return not again

@@ -96,6 +96,14 @@ def _image_counts(c: Any, day: str) -> dict[str, int]:
     return {row.study_uid: row.instances for row in c.execute(query)}
 
 
+def exam_days(spool: Spool, before: str) -> list[str]:
+    """Beijing days before this one on which exams were finished, newest first."""
+    r = s.records.c
+    query = select(r.day).where(r.kind == EXAM, r.day != "", r.day < before).distinct().order_by(r.day.desc())
+    with spool.database.read() as c:
+        return list(c.execute(query).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Matched:
     """What an id the gateway lacks means here (T154)."""

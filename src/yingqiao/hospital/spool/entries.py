@@ -59,12 +59,16 @@ class Entry:
     kind: str
     key: str
     digest: bytes
-    body: bytes
-    """Compressed."""
+    plain: bytes
+    """Canonical JSON of the values."""
     row: Mapping[str, Any]
     """The columns it is found by."""
     exams: Sequence[str]
     """Of a report: the exams it is about."""
+
+    def body(self) -> bytes:
+        """As it is kept, compressed: only of what is new."""
+        return compress(self.plain)
 
 
 def entry(kind: str, key: str, values: Mapping[str, Any]) -> Entry:
@@ -75,7 +79,7 @@ def entry(kind: str, key: str, values: Mapping[str, Any]) -> Entry:
     finished = canonical_datetime(_text(values.get("checkFinishTime"))) if kind == EXAM else ""
     row |= {"at": at, "day": finished[:10], "deleted": _text(values.get("disableFlag")) == "1"}
     exams = split_list(_text(values.get("risStudyId")), ",，") if kind == REPORT else ()
-    return Entry(kind, key, hashlib.sha256(plain).digest(), compress(plain), row, exams)
+    return Entry(kind, key, hashlib.sha256(plain).digest(), plain, row, exams)
 
 
 def values_of(body: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,26 @@ def keep(
         if asked_at is None and rows:
             _keep_positions(c, source, rows)
     return Taken(taken.new, taken.changed, taken.same, len(troubles))
+
+
+def refill(
+    spool: Spool, source: str, rows: Sequence[SourceRecord | Trouble], wanted: Collection[Identity]
+) -> int:
+    """Those of `wanted` that `keep_days` let go get the source's content again, and are queued; how many. Raises
+    SpoolFullError, StoreError.
+    """
+    entries = [
+        _entry_of(row)
+        for row in rows
+        if isinstance(row, SourceRecord) and (row.table.value, row.key) in wanted
+    ]
+    if not entries:
+        return 0
+    if spool.pressure() is Pressure.FULL:
+        raise SpoolFullError("本地暂存已满，暂不接收")
+    with spool.database.write() as c:
+        _write(c, source, entries, Lane.LIVE, now_ms())
+    return len(entries)
 
 
 def keep_series(spool: Spool, source: str, lists: Iterable[dict[str, Any]], lane: Lane = Lane.LIVE) -> Taken:
@@ -159,7 +179,7 @@ def _write(c: Connection, source: str, entries: Sequence[Entry], lane: Lane, now
     c.execute(
         _PUT_RECORD,
         [
-            {"kind": e.kind, "key": e.key, "digest": e.digest, "body": e.body, **e.row, **fixed}
+            {"kind": e.kind, "key": e.key, "digest": e.digest, "body": e.body(), **e.row, **fixed}
             for e in entries
         ],
     )

@@ -19,6 +19,8 @@ from yingqiao.hospital.spool.store import Spool, now_ms
 
 WAITING, REFUSED = "waiting", "refused"
 _CLAIM_BYTES = 16 << 20
+_EXAM_MAY_COME_MS = 3_000
+"""So long a report waits for an exam nobody has told of yet: the two tables of a source are read side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,19 @@ def _claim_query(lane: Lane, now: int, limit: int, without: Collection[Identity]
         .correlate(s.outbox)
         .exists()
     )
+    exam = s.records.alias("exam")
+    unheard = (
+        select(1)
+        .select_from(s.links.outerjoin(exam, and_(exam.c.kind == EXAM, exam.c.key == s.links.c.exam_key)))
+        .where(s.links.c.report_key == o.key, exam.c.id.is_(None))
+        .correlate(s.outbox)
+        .exists()
+    )
+    may_go = ~held & (~unheard | (o.queued_at <= now - _EXAM_MAY_COME_MS))
     query = (
         select(o.kind, o.key, o.version, o.lane, o.failures, r.body, func.length(r.body).label("size"))
         .select_from(s.outbox.join(s.records, and_(r.kind == o.kind, r.key == o.key)))
-        .where(o.state == WAITING, o.lane == int(lane), o.due_at <= now, (o.kind != REPORT) | ~held)
+        .where(o.state == WAITING, o.lane == int(lane), o.due_at <= now, (o.kind != REPORT) | may_go)
         .order_by(o.kind, o.queued_at)
         .limit(limit)
     )
@@ -173,11 +184,17 @@ def due_now_after_outage(spool: Spool) -> None:
 
 
 def resend(spool: Spool, names: Sequence[Identity], lane: Lane = Lane.LIVE) -> int:
-    """Queues what is known, whether it was sent or refused; how many that were."""
+    """Queues what is known and still kept, whether it was sent or refused; how many that were."""
     with spool.database.write() as c:
         known = [name for name in names if _is_kept(c, name)]
         queue(c, known, lane, now_ms())
     return len(known)
+
+
+def let_go_of(spool: Spool, names: Sequence[Identity]) -> set[Identity]:
+    """Those known here whose content `keep_days` let go: only their source can give it again."""
+    with spool.database.read() as c:
+        return {name for name in names if not _is_kept(c, name)}
 
 
 def _is_kept(c: Any, name: Identity) -> bool:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from yingqiao.exchange.clock import clock
+from yingqiao.exchange.spreadsheet import disarmed
 from yingqiao.store.queries.common import LIMIT_AT_MOST, Page
 from yingqiao.store.queries.words import Word
 
@@ -94,14 +95,19 @@ def _links(request: Request, found: Page[Any]) -> Iterable[str]:
         yield link(found.offset + found.limit, "next")
 
 
-def table(found: Iterable[msgspec.Struct], columns: Mapping[str, str], name: str) -> Response:
-    """Structs as a CSV file that spreadsheets open: BOM, CRLF, Chinese headings, Beijing time."""
+def table(request: Request, found: Page[Any], columns: Mapping[str, str], name: str) -> Response:
+    """A page as a CSV file that spreadsheets open: BOM, CRLF, Chinese headings, Beijing time. One that is full says
+    where the next part is, in its `Link` header.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns.values())
-    for row in found:
+    for row in found.items:
         writer.writerow([cell(member, getattr(row, member)) for member in columns])
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    links = list(_links(request, found))
+    if links:
+        headers["link"] = ", ".join(links)
     body = b"\xef\xbb\xbf" + text.getvalue().encode()
     return Response(body, 200, headers, media_type="text/csv; charset=utf-8")
 
@@ -115,4 +121,4 @@ def cell(member: str, value: object) -> str:
     if isinstance(value, int):
         return clock(value) if member.endswith(("_at", "_since")) else str(value)
     text = "，".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return disarmed(text)

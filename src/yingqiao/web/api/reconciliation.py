@@ -24,18 +24,27 @@ from yingqiao.store.landing import LandingReader
 from yingqiao.store.missing import list_missing
 from yingqiao.store.objects import LocalObjects
 from yingqiao.store.queries.headings import DIFFERENCE_HEADINGS, MISSING_HEADINGS
+from yingqiao.store.reconciliation import now_ms
 from yingqiao.web.api.answers import RequestError, error, json, page, paging, table
 from yingqiao.web.balance_files import FORMATS, MEDIA, NoFontError, render
 
 Reading = Callable[[Callable[[Request, Connection], Response]], Any]
 Acting = Callable[[Callable[[Request, Database], Response]], Any]
+Mend = Callable[[int], State]
+"""Mends a noted difference; where it stands then. Raises HospitalError when there is none, StoreUnavailable."""
 _PAGES = ("limit", "offset", "total", "format")
+_NUMBER_AT_MOST = 2**63
 
 
 def reconciliation_routes(
-    reading: Reading, acting: Acting, objects: object | None, landing: Path | None
+    reading: Reading, acting: Acting, objects: object | None, landing: Path | None, mend: Mend | None
 ) -> list[BaseRoute]:
-    """To be mounted with the others. Without objects and landing nothing can be verified."""
+    """To be mounted with the others. Without objects and landing nothing can be verified, without `mend` no difference
+    mended.
+    """
+
+    def mending(request: Request, database: Database) -> Response:
+        return _mend(request, database, mend)
 
     def verifying(request: Request, connection: Connection) -> Response:
         return _verify(request, connection, objects, landing)
@@ -49,6 +58,8 @@ def reconciliation_routes(
         Route("/reconcile/{hospital}/{day}/close", acting(_close), methods=["POST"]),
         Route("/differences", reading(_differences)),
         Route("/differences/{id:int}", reading(_difference)),
+        Route("/differences/{id:int}/mend", acting(mending), methods=["POST"]),
+        Route("/differences/{id:int}/ignore", acting(_ignore), methods=["POST"]),
         Route("/receipts", reading(_receipts)),
         Route("/receipts/verify", reading(verifying)),
     ]
@@ -133,7 +144,7 @@ def _missing(request: Request, connection: Connection) -> Response:
         offset=offset,
         with_total=total,
     )
-    return table(found.items, MISSING_HEADINGS, "missing") if as_csv else page(request, found)
+    return table(request, found, MISSING_HEADINGS, "missing") if as_csv else page(request, found)
 
 
 def _day(request: Request, connection: Connection) -> Response:
@@ -165,17 +176,45 @@ def _differences(request: Request, connection: Connection) -> Response:
         given.get("hospital"), _one_of(given, "kind", Kind), _one_of(given, "state", State), given.get("key")
     )
     found = differences.list_differences(connection, wanted, limit, offset, total)
-    return table(found.items, DIFFERENCE_HEADINGS, "differences") if as_csv else page(request, found)
+    return table(request, found, DIFFERENCE_HEADINGS, "differences") if as_csv else page(request, found)
 
 
 def _difference(request: Request, connection: Connection) -> Response:
     _given(request, ())
-    number = request.path_params["id"]
-    found = differences.show_difference(connection, number) if number < 2**63 else None
+    return _difference_shown(connection, request.path_params["id"])
+
+
+def _difference_shown(connection: Connection, number: int) -> Response:
+    found = differences.show_difference(connection, number) if number < _NUMBER_AT_MOST else None
     if found is None:
         return error(404, f"没有编号为 {number} 的差异")
     one, fields, record = found
     return json(msgspec.to_builtins(one) | {"fields": msgspec.to_builtins(fields), "record": record})
+
+
+def _mend(request: Request, database: Database, mend: Mend | None) -> Response:
+    """By the hospital's record; answers how the difference stands then."""
+    _given(request, ())
+    number = request.path_params["id"]
+    if mend is None:
+        return error(501, "这里不能补收")
+    try:
+        if number < _NUMBER_AT_MOST:
+            mend(number)
+    except HospitalError as problem:
+        return error(404, str(problem))
+    with database.read() as connection:
+        return _difference_shown(connection, number)
+
+
+def _ignore(request: Request, database: Database) -> Response:
+    given = _given(request, ("reason",))
+    number, reason = request.path_params["id"], given.get("reason", "")
+    if number < _NUMBER_AT_MOST:
+        with database.write() as connection:
+            differences.set_state(connection, number, State.IGNORED, reason, None, now_ms())
+    with database.read() as connection:
+        return _difference_shown(connection, number)
 
 
 def _receipts(request: Request, connection: Connection) -> Response:

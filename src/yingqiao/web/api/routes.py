@@ -30,7 +30,7 @@ from yingqiao.store.queries.headings import (
 from yingqiao.store.queries.words import WordError
 from yingqiao.web.api import pacs
 from yingqiao.web.api.answers import RequestError, asked, error, json, page, paging, table
-from yingqiao.web.api.reconciliation import reconciliation_routes
+from yingqiao.web.api.reconciliation import Mend, reconciliation_routes
 from yingqiao.web.api.seals import JudgeFile, seal_routes
 from yingqiao.web.api.verify import verify_routes
 from yingqiao.web.api.work import work_routes
@@ -55,13 +55,14 @@ def routes(
     landing: Path | None = None,
     stable_after: int = STABLE_MS,
     trust: Callable[[], Trust] = lambda: NOTHING,
+    mend: Mend | None = None,
     judge_file: JudgeFile | None = None,
 ) -> list[BaseRoute]:
     """All routes, to be mounted at /api. Without `objects` a report's PDF answers 404.
 
     `landing`: the folder of landing files; without it no instance counts as kept. `stable_after`: ms without
-    arrivals before images count as stable. `trust`: whom signatures are trusted by. `judge_file`: who looks into
-    sealed files; without it there is no /verify/seal.
+    arrivals before images count as stable. `trust`: whom signatures are trusted by. `mend`: how a difference with a
+    hospital's query service is mended. `judge_file`: who looks into sealed files; without it there is no /verify/seal.
     """
 
     def reading(handler: Callable[[Request, Connection], Response]) -> Endpoint:
@@ -91,7 +92,7 @@ def routes(
         Route("/pacs/pull", reading(pacs.pull_status)),
         Route("/pacs/{hospital}/{name}", reading(pacs.node)),
         *work_routes(reading, acting),
-        *reconciliation_routes(reading, acting, objects, landing),
+        *reconciliation_routes(reading, acting, objects, landing, mend),
         *verify_routes(trust),
         *(seal_routes(trust, judge_file) if judge_file is not None else ()),
     ]
@@ -130,7 +131,7 @@ def _exams(stable_after: int, request: Request, connection: Connection) -> Respo
     if order not in queries.ORDERS:
         raise RequestError(f"参数 order 应为 {'、'.join(queries.ORDERS)} 之一")
     found = queries.list_exams(connection, wanted, limit, offset, order, total, stable_after=stable_after)
-    return table(found.items, EXAM_HEADINGS, "exams") if as_csv else page(request, found)
+    return table(request, found, EXAM_HEADINGS, "exams") if as_csv else page(request, found)
 
 
 def _exam(stable_after: int, request: Request, connection: Connection) -> Response:
@@ -144,7 +145,7 @@ def _reports(request: Request, connection: Connection) -> Response:
     given = asked(request, words.REPORT_WORDS)
     limit, offset, total, as_csv = _in_one_order(given)
     found = queries.list_reports(connection, words.report_filter(given), limit, offset, total)
-    return table(found.items, REPORT_HEADINGS, "reports") if as_csv else page(request, found)
+    return table(request, found, REPORT_HEADINGS, "reports") if as_csv else page(request, found)
 
 
 def _report(request: Request, connection: Connection) -> Response:
@@ -160,7 +161,7 @@ def _studies(stable_after: int, request: Request, connection: Connection) -> Res
     found = queries.list_studies(
         connection, words.study_filter(given), limit, offset, total, stable_after=stable_after
     )
-    return table(found.items, STUDY_HEADINGS, "studies") if as_csv else page(request, found)
+    return table(request, found, STUDY_HEADINGS, "studies") if as_csv else page(request, found)
 
 
 def _study(stable_after: int, request: Request, connection: Connection) -> Response:
@@ -173,7 +174,7 @@ def _submissions(request: Request, connection: Connection) -> Response:
     given = asked(request, words.SUBMISSION_WORDS)
     limit, offset, total, as_csv = _in_one_order(given)
     found = queries.list_submissions(connection, words.submission_filter(given), limit, offset, total)
-    return table(found.items, SUBMISSION_HEADINGS, "submissions") if as_csv else page(request, found)
+    return table(request, found, SUBMISSION_HEADINGS, "submissions") if as_csv else page(request, found)
 
 
 def _submission(request: Request, connection: Connection) -> Response:
@@ -187,7 +188,7 @@ def _lists(request: Request, connection: Connection) -> Response:
     given = asked(request, words.LIST_WORDS)
     limit, offset, total, as_csv = _in_one_order(given)
     found = queries.list_image_lists(connection, words.list_filter(given), limit, offset, total)
-    return table(found.items, LIST_HEADINGS, "lists") if as_csv else page(request, found)
+    return table(request, found, LIST_HEADINGS, "lists") if as_csv else page(request, found)
 
 
 def _list(request: Request, connection: Connection) -> Response:
@@ -201,7 +202,7 @@ def _commitments(request: Request, connection: Connection) -> Response:
     given = asked(request, words.COMMITMENT_WORDS)
     limit, offset, total, as_csv = _in_one_order(given)
     found = queries.list_commitments(connection, words.commitment_filter(given), limit, offset, total)
-    return table(found.items, COMMITMENT_HEADINGS, "commitments") if as_csv else page(request, found)
+    return table(request, found, COMMITMENT_HEADINGS, "commitments") if as_csv else page(request, found)
 
 
 def _commitment(landing: Path | None, request: Request, connection: Connection) -> Response:

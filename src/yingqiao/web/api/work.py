@@ -48,7 +48,7 @@ def _work(request: Request, connection: Connection) -> Response:
     given = asked(request, words.WORK_WORDS, ("limit", "offset", "total", "format"))
     limit, offset, total, as_csv = paging(given)
     found = list_work(connection, words.work_filter(given), limit, offset, total)
-    return table(found.items, WORK_HEADINGS, "work") if as_csv else page(request, found)
+    return table(request, found, WORK_HEADINGS, "work") if as_csv else page(request, found)
 
 
 def _one(request: Request, connection: Connection) -> Response:
