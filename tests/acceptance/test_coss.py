@@ -287,6 +287,7 @@ def test_no_secret_in_the_log(gateway: RunningGateway):
 
 
 @pytest.mark.peer
+@pytest.mark.long
 def test_several_processes_on_postgresql(make_gateway: GatewayMaker, postgres_empty_url: str):
     """Two HTTP processes: one authority, serial numbers never twice, a job added by one is known to the other."""
     running = make_gateway("--database", postgres_empty_url, "--workers", "2", hospital=False)

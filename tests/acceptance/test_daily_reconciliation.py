@@ -49,6 +49,7 @@ def told_missing(hospital: Hospital) -> list[int]:
     return [event["missing"] for event in events]
 
 
+@pytest.mark.long
 def test_what_was_lost_comes_by_itself_and_the_day_is_even(make_gateway: GatewayMaker, hospital: Hospital):
     """四(二)5, T154, T158: nobody does anything; the day closes even and says what the hospital has."""
     gateway = make_gateway(start=False)

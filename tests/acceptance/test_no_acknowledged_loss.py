@@ -1,6 +1,6 @@
 """An acknowledgement means durable: the whole program under SIGKILL at random moments, HTTP and DICOM together.
 
-The gateway is killed `YINGQIAO_KILLS` times (half a dozen by default, hundreds before a release) while senders push. In the end
+The gateway is killed `YINGQIAO_KILLS` times (four by default, hundreds before a release) while senders push. In the end
 every acknowledged record and instance is there, byte-exact, and nothing is half there.
 """
 
@@ -15,7 +15,7 @@ from tests.acceptance.account import check_everything
 from tests.acceptance.load import Load
 from tests.peers.gateway import GatewayMaker
 
-KILLS = int(os.environ.get("YINGQIAO_KILLS", "6"))
+KILLS = int(os.environ.get("YINGQIAO_KILLS", "4"))
 
 
 def test_killed_at_random_nothing_acknowledged_is_lost(make_gateway: GatewayMaker) -> None:

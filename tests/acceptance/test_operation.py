@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam, report
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
@@ -245,6 +246,7 @@ def test_an_address_of_its_own_for_reading(make_gateway: GatewayMaker) -> None:
     assert httpx.post(f"http://127.0.0.1:{admin}/exam-sync").status_code == 404
 
 
+@pytest.mark.long
 def test_the_database_goes_away_and_comes_back(make_gateway: GatewayMaker) -> None:
     """503 with Retry-After while it is away, quickly; nothing acknowledged is lost."""
     folder = Path(

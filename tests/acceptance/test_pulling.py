@@ -125,6 +125,7 @@ def test_a_study_that_grew_is_brought_later(make_gateway: GatewayMaker, make_ort
     until(lambda: count(gateway) == 10, why=lambda: gateway.log[-3000:])
 
 
+@pytest.mark.long
 def test_a_weekend_without_pacs(make_gateway: GatewayMaker, make_orthanc: MakeOrthanc) -> None:
     """Reports come while it is down; when it is back everything comes, and once."""
     gateway, pacs = make_gateway(**SHORT), make_orthanc()
@@ -209,6 +210,7 @@ def peak_mib(gateway: RunningGateway) -> float:
     return peak
 
 
+@pytest.mark.long
 def test_two_nodes_of_one_hospital(
     make_gateway: GatewayMaker, make_orthanc: MakeOrthanc, tmp_path: Path
 ) -> None:

@@ -171,6 +171,7 @@ def report() -> bytes:
     return bytes(pdf.output())
 
 
+@pytest.mark.long
 def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp_path: Path) -> None:
     """apply, approve, make by another; the API seals a report; the journal knows; verification knows the seal."""
     photo = tmp_path / "photo.jpg"

@@ -1,6 +1,6 @@
 """Every coverage-guided fuzzer for a few seconds; `make fuzz` runs them for long.
 
-YINGQIAO_FUZZ_SECONDS says how long (2). What is found is a failure with the input in its output.
+YINGQIAO_FUZZ_SECONDS says how long (1). What is found is a failure with the input in its output.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = os.environ.get("YINGQIAO_FUZZ_SECONDS", "2")
+SECONDS = os.environ.get("YINGQIAO_FUZZ_SECONDS", "1")
 HARNESSES = sorted(path.stem.removeprefix("fuzz_") for path in Path(__file__).parent.glob("fuzz_*.py"))
 
 if sys.version_info < (

@@ -120,16 +120,16 @@ def _done(name: str, call: Callable[[Asked], Any], asked: Asked) -> Response:
     try:
         said = call(asked)
     except Refused as error:
-        _log.info("seal_client.refused", call=name, code=error.code)
+        _log.info("sealclient.refused", call=name, code=error.code)
         return _refused(error)
     except GmError as error:
-        _log.info("seal_client.refused", call=name, code=error.code)
+        _log.info("sealclient.refused", call=name, code=error.code)
         return _refused(Refused(422, error.code, error.reason))
     except SandboxError as error:
-        _log.info("seal_client.refused", call=name, code=error.code)
+        _log.info("sealclient.refused", call=name, code=error.code)
         return _refused(Refused(_STATUSES.get(error.code, 422), error.code, error.reason))
     except Exception as error:  # noqa: BLE001 the text of a defect may quote a report: its type alone is logged
-        _log.error("seal_client.failed", call=name, error=type(error).__name__)
+        _log.error("sealclient.failed", call=name, error=type(error).__name__)
         return _refused(Refused(500, "internal", "签章客户端内部错误"))
     if isinstance(said, bytes):
         return Response(said, headers={**_ALWAYS, "cache-control": "no-store"}, media_type="application/pdf")

@@ -120,7 +120,7 @@ class Desk:
                 raise Refused(409, "not-sealed", "还没有盖章")
             saved = self._documents.save(session)
             session.saved = True
-            _log.info("seal_client.saved", way=session.parameters.save_type, bytes=len(session.current))
+            _log.info("sealclient.saved", way=session.parameters.save_type, bytes=len(session.current))
             return {"answer": saved.answer, "sm3": session.digest, "size": len(session.current)}
 
     def close(self, asked: Asked) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Desk:
         self._sessions.room()
         session.base = session.current = data
         session.name = name
-        _log.info("seal_client.opened", way=session.parameters.save_type, bytes=len(data))
+        _log.info("sealclient.opened", way=session.parameters.save_type, bytes=len(data))
 
     def _facts(self, session: Session) -> dict[str, Any]:
         facts = self._sealer.facts(session.current)

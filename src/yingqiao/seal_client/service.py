@@ -62,7 +62,7 @@ class Service:
             time.sleep(0.01)
         if not self._server.started:
             raise StartError(f"端口 {port} 上的服务没有启动")
-        _log.info("seal_client.listening", port=port, addresses=len(sockets))
+        _log.info("sealclient.listening", port=port, addresses=len(sockets))
         return port
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ def _read(path: Path) -> tuple[Wallet, HeldSeal] | None:
         wallet = seal_wallet.read_wallet(raw)
         seal = parse_seal(wallet.esl)
     except (OSError, GmError) as error:
-        _log.warning("seal_client.wallet_unusable", error=type(error).__name__)
+        _log.warning("sealclient.wallet_unusable", error=type(error).__name__)
         return None
     return wallet, HeldSeal(sm3.digest(wallet.esl, wallet.certificate).hex()[:32], seal, wallet.certificate)
 

@@ -133,7 +133,7 @@ def test_backfill_interrupted_again_and_again(shared_gateway: RunningGateway, ma
         hospital.start()
     assert until(lambda: all_there(gateway, hospital, 104), 60), hospital.log[-3000:]
     assert until(lambda: (s := hospital.status()) and s.backfill and s.backfill.done == s.backfill.planned)
-    assert accepted(gateway, code=hospital.code) < 2 * 104 + 60
+    assert accepted(gateway, code=hospital.code) < 3 * 104  # what was under way at each kill goes again
 
 
 @pytest.mark.long

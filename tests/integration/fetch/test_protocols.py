@@ -183,6 +183,8 @@ def test_ftps_verifies_and_protects_data(own, tmp_path, implicit):
         root.chmod(0o755)  # its user is nobody
         (root / "plain.dcm").write_bytes(b"plain.dcm" + DATA)
         (root / "empty.dcm").write_bytes(b"")
+        for file in root.iterdir():
+            file.chmod(0o644)  # whatever umask a command run before in this process has set
         url = f"ftps://127.0.0.1:{port}/plain.dcm"
         for name, options in (
             ("ca", HostOptions(ca=own.pem, explicit_tls=not implicit)),

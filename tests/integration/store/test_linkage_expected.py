@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
@@ -94,7 +96,9 @@ def test_told_while_the_linker_looks_is_not_forgotten(world: World, monkeypatch:
     def plan_then_told(*given: object) -> linkage.Changes:
         monkeypatch.setattr(linkage, "plan", plan)
         changes = plan(*given)  # type: ignore[arg-type]
-        told(world, 9)
+        telling = threading.Thread(target=told, args=(world, 9))
+        telling.start()
+        telling.join()
         return changes
 
     monkeypatch.setattr(linkage, "plan", plan_then_told)

@@ -13,6 +13,7 @@ from tests.helpers.trust import crl_of
 from yingqiao.gm import crl
 from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.signing import tsa
+from yingqiao.signing.private_keys import held_here
 from yingqiao.signing.trust import SIGNERS, Role, TrustError
 from yingqiao.signing.verification.readings import Reading
 from yingqiao.signing.verification.timestamp import verify_timestamp
@@ -64,7 +65,7 @@ def test_the_gateways_own_stamps_are_trusted(database: Database):
     assert judged(store, own) == ("unknown", "no-trusted-chain")
     tokens.keep_authority(database, key, own, "built-in")
     assert judged(TrustStore(database), own) == ("passed", "ok")
-    given = tsa.TsaKey(W.tsa.certificate, W.chain, W.tsa.private)
+    given = tsa.TsaKey(W.tsa.certificate, W.chain, held_here(W.tsa.private))
     tokens.keep_authority(database, key, given, "imported")
     after = TrustStore(database)
     assert judged(after, own) == ("passed", "ok")

@@ -95,8 +95,8 @@ def overlaps(database: Database, gone_at: dict[str, float]) -> list[str]:
 
 def test_killed_again_and_again_nothing_is_lost_or_done_twice(database: Database, engines: Engines) -> None:
     make_tables(database)
-    names = [f"w{i}" for i in range(400)]
-    ask(database, *names[:300], kind="effect", destination="H1/http://a:80")
+    names = [f"w{i}" for i in range(220)]
+    ask(database, *names[:160], kind="effect", destination="H1/http://a:80")
     chance = random.Random(7)
     for turn in range(5):
         ready = engines.readies()
@@ -104,7 +104,7 @@ def test_killed_again_and_again_nothing_is_lost_or_done_twice(database: Database
         wait_until(lambda: engines.readies() > ready)  # noqa: B023 called at once
         ask(
             database,
-            *names[300 + turn * 12 : 312 + turn * 12],
+            *names[160 + turn * 12 : 172 + turn * 12],
             kind="effect",
             destination=f"H1/http://b{turn}:80",
         )
@@ -168,6 +168,7 @@ class TestSeveralMachines:
             assert connection.scalar(text("SELECT count(*) FROM begins WHERE executor = 'two'")) == 4
         assert "work.taken_over" in engines.log("two")
 
+    @pytest.mark.long
     def test_the_database_is_killed_and_comes_back(
         self, database: Database, engines: Engines, postgres: PostgresServer
     ) -> None:
