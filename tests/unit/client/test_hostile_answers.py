@@ -1,6 +1,7 @@
 """Servers that lie, cut, drip and hang, on raw sockets: every call ends in time, in a designed error or an answer."""
 
 import asyncio
+import re
 import socket
 import ssl
 import threading
@@ -42,6 +43,27 @@ OK = b'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{"code":1}'
 Way = Callable[[socket.socket], None]
 
 
+def _hear(connection: socket.socket) -> None:
+    """The whole request: what is closed with bytes unread is reset, and the answer may be lost with it."""
+    connection.settimeout(5)
+    heard = b""
+    while b"\r\n\r\n" not in heard:
+        heard += _more(connection)
+    head, _, body = heard.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0:
+        missing -= len(_more(connection))
+    connection.settimeout(None)
+
+
+def _more(connection: socket.socket) -> bytes:
+    more = connection.recv(1 << 20)
+    if not more:
+        raise ConnectionError
+    return more
+
+
 @contextmanager
 def serving(way: Way, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Does `way` with every connection after its first request has come."""
@@ -53,11 +75,7 @@ def serving(way: Way, tls: ssl.SSLContext | None = None) -> Iterator[str]:
             plain,
             tls.wrap_socket(plain, server_side=True) if tls else plain as connection,
         ):
-            connection.recv(1 << 20)
-            if tls:  # the body is a record of its own
-                connection.settimeout(0.1)
-                with suppress(TimeoutError):
-                    connection.recv(1 << 20)
+            _hear(connection)
             way(connection)
 
     def accept() -> None:
