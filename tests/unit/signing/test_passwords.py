@@ -43,3 +43,9 @@ def test_the_fifth_wrong_password_locks() -> None:
         passwords.refuse_locked(login, 1000 + LOCK_MS - 1)
     assert refused.value.code == "locked"
     passwords.refuse_locked(login, 1000 + LOCK_MS)
+
+
+def test_nobody_costs_as_much_as_anybody():
+    """The hash kept for nobody was made with the parameters that hashes are made with today."""
+    assert not passwords._HASHER.check_needs_rehash(passwords._NOBODY)
+    assert not passwords.matches(None, "nobody has this password")
