@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
+import httpx
+import httpx._transports.default as _httpx_default
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
@@ -18,6 +21,9 @@ pytest_plugins = [
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 if "CI" not in os.environ:
     settings.load_profile("patient")
+
+# Every `httpx.post` of a test makes a client, and each would read the authorities of the web anew: 40 ms of processor.
+_httpx_default.create_ssl_context = functools.cache(httpx.create_ssl_context)
 
 _STARTED_ONCE = ("shared_gateway", "orthanc")
 """Fixtures that start a program for many tests: those tests run in one process, so that it starts once."""
