@@ -236,7 +236,7 @@ def test_the_gateway_asks_the_hospital_for_what_is_missing(
     assert gateway.json("hospitals", "queries")[0]["url"] == query_server.url
 
 
-def until(done: Callable[[], object], seconds: float = 30) -> None:
+def until(done: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "it did not happen in time"

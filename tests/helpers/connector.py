@@ -178,7 +178,7 @@ class Hospital:
         return " ".join(said[0]["alarms"]) if said else ""
 
 
-def until(true: Callable[[], Any], seconds: float = 30.0, every: float = 0.1) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60.0, every: float = 0.05) -> Any:
     """The first true value, or the last before time ran out."""
     deadline = time.monotonic() + seconds
     while not (value := true()) and time.monotonic() < deadline:
