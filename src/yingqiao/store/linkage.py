@@ -54,7 +54,7 @@ BUSY_RATE, BUSY_SHARE = 100.0, 0.25
 spent linking, which keeps up with some 1,000 exams a second."""
 HOT_RATE, HOT_SHARE = 1000.0, 0.02
 """A backfill: intake has the interpreter to itself, the exams wait (their rows say so) until it is over."""
-BUSY_BATCH = 100
+BUSY_BATCH = 32
 """Due rows of each kind in one pass then: intake never waits long for SQLite's write lock."""
 BUSY_REST_S = 0.05
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
