@@ -8,4 +8,5 @@ scripts/lint.sh
 echo "2/2 测试：两个进程，真实对端"
 # A test that hangs must not hang the machine that runs it: after so many minutes everything is ended and reported.
 exec timeout --foreground --kill-after=30 "${YINGQIAO_TEST_MINUTES:-24}m" \
-  .venv/bin/pytest -n "${YINGQIAO_TEST_PROCESSES:-2}" --dist loadgroup -m "not long" --durations=15 --durations-min=2 "$@"
+  .venv/bin/pytest -n "${YINGQIAO_TEST_PROCESSES:-2}" --dist loadgroup --no-loadscope-reorder \
+  -m "not long" --durations=15 --durations-min=2 "$@"

@@ -144,7 +144,7 @@ def test_a_disabled_hospital_is_refused_until_enabled(shared_gateway: RunningGat
 
 
 def _eventually(gateway: RunningGateway, code: int, **sealing: str) -> bool:
-    """Whether pushes are answered with `code` soon: it follows the commands, within a second where nothing else keeps the machine."""
+    """Whether pushes are answered with `code` soon: it follows the commands, within a second on a quiet machine."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if gateway.push("/exam-sync", exam("E10"), **sealing)["code"] == code:
