@@ -61,7 +61,7 @@ class Background:
         )
         self._linker = Linker(stores.database)
         self._fetching = self._make_fetching()
-        sealed = SealedFiles(stores, BEHIND, open_office(settings, stores).seals.standing)
+        sealed = SealedFiles(stores, BEHIND, open_office(settings, stores).seals.stops)
         self._running.callback(sealed.close)
         around = Surroundings(settings, stores, self._landing, self._indexer, self._fetching, sealed)
         self._work = BackgroundWork(around)

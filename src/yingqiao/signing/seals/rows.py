@@ -55,6 +55,8 @@ _MENDS: Mapping[tuple[str, str], str] = {
     (SIGNER, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在吊销之前，请重新盖章并加盖时间戳",
     (MAKER, "revoked-no-proof"): "没有可信时间戳时无法证明制章在吊销之前，请重新制章",
     (TIME, "no-trusted-chain"): "请管理员核实后登记时间戳机构的证书（yingqiao trust add --role tsa）",
+    (VALIDITY, "registry-silent"): "请稍后再验",
+    (VALIDITY, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在此之前，请重新盖章并加盖时间戳",
     (HASH, "no-content"): _NO_CONTENT,
 }
 """Where a row's own advice would mislead."""
