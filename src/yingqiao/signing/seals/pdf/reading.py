@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from pyhanko.pdf_utils.misc import PdfError as PyhankoError
 
 from yingqiao.signing.seals.pdf import appearance as looks
 from yingqiao.signing.seals.pdf import changes, envelope, fields, kinds, pages
+from yingqiao.signing.seals.pdf.digests import Digests
 from yingqiao.signing.seals.pdf.document import Document, Manner, got, opened
 from yingqiao.signing.seals.pdf.envelope import Envelope
 from yingqiao.signing.seals.pdf.fields import Field, Found
@@ -38,11 +39,19 @@ def read(data: bytes, limits: Limits = DEFAULT, *, appearances: bool = True) -> 
 
 
 def _read(document: Document, limits: Limits, appearances: bool) -> SealedPdf:
+    with Digests(document.data, document.ends()) as digests:
+        read, envelopes = _examined(document, limits, appearances)
+        each = digests.of(envelopes)
+    signatures = (replace(one, digests=own) for one, own in zip(read.signatures, each, strict=True))
+    return replace(read, signatures=tuple(signatures))
+
+
+def _examined(document: Document, limits: Limits, appearances: bool) -> tuple[SealedPdf, list[Envelope]]:
+    """Everything but the digests."""
     found = fields.collect(document, limits)
     places = _places(document, found, limits)
     envelopes = [envelope.examine(document, one) for one in found]
     found_kinds = [kinds.sniff(env.contents) for env in envelopes]
-    digests = kinds.digests(document.data, envelopes)
     signed = frozenset(
         one.revision
         for one, env, kind in zip(found, envelopes, found_kinds, strict=True)
@@ -51,10 +60,11 @@ def _read(document: Document, limits: Limits, appearances: bool) -> SealedPdf:
     context = _Context(document, places, signed, limits, appearances)
     signatures = tuple(
         _signature(context, index, *parts)
-        for index, parts in enumerate(zip(found, envelopes, found_kinds, digests, strict=True))
+        for index, parts in enumerate(zip(found, envelopes, found_kinds, strict=True))
     )
     count = _page_count(document, limits, places)
-    return SealedPdf(count, len(document.data), document.revisions, signatures, _troubles(document))
+    read = SealedPdf(count, len(document.data), document.revisions, signatures, _troubles(document))
+    return read, envelopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +79,7 @@ class _Context:
     appearances: bool
 
 
-def _signature(
-    context: _Context, index: int, found: Found, env: Envelope, kind: Kind, digests: Mapping[str, bytes]
-) -> PdfSignature:
+def _signature(context: _Context, index: int, found: Found, env: Envelope, kind: Kind) -> PdfSignature:
     document, node = context.document, found.node if found.node is not None else DictionaryObject()
     problem: Problem | None = None
     named: tuple[str, ...] = ()
@@ -99,7 +107,6 @@ def _signature(
         _moment(node),
         _text(node, "/Name"),
         _text(node, "/Reason"),
-        digests,
     )
 
 
