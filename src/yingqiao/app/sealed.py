@@ -15,8 +15,8 @@ from yingqiao.exchange.report_seals import SealsJudged, summarise
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import Seal
-from yingqiao.sandbox import Busy, Sandbox, SandboxLimits
-from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader
+from yingqiao.sandbox import Busy, Line
+from yingqiao.sandbox.pdf_reader import SandboxedPdfReader
 from yingqiao.signing.seals.context import SealContext, unregistered
 from yingqiao.signing.seals.documents import is_pdf, judge_file, judge_pdf, unread
 from yingqiao.signing.seals.found import Found
@@ -26,26 +26,18 @@ from yingqiao.signing.verification.asked import Asked
 from yingqiao.signing.verification.policy import Policy
 from yingqiao.web.sef import UnreadableError
 
-BEHIND = SandboxLimits(workers=1)
-"""For reports that are judged after their arrival: one at a time."""
-SERVING = SandboxLimits(workers=2)
-"""For SEF and the API."""
-BEFORE_ANSWER = SandboxLimits(workers=2, wait_s=5.0, wall_s=15.0, cpu_s=10)
-"""For reports whose hospital waits for the answer."""
 FETCH_SECONDS = 40.0
 _SCHEMES = frozenset({"http", "https", "ftp", "ftps", "sftp", "s3"})
 """Of addresses that anybody may name: shared folders are for the hospitals' own lists."""
 
 
 class SealedFiles:
-    """Safe from any thread; every method blocks, for as long as a PDF may take to be read. A worker process is started
-    when there is something to read.
-    """
+    """Safe from any thread; every method blocks, for as long as a PDF may take to be read by `line`."""
 
     def __init__(
         self,
         stores: Stores,
-        limits: SandboxLimits = SERVING,
+        line: Line,
         stops: Callable[[Seal], Sequence[Stop]] = unregistered,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -53,11 +45,7 @@ class SealedFiles:
         self._stores = stores
         self._stops = stops
         self._now = now
-        self._sandbox = Sandbox(limits, preload=PRELOAD)
-        self._reader = SandboxedPdfReader(self._sandbox)
-
-    def close(self) -> None:
-        self._sandbox.close()
+        self._reader = SandboxedPdfReader(line)
 
     def judge(self, data: bytes) -> list[Found]:
         """For SEF, by the policy of the standard. Raises UnreadableError, StoreUnavailable."""

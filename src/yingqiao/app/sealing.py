@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from yingqiao.gm import sm3
-from yingqiao.sandbox import Sandbox, SandboxLimits
+from yingqiao.sandbox import Line
 from yingqiao.signing.moments import BEIJING
 from yingqiao.signing.seals.pdf import writing
 from yingqiao.signing.seals.pdf.placing import Placement
@@ -14,23 +14,20 @@ from yingqiao.signing.seals.pdf.writing import Names, seal_pdf
 from yingqiao.signing.seals.sealing import Sealer
 from yingqiao.store.signing.seals_registry import SealRegistry
 
-PRELOAD = ("yingqiao.signing.seals.pdf.reading", "yingqiao.signing.seals.pdf.writing")
-LIMITS = SandboxLimits(workers=2)
-
 
 class SealingDesk:
-    """Safe from any thread; `seal` blocks. A worker process is started when there is something to seal."""
+    """Safe from any thread; `seal` blocks."""
 
     def __init__(
         self,
         registry: SealRegistry,
+        line: Line,
         stamp: Callable[[bytes], bytes] | None = None,
-        limits: SandboxLimits = LIMITS,
     ) -> None:
         """`stamp` gives a time stamp over a signature value; without it none is written."""
         self._registry = registry
         self._stamp = stamp
-        self._sandbox = Sandbox(limits, preload=PRELOAD)
+        self._line = line
 
     def seal(
         self, pdf: bytes, seal: str, placements: Sequence[Placement], *, who: str, matter: str, reason: str
@@ -49,8 +46,5 @@ class SealingDesk:
                 reserve=sealer.reserve,
                 at=datetime.now(BEIJING),
                 names=Names(name=sealer.signer_name, reason=reason),
-                preparing=writing.prepared_by(self._sandbox.call),
+                preparing=writing.prepared_by(self._line.call),
             )
-
-    def close(self) -> None:
-        self._sandbox.close()
