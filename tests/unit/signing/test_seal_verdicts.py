@@ -110,6 +110,7 @@ ENCRYPTING = pki.make(Profile.ENCRYPTION, "加密证书", P.ca)
 UNKNOWN_SIGNER = pki.make(Profile.SIGNING, "陌生医院", STRANGER_CA)
 UNKNOWN_MAKER = pki.make(Profile.SEAL_MAKER, "陌生制章者", STRANGER_CA)
 CA_MAKER = pki.make(Profile.SEAL_MAKER, "普通 CA 下的制章者", P.ca)
+STAMPING_MAKER = pki.make(Profile.TSA, "时间戳机构", W.maker_root)
 OLD_MAKER = pki.make(
     Profile.SEAL_MAKER, "过期制章者", W.maker_root, not_after=seals.CREATED - timedelta(days=1)
 )
@@ -144,6 +145,11 @@ ONE_DEFECT: dict[str, tuple[Callable[[], bytes], tuple[str, int, str]]] = {
         lambda: seals.make_signature(seals.make_seal(maker=CA_MAKER)),
         ("unknown", 1006, "no-trusted-chain"),
     ),
+    "maker is a time stamping authority": (
+        lambda: seals.make_signature(seals.make_seal(maker=STAMPING_MAKER)),
+        ("failed", 1006, "key-usage"),
+    ),
+    "signer is a time stamping authority": (lambda: signed_by(P.tsa), ("failed", 1008, "key-usage")),
     "maker expired when the seal was made": (
         lambda: seals.make_signature(seals.make_seal(maker=OLD_MAKER)),
         ("failed", 1006, "expired"),
@@ -200,6 +206,21 @@ def test_one_defect_gives_its_own_code(made: Callable[[], bytes], expected: tupl
 
 def test_each_row_has_a_test_of_its_own():
     assert {code for _, (_, code, _) in ONE_DEFECT.values()} >= set(range(1002, 1011))
+
+
+def test_a_ca_of_signers_does_not_make_its_signers_seal_makers():
+    """Trusted for both roles, as where one CA issues everything: only a maker that is named himself makes seals."""
+    both = seals.seal_trust(makers=[P.ca.certificate])
+    by_doctor = seals.make_signature(seals.make_seal(maker=P.doctor), stamped=STAMPED)
+    by_maker = seals.make_signature(seals.make_seal(maker=CA_MAKER), stamped=STAMPED)
+    for raw in (by_doctor, by_maker):
+        assert decided(judge(raw, trust=both)) == ("unknown", 1006, "maker-not-named")
+    named = seals.seal_trust(makers=[P.ca.certificate, CA_MAKER.certificate])
+    assert decided(judge(by_maker, trust=named)) == ("passed", 0, "ok")
+    assert judge(by_doctor, trust=named).code == 1006
+    alone = seals.seal_trust(makers=[CA_MAKER.certificate])
+    assert decided(judge(by_maker, trust=alone)) == ("passed", 0, "ok")
+    assert decided(judge(by_doctor, trust=alone)) == ("unknown", 1006, "no-trusted-chain")
 
 
 def _revoked(at: datetime, **more: object) -> crl.Entry:

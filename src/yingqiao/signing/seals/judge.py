@@ -15,7 +15,7 @@ from yingqiao.gm.ses import Seal, SealSignature, SesError, parse_seal, parse_sig
 from yingqiao.gm.ses.model import HEADER
 from yingqiao.signing.seals import rows
 from yingqiao.signing.seals.context import MAKERS, RegistrySilentError, SealContext
-from yingqiao.signing.seals.holders import certificate_rows, holder_step
+from yingqiao.signing.seals.holders import certificate_rows, holder_step, maker_step
 from yingqiao.signing.seals.rows import row
 from yingqiao.signing.seals.states import SealState, Stop
 from yingqiao.signing.seals.times import SealTime, time_of
@@ -142,7 +142,8 @@ def _seal_rows(
         return [row(rows.MAKER_SIGNATURE, [step]), validity]
     value = _value(maker, seal.algorithm, seal.signed, seal.signature, context)
     created = min(seal.info.created, context.at)
-    steps, _ = certificate_rows(maker, context, MAKERS, created, max(created, min(proof, context.at)))
+    steps, way = certificate_rows(maker, context, MAKERS, created, max(created, min(proof, context.at)))
+    steps.append(maker_step(maker, way, context))
     return [row(rows.MAKER_SIGNATURE, value), row(rows.MAKER, steps), validity]
 
 
