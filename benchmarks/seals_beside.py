@@ -80,7 +80,11 @@ def _measured(folder: Path, seconds: int, rate: int) -> int:
 
 
 def _judged(
-    quiet: tuple[list[float], Measured], beside: tuple[list[float], Measured], rate: int, done: int, other: int
+    quiet: tuple[list[float], Measured],
+    beside: tuple[list[float], Measured],
+    rate: int,
+    done: int,
+    other: int,
 ) -> int:
     for words, (times, fastest) in (("quiet", quiet), ("beside", beside)):
         p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]

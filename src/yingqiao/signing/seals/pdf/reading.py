@@ -21,6 +21,8 @@ from yingqiao.signing.seals.pdf.model import Appearance, Kind, PdfSignature, Pro
 from yingqiao.signing.seals.pdf.pages import Box, box_of
 
 _LONGEST_TEXT = 500
+_HIDDEN = 2 | 32
+"""Flags of an annotation: Hidden, NoView."""
 _STANDARD_SUB_FILTERS = {
     "GM.sm2seal": Kind.SES,
     "GM.sm2cms.detached": Kind.GM0010,
@@ -118,6 +120,8 @@ def _warnings(
         said.append("签名域已在后来的修订中移除，据历史修订查出")
     if page is None:
         said.append("没有页面显示这个签名")
+    elif all(_hidden(node) for _, node in found.field.widgets):
+        said.append("签名域设为不在屏幕上显示，页面上看不到印章")
     if look is not None and look.same is False:
         said.append("页面上显示的图样与印章图片不同")
     if context.appearances and kind is Kind.SES and look is None and page is not None:
@@ -126,6 +130,11 @@ def _warnings(
     if hinted is not None and kind not in (hinted, Kind.UNKNOWN):
         said.append(f"SubFilter 为 {sub_filter}，与内容的形式不符")
     return said
+
+
+def _hidden(widget: DictionaryObject) -> bool:
+    flags = got(widget, "/F", 0)
+    return isinstance(flags, int) and bool(flags & _HIDDEN)
 
 
 def _troubles(document: Document) -> tuple[str, ...]:
