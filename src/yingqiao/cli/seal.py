@@ -68,7 +68,9 @@ def command() -> None:
     help="骑缝章盖哪些页：odd、even = 单、双数页，duplex = 双面打印的每张纸，facing = 翻开的左右两页（2 与 3、4 与 5……）",
 )
 @click.option(
-    "--group", type=click.IntRange(min=2), help="骑缝章每几页（duplex 为几张）一枚；不写 = 每片不窄于 3 毫米的最多页数"
+    "--group",
+    type=click.IntRange(min=2),
+    help="骑缝章每几页（duplex 为几张）一枚；不写 = 每片不窄于 3 毫米的最多页数",
 )
 @click.option(
     "--stamp",

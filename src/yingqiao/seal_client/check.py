@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from yingqiao.seal_client.config import Loaded
 from yingqiao.seal_client.desk import why_not
 from yingqiao.seal_client.errors import Refused
-from yingqiao.seal_client.wallets import WalletFolder
+from yingqiao.seal_client.held import held_by, program_of
+from yingqiao.signing.private_keys import DeviceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +23,47 @@ class Checked:
 
 
 def check(loaded: Loaded) -> Iterator[Checked]:
-    """Needs neither network nor PIN."""
+    """Needs neither network nor PIN; a device's program is started and greeted."""
     yield Checked(
         "网页来源", bool(loaded.origins), "、".join(loaded.origins) or "没有登记，任何网页都不能嵌入"
     )
-    yield from _wallets(loaded)
+    yield from _seals(loaded)
+    yield from _device(loaded)
     places = [host.display for host in loaded.open_hosts] + [str(folder) for folder in loaded.open_folders]
     yield Checked("可打开", bool(places), "、".join(places) or "没有登记 open.hosts 与 open.folders")
     for folder in dict.fromkeys((*loaded.open_folders, *loaded.save_folders)):
         yield Checked("目录", folder.is_dir(), str(folder) if folder.is_dir() else f"{folder} 不存在")
 
+    stamp, verifier = loaded.stamp, loaded.verifier
+    yield Checked(
+        "时间戳", True, f"{stamp.url}，应用 {stamp.app_id}" if stamp else "没有配置，盖章不带时间戳"
+    )
+    yield Checked("已有签章的可信", True, verifier.url if verifier else "没有配置，只判断签章是否完好")
 
-def _wallets(loaded: Loaded) -> Iterator[Checked]:
+
+def _device(loaded: Loaded) -> Iterator[Checked]:
+    device = program_of(loaded)
+    if device is None:
+        return
     try:
-        held = WalletFolder(loaded.wallets).seals()
+        yield Checked("密码设备", True, device.look())
+    except DeviceError as error:
+        yield Checked("密码设备", False, f"{error.reason}（{error.detail}）")
+    finally:
+        device.close()
+
+
+def _seals(loaded: Loaded) -> Iterator[Checked]:
+    try:
+        held = held_by(loaded).seals()
     except Refused as error:
-        yield Checked("印章钱包", False, error.reason)
+        yield Checked("印章", False, error.reason)
         return
     if not held:
-        yield Checked("印章钱包", False, f"{loaded.wallets} 里没有可读的印章钱包")
+        places = (
+            f"{loaded.wallets}、{loaded.device_seals}" if loaded.config.device.command else loaded.wallets
+        )
+        yield Checked("印章", False, f"{places} 里没有可读的印章")
     now = datetime.now(UTC)
     for one in held:
         why = why_not(one, now)

@@ -37,6 +37,8 @@ class Session:
     """Bytes fetched so far, for the progress bar."""
     sealed: int = 0
     """Acts of sealing in this visit."""
+    stamped: bool = True
+    """Whether all of them have time stamps."""
     saved: bool = True
     """Whether `current` is where it belongs."""
     touched: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from yingqiao.signing.seals.pdf.errors import PdfError
@@ -184,7 +184,7 @@ def _leaf(
 
 
 def _facing(wish: Paging, pages: Sequence[Page], width: float, height: float) -> list[Mark]:
-    """The left page's right edge has the left half, the right page's left edge the right half."""
+    """The left page's right edge has the left half, the right page's left edge the right half, at one height."""
     if len(pages) < 3:
         raise PdfError(_TOO_FEW[Which.FACING], code="pdf-single-page")
     if wish.side not in _UPRIGHT:
@@ -192,8 +192,10 @@ def _facing(wish: Paging, pages: Sequence[Page], width: float, height: float) ->
     half = round(width / 2, 3)
     marks: list[Mark] = []
     for left, right in zip(pages[1::2], pages[2::2], strict=False):
-        marks.append(_slice(left, wish, Side.RIGHT, 0, [0.0, half, width], width, height))
-        marks.append(_slice(right, wish, Side.LEFT, 0, [0.0, width - half, width], width, height))
+        middle = min(left.size_mm[1], right.size_mm[1]) / 2
+        both = wish if wish.centre_mm is not None else replace(wish, centre_mm=middle)
+        marks.append(_slice(left, both, Side.RIGHT, 0, [0.0, half, width], width, height))
+        marks.append(_slice(right, both, Side.LEFT, 0, [0.0, width - half, width], width, height))
     return marks
 
 
