@@ -1,5 +1,5 @@
-import { Button, Flex, InputNumber, Popover, Radio, Tooltip } from "antd";
-import type { Paging, Side } from "./api";
+import { Button, Flex, InputNumber, Popover, Radio, Select, Tooltip } from "antd";
+import type { Paging, Side, Which } from "./api";
 
 export const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
@@ -72,6 +72,14 @@ const SIDES: { value: Side; label: string }[] = [
   { value: "bottom", label: "下边" },
 ];
 
+const WHICH: { value: Which; label: string; words: string }[] = [
+  { value: "all", label: "全部页", words: "单面打印：每页一片，叠放后在边缘成为整章" },
+  { value: "duplex", label: "双面打印", words: "每张纸的正反两面盖同一片，叠放后正反两边都成为整章" },
+  { value: "facing", label: "对开（左右两页）", words: "装订成册翻开后，2 与 3、4 与 5 …… 各合成一枚整章" },
+  { value: "odd", label: "单数页", words: "只盖单数页" },
+  { value: "even", label: "双数页", words: "只盖双数页" },
+];
+
 /** 骑缝章: one seal across the edges of all pages. A file of one page has none. */
 export function PagingButton({ paging, pages, ready, onChange }: PagingProps) {
   if (pages < 2) {
@@ -83,21 +91,30 @@ export function PagingButton({ paging, pages, ready, onChange }: PagingProps) {
   }
   if (paging === null) {
     return (
-      <Button disabled={!ready} onClick={() => onChange({ side: "right", offset: null })}>
+      <Button disabled={!ready} onClick={() => onChange({ side: "right", offset: null, which: "all", group: null })}>
         骑缝章
       </Button>
     );
   }
   const along = paging.side === "left" || paging.side === "right" ? "距上" : "距左";
   const settings = (
-    <Flex vertical gap="small">
-      <Radio.Group
-        aria-label="骑缝章在哪一边"
-        optionType="button"
-        options={SIDES}
-        value={paging.side}
-        onChange={(event) => onChange({ ...paging, side: event.target.value as Side })}
+    <Flex vertical gap="small" className="paging-settings">
+      <Select
+        aria-label="骑缝章盖哪些页"
+        options={WHICH}
+        value={paging.which}
+        onChange={(which: Which) => onChange({ ...paging, which, side: which === "facing" ? "right" : paging.side })}
       />
+      <small>{WHICH.find((one) => one.value === paging.which)?.words}</small>
+      {paging.which !== "facing" && (
+        <Radio.Group
+          aria-label="骑缝章在哪一边"
+          optionType="button"
+          options={SIDES}
+          value={paging.side}
+          onChange={(event) => onChange({ ...paging, side: event.target.value as Side })}
+        />
+      )}
       <Flex align="center" gap={8}>
         {along}
         <InputNumber
@@ -110,6 +127,21 @@ export function PagingButton({ paging, pages, ready, onChange }: PagingProps) {
         />
         毫米
       </Flex>
+      {paging.which !== "facing" && (
+        <Flex align="center" gap={8}>
+          每
+          <InputNumber
+            aria-label="骑缝章每几页一枚"
+            min={2}
+            max={1000}
+            precision={0}
+            placeholder="自动"
+            value={paging.group}
+            onChange={(group) => onChange({ ...paging, group })}
+          />
+          {paging.which === "duplex" ? "张纸" : "页"}一枚整章
+        </Flex>
+      )}
       <Button danger onClick={() => onChange(null)}>
         移除骑缝章
       </Button>
