@@ -94,8 +94,8 @@ class Desk:
 
     def trust(self, asked: Asked) -> dict[str, Any]:
         """Of each signature of the file: what the gateway says of it."""
-        data = _opened(asked.session).current
-        return self._earlier.trust(data, self._earlier.facts(data)["signatures"])
+        session = _opened(asked.session)
+        return self._earlier.trust(session.current, session.signatures)
 
     def find(self, asked: Asked) -> list[dict[str, Any]]:
         """Every place of a keyword."""
@@ -150,6 +150,7 @@ class Desk:
 
     def _facts(self, session: Session) -> dict[str, Any]:
         facts = self._earlier.facts(session.current)
+        session.signatures = facts["signatures"]
         return {**facts, "size": len(session.current), "sm3": session.digest, "sealed": session.sealed}
 
     def _refuse_stale(self, session: Session, base: str) -> None:

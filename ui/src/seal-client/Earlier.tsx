@@ -42,12 +42,15 @@ function One({ one, verdict, asked, onGo }: { one: Signature; verdict: Verdict |
       </div>
       <Whole one={one} />
       <Trusted verdict={verdict} asked={asked} />
-      <div>
-        <Typography.Text type="secondary">
-          {one.signer !== "" && `${one.signer}，`}
+      <div className="earlier-facts">
+        {one.signer !== "" && <div>签章者：{one.signer}</div>}
+        <div>
           {one.time === null ? "没有签章时间" : new Date(one.time).toLocaleString("zh-CN")}
-          {one.time !== null && (one.stamped ? "，有时间戳" : "（签章者自称）")}
-        </Typography.Text>
+          {one.time !== null && (one.stamped ? "（有时间戳）" : "（自称，没有时间戳）")}
+        </div>
+        {one.changes.map((words) => (
+          <div key={words}>之后：{words}</div>
+        ))}
       </div>
       {one.problem !== "" && <Typography.Text type={one.whole === false ? "danger" : "warning"}>{one.problem}</Typography.Text>}
       {verdict !== null && !verdict.trusted && verdict.words !== one.problem && (

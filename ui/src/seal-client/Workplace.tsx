@@ -1,10 +1,11 @@
 // A file that is open: everything a person does with it until it is saved or left.
 import { Alert, App, Button, Flex, Typography } from "antd";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { PIXELS_PER_MM } from "@/common/pdf";
-import { api, codeOf, wordsOf, type Facts, type Opened, type Point, type SealInfo, type Which } from "./api";
+import { api, codeOf, wordsOf, type Facts, type Opened, type Point, type SealInfo } from "./api";
 import { Earlier } from "./Earlier";
 import { PageView, type Hands } from "./PageView";
+import { PagingSettings, WHICH } from "./PagingSettings";
 import { FurtherPages, Keyword, SealCards } from "./Panel";
 import { PinDialog } from "./PinDialog";
 import type { Ending } from "./SealClient";
@@ -66,10 +67,12 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
   useCurrentPage(scroller, setCurrent, shown);
   useLeaving(unsaved || pending);
 
-  const fit = () => {
-    const width = Math.max(...shown.sizes.map((size) => size.width));
-    setZoom(Math.min(4, Math.max(0.25, ((scroller.current?.clientWidth ?? 800) - 40) / (width * PIXELS_PER_MM))));
-  };
+  const fit = () => setZoom(Math.max(0.25, Math.min(4, fitting(scroller.current, sizeOf(current)))));
+  useLayoutEffect(() => {
+    const first = shown.sizes[0];
+    if (first !== undefined) setZoom((now) => Math.min(now, Math.max(0.5, fitting(scroller.current, first))));
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once: what was chosen later stays
+  }, []);
 
   const seal_ = async (pin: string) => {
     if (seal === null) return;
@@ -224,6 +227,12 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
             </Button>
           </Flex>
         )}
+        {places.paging !== null && (
+          <>
+            <h2>骑缝章</h2>
+            <PagingSettings paging={places.paging} onChange={places_.setPaging} />
+          </>
+        )}
         <h2>按关键字</h2>
         <Keyword
           hits={found.hits}
@@ -314,6 +323,11 @@ function useLeaving(atStake: boolean) {
   }, [atStake]);
 }
 
+/** The zoom at which the whole width of a page is seen: a paging seal is at its edge. */
+function fitting(scroller: HTMLElement | null, size: Size): number {
+  return ((scroller?.clientWidth ?? 800) - 40) / (size.width * PIXELS_PER_MM);
+}
+
 /** What lies on each page; the same array for as long as nothing changes on any. */
 function useByPage<T>(all: T[], page: (one: T) => number): (number: number) => T[] {
   const pages = useMemo(() => {
@@ -344,14 +358,12 @@ function useSteady<T extends object>(latest: T): T {
   return faces;
 }
 
-const WHICH: Record<Which, string> = { all: "全部页", odd: "单数页", even: "双数页", duplex: "双面打印", facing: "对开" };
-
 function summaryOf(seal: SealInfo | null, { points, paging }: Places, pages: number): string[] {
   if (seal === null) return [];
   const where = [...new Set(points.map((one) => one.page))].sort((one, other) => one - other);
   const lines = [`印章：${seal.name}（${seal.width}×${seal.height} mm）`];
   if (points.length > 0) lines.push(`盖 ${points.length} 处：第 ${listed(where)} 页`);
-  if (paging !== null) lines.push(`骑缝章：共 ${pages} 页${paging.which === "all" ? "" : `，${WHICH[paging.which]}`}`);
+  if (paging !== null) lines.push(`骑缝章：共 ${pages} 页，${WHICH.find((one) => one.value === paging.which)?.label ?? ""}`);
   return lines;
 }
 
