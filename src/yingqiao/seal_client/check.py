@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from yingqiao.client.key_device import CommandDevice
 from yingqiao.seal_client.config import Loaded
 from yingqiao.seal_client.desk import why_not
 from yingqiao.seal_client.errors import Refused
@@ -27,8 +28,10 @@ def check(loaded: Loaded) -> Iterator[Checked]:
     yield Checked(
         "网页来源", bool(loaded.origins), "、".join(loaded.origins) or "没有登记，任何网页都不能嵌入"
     )
-    yield from _seals(loaded)
-    yield from _device(loaded)
+    program = program_of(loaded)
+    yield from _seals(loaded, program)
+    if program is not None:
+        yield _greeted(program)
     places = [host.display for host in loaded.open_hosts] + [str(folder) for folder in loaded.open_folders]
     yield Checked("可打开", bool(places), "、".join(places) or "没有登记 open.hosts 与 open.folders")
     for folder in dict.fromkeys((*loaded.open_folders, *loaded.save_folders)):
@@ -41,28 +44,23 @@ def check(loaded: Loaded) -> Iterator[Checked]:
     yield Checked("已有签章的可信", True, verifier.url if verifier else "没有配置，只判断签章是否完好")
 
 
-def _device(loaded: Loaded) -> Iterator[Checked]:
-    device = program_of(loaded)
-    if device is None:
-        return
+def _greeted(program: CommandDevice) -> Checked:
     try:
-        yield Checked("密码设备", True, device.look())
+        return Checked("密码设备", True, program.look())
     except DeviceError as error:
-        yield Checked("密码设备", False, f"{error.reason}（{error.detail}）")
+        return Checked("密码设备", False, f"{error.reason}（{error.detail}）")
     finally:
-        device.close()
+        program.close()
 
 
-def _seals(loaded: Loaded) -> Iterator[Checked]:
+def _seals(loaded: Loaded, program: CommandDevice | None) -> Iterator[Checked]:
     try:
-        held = held_by(loaded).seals()
+        held = held_by(loaded, program).seals()
     except Refused as error:
         yield Checked("印章", False, error.reason)
         return
     if not held:
-        places = (
-            f"{loaded.wallets}、{loaded.device_seals}" if loaded.config.device.command else loaded.wallets
-        )
+        places = f"{loaded.wallets}、{loaded.device_seals}" if program else loaded.wallets
         yield Checked("印章", False, f"{places} 里没有可读的印章")
     now = datetime.now(UTC)
     for one in held:

@@ -13,14 +13,14 @@ from yingqiao.seal_client.keyed import DeviceSeals
 from yingqiao.seal_client.wallets import WalletFolder
 
 
-def held_by(loaded: Loaded) -> Device:
-    """As configured; a device's program is started when it is first asked."""
-    wallets, device = WalletFolder(loaded.wallets), program_of(loaded)
-    return wallets if device is None else Devices([DeviceSeals(loaded.device_seals, device), wallets])
+def held_by(loaded: Loaded, program: CommandDevice | None) -> Device:
+    """As configured. A device's program is started when a key of it is used."""
+    wallets = WalletFolder(loaded.wallets)
+    return wallets if program is None else Devices([DeviceSeals(loaded.device_seals, program), wallets])
 
 
 def program_of(loaded: Loaded) -> CommandDevice | None:
-    """What speaks to the device, not started yet. One process: a PIN opens a key in it alone."""
+    """What speaks to the device, for its caller to close. One process: a PIN opens a key in it alone."""
     said = loaded.config.device
     return CommandDevice(said.command, seconds=said.seconds) if said.command.strip() else None
 

@@ -10,7 +10,7 @@ from yingqiao.seal_client.desk import Desk
 from yingqiao.seal_client.device import Device
 from yingqiao.seal_client.documents import Documents
 from yingqiao.seal_client.earlier import Earlier
-from yingqiao.seal_client.held import held_by
+from yingqiao.seal_client.held import held_by, program_of
 from yingqiao.seal_client.network import Network
 from yingqiao.seal_client.sealing import Act
 from yingqiao.seal_client.service import Service
@@ -28,12 +28,17 @@ def build(
 
     Raises OSError, msgspec.DecodeError when the state folder cannot be used.
     """
-    device = device or held_by(loaded)
+    program = program_of(loaded)
+    device = device or held_by(loaded, program)
     sandbox = Sandbox(_limits(loaded), preload=_PRELOAD)
     act = Act(loaded, device, sandbox)
     earlier = Earlier(sandbox, loaded.limits, loaded.verifier)
     desk = Desk(loaded, Documents(loaded, Network(loaded, resolve)), device, act, earlier)
-    return Service(Api(desk, pages, loaded.origins), loaded.config.client.port, sandbox)
+    return Service(
+        Api(desk, pages, loaded.origins),
+        loaded.config.client.port,
+        [sandbox, program] if program else [sandbox],
+    )
 
 
 def _limits(loaded: Loaded) -> SandboxLimits:

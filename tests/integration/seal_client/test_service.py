@@ -298,7 +298,7 @@ class Token:
 def test_a_device_in_place_of_wallets(tmp_path: Path, pacs: Pacs, net: dict[str, str]):
     """The seam for key devices; a device that signs with another key is found out before anything is handed over."""
     token = Token(seal_desk.signer().private)
-    with seal_desk.seal_desk(tmp_path, [], open={"hosts": [pacs.url()]}, device=token) as desk:
+    with seal_desk.seal_desk(tmp_path, [], open={"hosts": [pacs.url()]}, held=token) as desk:
         page = desk.page(**net)
         base = page.open()["sm3"]
         assert page.seal(base, (1, 10.0, 10.0), pin="other").json()["code"] == "wrong-pin"
