@@ -363,7 +363,7 @@ def test_earlier_seals_paging_over_sheets_and_a_silent_authority(wide: Page, pac
         expect(frame.get_by_label("第 1 页的骑缝章")).to_be_visible()
         enter_pin(frame)
         expect(frame.get_by_text("没有加盖时间戳", exact=True)).to_be_visible()
-        expect(frame.get_by_text("时间戳服务没有应答")).to_be_visible()
+        expect(frame.get_by_text(f"时间戳服务 {silent} 没有应答")).to_be_visible()
         expect(earlier).to_have_count(2)
         wide.screenshot(path=tmp_path / "without.png")
         button(frame, "保存").click()

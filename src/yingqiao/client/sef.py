@@ -11,7 +11,7 @@ import orjson
 
 from yingqiao.client.errors import ClientError
 from yingqiao.client.limits import Limits
-from yingqiao.client.stamping import address_of, trusting
+from yingqiao.client.stamping import address_of, trusting, unheard
 from yingqiao.client.talk import Request, Talk
 from yingqiao.client.transport import BlockingTransport
 from yingqiao.signing.errors import SigningRefused
@@ -52,7 +52,7 @@ class SealVerifier:
             with _Wire(base, limits, trusting(self.ca), {}) as wire:
                 return wire.speak(_ask(path, pdf))
         except ClientError as error:
-            raise SigningRefused("silent", f"网关没有应答：{error}") from error
+            raise SigningRefused("silent", f"网关 {base} {unheard(error)}") from error
 
 
 def _ask(path: str, pdf: bytes) -> Talk[list[SealJudged]]:

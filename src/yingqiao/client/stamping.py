@@ -48,7 +48,7 @@ class StampService:
             with _Wire(base, limits, trusting(self.ca), {}) as wire:
                 return wire.speak(self._ask(path, value))
         except ClientError as error:
-            raise SigningRefused(SILENT, f"时间戳服务没有应答：{error}") from error
+            raise SigningRefused(SILENT, f"时间戳服务 {base} {unheard(error)}") from error
 
     def _ask(self, path: str, value: bytes) -> Talk[bytes]:
         response = yield Request(path, orjson.dumps(self._signed(value)))
@@ -87,6 +87,11 @@ def address_of(url: str, path: str) -> tuple[str, str]:
     if scheme not in ("http", "https") or not mark or not host or "@" in host or "?" in rest or "#" in rest:
         raise ValueError(f"{url!r} 应为 http(s)://主机[:端口]")
     return f"{scheme}://{host}", f"/{own}" if slash else path
+
+
+def unheard(error: ClientError) -> str:
+    """Why nothing was heard, for a person who can mend none of it but one thing."""
+    return "的证书不可信" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "没有应答"
 
 
 def trusting(ca: str) -> bool | ssl.SSLContext:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ class Checked:
 
 def check(loaded: Loaded) -> Iterator[Checked]:
     """Needs neither network nor PIN; a device's program is started and greeted."""
+    if sys.platform != "linux":
+        yield Checked("系统", False, "解析 PDF 的限定进程需要 Linux，本系统上不能打开文件")
     yield Checked(
         "网页来源", bool(loaded.origins), "、".join(loaded.origins) or "没有登记，任何网页都不能嵌入"
     )

@@ -168,6 +168,7 @@ class Loaded:
     open_folders: tuple[Path, ...]
     save_folders: tuple[Path, ...]
     stamp: StampService | None
+    stamp_secret: Path
     verifier: SealVerifier | None
     device_seals: Path
 
@@ -209,6 +210,7 @@ def load(config: Config, folder: Path) -> Loaded:
         open_folders=open_folders,
         save_folders=_folders(config.save.folders, "save.folders") or open_folders,
         stamp=_stamp(config.stamp, folder, ca),
+        stamp_secret=folder / config.stamp.secret_file,
         verifier=_verifier(config.verify, ca),
         device_seals=folder / config.device.seals,
     )

@@ -9,6 +9,8 @@ interface Props {
   onGo: (page: number) => void;
 }
 
+/** A paging seal adds a field for each page. */
+const MOST_CHANGES = 3;
 const KINDS: Record<Signature["kind"], string> = { seal: "电子签章", signature: "数字签名", timestamp: "文档时间戳" };
 
 export function Earlier({ signatures, trust, onGo }: Props) {
@@ -48,9 +50,12 @@ function One({ one, verdict, asked, onGo }: { one: Signature; verdict: Verdict |
           {one.time === null ? "没有签章时间" : new Date(one.time).toLocaleString("zh-CN")}
           {one.time !== null && (one.stamped ? "（有时间戳）" : "（自称，没有时间戳）")}
         </div>
-        {one.changes.map((words) => (
-          <div key={words}>之后：{words}</div>
-        ))}
+        {one.changes.length > 0 && (
+          <div>
+            之后：{one.changes.slice(0, MOST_CHANGES).join("、")}
+            {one.changes.length > MOST_CHANGES && ` 等 ${one.changes.length} 项`}
+          </div>
+        )}
       </div>
       {one.problem !== "" && <Typography.Text type={one.whole === false ? "danger" : "warning"}>{one.problem}</Typography.Text>}
       {verdict !== null && !verdict.trusted && verdict.words !== one.problem && (
