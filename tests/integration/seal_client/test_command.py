@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from click.testing import CliRunner
 
 from tests.helpers import seal_desk
@@ -58,6 +59,7 @@ def test_started_and_stopped(tmp_path: Path):
         assert program.wait(20) == 0
 
 
+@pytest.mark.long
 def test_it_starts_where_nothing_of_posix_is(tmp_path: Path):
     """As far as that can be told here: the modules and flags that Windows lacks taken away, the page still comes."""
     path = configured(tmp_path, '[open]\nhosts = ["https://pacs.hospital.cn"]\n')

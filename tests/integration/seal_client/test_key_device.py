@@ -59,13 +59,15 @@ def pacs() -> Iterator[Pacs]:
         yield running
 
 
-@pytest.fixture
-def desk(tmp_path: Path, made: tuple[bytes, bytes, Path], pacs: Pacs) -> Iterator[SealDesk]:
+@pytest.fixture(scope="module")
+def desk(
+    tmp_path_factory: pytest.TempPathFactory, made: tuple[bytes, bytes, Path], pacs: Pacs
+) -> Iterator[SealDesk]:
+    tmp_path = tmp_path_factory.mktemp("desk")
     (tmp_path / "seals").mkdir()
     (tmp_path / "seals" / f"{NAME}.esl").write_bytes(made[0])
     (tmp_path / "seals" / f"{NAME}.cer").write_bytes(made[1])
     (tmp_path / "seals" / "Bad Name.esl").write_bytes(made[0])
-    (made[2] / ".tries").unlink(missing_ok=True)
     told = {"command": command(made[2]), "seconds": 20}
     with seal_desk.seal_desk(tmp_path, [], open={"hosts": [pacs.url()]}, device=told) as running:
         yield running

@@ -182,7 +182,7 @@ def test_parallel_signing_is_merged() -> None:
 
 
 def test_what_is_no_seal_is_not_merged() -> None:
-    """Data that adds something else than whole seals is refused, whatever digests it brings along."""
+    """What is not the promised seals, whole, is refused, whatever digests it brings along."""
     base, said = parallel_seal()
     forged = [dict(said["signatures"][0]) for _ in range(3)]
     other = pdfs.make([Sheet(), Sheet()])[len(base) // 2 :]

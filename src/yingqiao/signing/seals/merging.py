@@ -1,4 +1,8 @@
-"""What parallel signing delivered, put into its base and looked at: seals and nothing else may be added by it (§3.4)."""
+"""What parallel signing delivered, put into its base and looked at before anybody believes it (bParallelSign, §3.4).
+
+The seals promised are there and whole, and what was sealed before stays so. A revision may change more than it says, as any
+sealed one: its seal covers that, and whoever sealed answers for it.
+"""
 
 from __future__ import annotations
 
