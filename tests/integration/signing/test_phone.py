@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import event
 
 from tests.helpers import sm2_reference as reference
 from tests.helpers.coss import APP, SECRET, job, signed
@@ -40,6 +41,7 @@ from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
+from yingqiao.store.signing import retention
 from yingqiao.store.signing.cases import Cases
 from yingqiao.store.signing.personal import PersonalData
 from yingqiao.store.signing.phone_desk import open_desk
@@ -642,3 +644,34 @@ def test_own_ca_is_trusted_with_its_lists(world: World) -> None:
 )
 def test_what_is_no_request(world: World, name: str, given: dict[str, Any], code: str) -> None:
     assert refusal(PhoneApp(world.post).call, name, **given) == code
+
+
+def test_a_signature_takes_few_statements(world: World) -> None:
+    """Issue 5, what a signature costs the server: each step looks once at all it stands on and keeps it in one transaction."""
+    phone = world.activated()
+    number, _ = world.push(authorizedUserId="U7")
+    name, e = f"job:{number}", phone.digest(MESSAGE)
+    asked: list[str] = []
+    ended: list[None] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+        asked.append(statement.split()[0])
+
+    event.listen(world.database.engine, "before_cursor_execute", count)
+    event.listen(world.database.engine, "commit", lambda _: ended.append(None))
+    answer = phone.offer(name, e)
+    assert asked == ["SELECT"] * 3 + ["UPDATE", "INSERT"]
+    asked.clear()
+    phone.finish(name, e, answer)
+    assert asked == ["SELECT"] * 2 + ["UPDATE", "UPDATE"]
+    assert len(ended) == 2
+    event.remove(world.database.engine, "before_cursor_execute", count)
+
+
+def test_attempts_are_forgotten_when_no_job_can_ask_for_them(world: World) -> None:
+    """A number answered is refused for as long as its job lives (three days at most), and not kept for ever."""
+    phone = world.activated()
+    number, _ = world.push(authorizedUserId="U7", expiryDate="4320")
+    phone.offer(f"job:{number}", phone.digest(MESSAGE))
+    assert retention.forget_attempts(world.database, world.now + 4 * DAY) == 0
+    assert retention.forget_attempts(world.database, world.now + 8 * DAY) >= 1

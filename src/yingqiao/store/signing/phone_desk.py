@@ -62,7 +62,7 @@ def open_desk(
     cases = Cases(database, personal, doctors, now_ms)
     authority = CertificateAuthority(database, master_key, rule, now_ms, keys)
     activations, shared = Activations(database, now_ms), SharedKeys(database, master_key, now_ms, keys)
-    visits = Visits(database, doctors, shared, authority, sessions, now_ms)
+    visits = Visits(database, doctors, authority, now_ms)
     downloads = Downloads(database, doctors, activations, shared, authority, sessions, now_ms)
     jobs = PhoneJobs(database, now_ms)
     return PhoneDesk(

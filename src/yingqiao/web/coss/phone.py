@@ -211,7 +211,7 @@ class Phone:
 
     def _job(self, given: Given, _: Posted) -> dict[str, Any]:
         visitor = self._visitor(given)
-        job = self._desk.jobs.find_theirs(visitor, given.text("id"))
+        job = self._desk.jobs.find_theirs(visitor, given.text("id")).job
         detail = _shown(self._desk.jobs.shown(job))
         return detail | {
             "data": _base64(job.data),
