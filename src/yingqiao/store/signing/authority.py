@@ -264,6 +264,11 @@ class CertificateAuthority:
         if not done:
             self.get(certificate_id)
             raise SigningRefused("revoked", "该证书已经吊销")
+        self.publish_revoked()
+        return self.get(certificate_id)
+
+    def publish_revoked(self) -> None:
+        """`publish` after a revocation that stands. Raises SigningRefused `crl-later` where `publish` raises DeviceError."""
         try:
             self.publish()
         except DeviceError as error:
@@ -271,7 +276,6 @@ class CertificateAuthority:
             raise SigningRefused(
                 "crl-later", "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
             ) from error
-        return self.get(certificate_id)
 
     def owes_list(self, authority_id: int) -> bool:
         """Whether something is revoked that its newest list does not say: publishing it had failed."""
