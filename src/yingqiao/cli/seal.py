@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from yingqiao.cli.office import office, who
+from yingqiao.cli.journal import who
+from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options
 from yingqiao.cli.output import Exit, fail
 from yingqiao.client.seal_wallet import WalletFile

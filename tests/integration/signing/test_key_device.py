@@ -207,7 +207,7 @@ def test_a_revocation_stands_and_its_list_follows(odd: OddDevice, database: Data
     odd.behave("away")
     with pytest.raises(SigningRefused) as refused:
         world.desk.authority.revoke(number, Reason.KEY_COMPROMISE)
-    assert refused.value.code == "crl-later"
+    assert (refused.value.code, refused.value.stands) == ("crl-later", True)
     assert world.desk.authority.get(number).revoked_at is not None
     publisher = ListPublisher(world.desk.authority, 86_400_000, world.clock)
     with pytest.raises(DeviceError):

@@ -273,9 +273,8 @@ class CertificateAuthority:
             self.publish()
         except DeviceError as error:
             _log.error("crl.not_published", reason=error.code, detail=error.detail)
-            raise SigningRefused(
-                "crl-later", "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
-            ) from error
+            words = "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
+            raise SigningRefused("crl-later", words, stands=True) from error
 
     def owes_list(self, authority_id: int) -> bool:
         """Whether something is revoked that its newest list does not say: publishing it had failed."""
