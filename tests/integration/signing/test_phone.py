@@ -32,6 +32,7 @@ from yingqiao.signing.certificates.authority import IssuingRule, root_certificat
 from yingqiao.signing.certificates.states import add_months
 from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.enrolment.case import CaseState
+from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.signing.trust import NOTHING, Role
@@ -607,6 +608,44 @@ def test_automatic_signing(world: World) -> None:
     assert len(revoked) == 1, "the certificate is kept"
     world.desk.authority.revoke(revoked[0].id, crl.Reason.CESSATION_OF_OPERATION)
     assert world.desk.automatic.turn() == 0
+
+
+def test_automatic_signing_by_the_office(database: Database, tmp_path: Path) -> None:
+    """Annex 7, row 19, versions up to 2.0: the service switches, the doctor sets a deadline 1 to 24 hours away."""
+    world = World(database, tmp_path, auto_sign_by="office")
+    phone, automatic, hour = world.activated(), world.desk.automatic, 3_600_000
+    assert phone.call("getServiceInfo")["version"] == "2.0"
+    assert phone.with_token("autoSign") == {"enabled": False, "until": None, "maxMinutes": 1440}
+    assert refusal(phone.with_token, "setAutoSign", enabled=True) == "automatic-managed"
+    for _ in range(2):
+        automatic.switch(1, enabled=True)
+    assert phone.with_token("autoSign") == {"enabled": True, "until": None, "maxMinutes": 1440}
+    world.push(authorizedUserId="U7")
+    assert automatic.turn() == 0, "no deadline yet"
+    world.now += 1
+    assert refusal(phone.with_token, "setAutoSign", enabled=False) == "automatic-managed"
+    for until in (world.now + hour - 6 * 60_000, world.now + DAY + 6 * 60_000):
+        assert refusal(phone.with_token, "setAutoSign", enabled=True, until=until) == "until"
+    said = phone.with_token("setAutoSign", enabled=True, until=world.now + hour)
+    assert said == {"enabled": True, "until": world.now + hour, "maxMinutes": 1440}
+    world.push(authorizedUserId="U7", title="另一份")
+    assert automatic.turn() == 1
+    world.now += hour
+    assert phone.with_token("autoSign") == {"enabled": True, "until": None, "maxMinutes": 1440}
+    phone.with_token("setAutoSign", enabled=True, until=world.now + 2 * hour)
+    automatic.switch(1, enabled=False)
+    assert (
+        refusal(phone.with_token, "setAutoSign", enabled=True, until=world.now + hour) == "automatic-managed"
+    )
+
+
+def test_automatic_signing_by_the_doctor_is_not_switched_on_by_the_office(world: World) -> None:
+    phone = world.activated()
+    with pytest.raises(SigningRefused, match="医师在手机上开启"):
+        world.desk.automatic.switch(1, enabled=True)
+    phone.with_token("setAutoSign", enabled=True)
+    world.desk.automatic.switch(1, enabled=False)
+    assert phone.with_token("autoSign")["enabled"] is False
 
 
 def test_own_ca_is_trusted_with_its_lists(world: World) -> None:
