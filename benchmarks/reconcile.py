@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.reconcile [--ids 100000] [--rows 1000000] [--database URL]
 
 Each figure is of a process of its own, so that its peak of memory is its own. The ledger is made by SQL: what is
-measured reads it as it always does.
+measured reads it as it always does. Exit code 1 when 100,000 ids are not answered in under 2 s and 300 MB, or the
+balance takes more.
 """
 
 from __future__ import annotations
@@ -144,10 +145,11 @@ def main() -> None:
     parser.add_argument("--database", default="")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for name, seconds, size, result in run(given.database or str(Path(folder)), given.ids, given.rows):
-            print(
-                f"{name:8} {given.ids} ids, {given.rows} rows: {seconds:.2f} s, {size:.0f} MB, found {result}"
-            )
+        figures = run(given.database or str(Path(folder)), given.ids, given.rows)
+    for name, seconds, size, result in figures:
+        print(f"{name:8} {given.ids} ids, {given.rows} rows: {seconds:.2f} s, {size:.0f} MB, found {result}")
+    (_, answering, *_), _ = figures
+    raise SystemExit(answering >= 2 or max(size for _, _, size, _ in figures) >= 300)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ _FIELDS = {
     "report": list(report("R", "E")),
 }
 _KEYS = {"exam": "risStudyId", "report": "recordNum"}
+_TIMES = {"exam": "checkFinishTime", "report": "confirmDate"}
 _SETTLEMENT = {"setId": "0" * 20, "medListCode": "M1", "feeDetailSn": "0" * 18, "examPart": "BB24ZYZZZ"}
 
 
@@ -45,6 +46,8 @@ class Ris:
             for table, names in _FIELDS.items():
                 columns = ", ".join(f'"{name}"' for name in names)
                 db.execute(f'CREATE TABLE {table} ({columns}, PRIMARY KEY ("{_KEYS[table]}"))')
+                for column in ("lastChangeTime", _TIMES[table]):
+                    db.execute(f"CREATE INDEX {table}_{column} ON {table} ({column})")
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.file, timeout=30)
@@ -131,7 +134,7 @@ class Hospital:
     def _source(self) -> str:
         lines = ['\n[[source]]\nname = "ris"\ntype = "database"', 'url = "sqlite:///ris.sqlite"']
         for table, names in _FIELDS.items():
-            time_column = {"exam": "checkFinishTime", "report": "confirmDate"}[table]
+            time_column = _TIMES[table]
             lines += [
                 f"[source.{table}]",
                 f'view = "{table}"\nkey = "{_KEYS[table]}"\ncursor = "lastChangeTime"\ntime = "{time_column}"',

@@ -31,6 +31,7 @@ _COLUMNS = {
     "mend": "怎样修正",
     "where": "首见于",
 }
+_SHOWN = 120
 _LEVELS = {"refuse": "拒收", "warn": "警告", "note": "提示"}
 
 
@@ -181,7 +182,8 @@ def _show(name: str, report: Report) -> None:
         f"数据源 {name}，{report.table.value}：试了 {report.rows} 行，其中 {report.refused} 行会被拒收"
     )
     if report.sample:
-        show_pairs(report.sample, title="第一行会上传：")
+        shown = {field: _short(value) for field, value in report.sample.items()}
+        show_pairs(shown, title="第一行会上传：")
     if report.missing:
         click.echo(
             "必填而没有映射的字段：" + "、".join(f"{field}（{label}）" for field, label in report.missing)
@@ -191,6 +193,13 @@ def _show(name: str, report: Report) -> None:
     columns = {key: heading for key, heading in _COLUMNS.items() if key not in ("source", "table")}
     show_rows(_findings(name, report), columns, shape_of(False, False), empty="没有发现问题")
     click.echo("通过" if report.passed else "未通过")
+
+
+def _short(value: Any) -> Any:
+    """A document in Base64 would push everything else off the screen."""
+    if not isinstance(value, str) or len(value) <= _SHOWN:
+        return value
+    return f"{value[:_SHOWN]}……（共 {len(value)} 个字符）"
 
 
 COMMANDS: dict[str, click.Command] = {"map": command}

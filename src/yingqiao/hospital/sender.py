@@ -40,13 +40,17 @@ log = structlog.get_logger(__name__)
 _CLAIM = 128
 _LOOK_SECONDS = 1.0
 """What another process queued, and what became due, is found after so long."""
+_REST_AT_MOST = 5.0
 _GROUP, _GROUP_SECONDS = 64, 0.05
 """Results are committed when there are so many, or after so long, or when there is nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many at once; when a failing gateway is asked again."""
+    """How many at once; when a failing gateway is asked again.
+
+    A backfill rests between two requests as long as the gateway took for the answer: whoever is slow is asked less.
+    """
 
     parallel: int = 8
     backfill_parallel: int = 4
@@ -79,6 +83,8 @@ class _Hands:
     """What is under way."""
 
     tasks: dict[asyncio.Task[Outcome], Due] = field(default_factory=dict)
+    resting: int = 0
+    """Places of the backfill that nothing may take yet."""
     ready: dict[Lane, deque[Due]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
     unsettled: list[Outcome] = field(default_factory=list)
     since: float = 0.0
@@ -172,7 +178,7 @@ class Sender:
         for lane in Lane:
             room = slots - len(hands.tasks)
             if lane is Lane.BACKFILL:
-                room = min(room, self._pace.backfill_parallel - hands.busy(lane))
+                room = min(room, self._pace.backfill_parallel - hands.busy(lane) - hands.resting)
             queue = hands.ready[lane]
             if room > 0 and not queue:
                 queue.extend(await self._claim(hands, lane))
@@ -197,16 +203,30 @@ class Sender:
     def _begin(self, hands: _Hands, due: Due) -> None:
         task = asyncio.create_task(self._send(due))
         hands.tasks[task] = due
-        task.add_done_callback(lambda done: self._gather(hands, done))
+        began = asyncio.get_running_loop().time()
+        task.add_done_callback(lambda done: self._gather(hands, done, began))
 
-    def _gather(self, hands: _Hands, task: asyncio.Task[Outcome]) -> None:
-        del hands.tasks[task]
+    def _gather(self, hands: _Hands, task: asyncio.Task[Outcome], began: float) -> None:
+        due = hands.tasks.pop(task)
         if task.cancelled():
             return
+        now = asyncio.get_running_loop().time()
+        if due.lane is Lane.BACKFILL:
+            self._let_rest(hands, min(now - began, _REST_AT_MOST))
         if not hands.unsettled:
-            hands.since = asyncio.get_running_loop().time()
+            hands.since = now
         hands.unsettled.append(task.result())
         self._wake.set()
+
+    def _let_rest(self, hands: _Hands, seconds: float) -> None:
+        """A place of the backfill stays empty for so long."""
+
+        def rested() -> None:
+            hands.resting -= 1
+            self._wake.set()
+
+        hands.resting += 1
+        asyncio.get_running_loop().call_later(seconds, rested)
 
     async def _rest(self, seconds: float) -> None:
         """Until something is done, or new."""

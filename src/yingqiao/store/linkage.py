@@ -51,11 +51,11 @@ BATCH = 200
 QUIET_POLL_S = 0.2
 BUSY_RATE, BUSY_SHARE = 100.0, 0.25
 """More submissions and instances per second than this are a lot: then at most this part of the time is
-spent linking, which keeps up with some 1,000 exams a second."""
+spent linking, which keeps up with some 350 exams and as many reports a second."""
 HOT_RATE, HOT_SHARE = 1000.0, 0.02
 """A backfill: intake has the interpreter to itself, the exams wait (their rows say so) until it is over."""
-BUSY_BATCH = 100
-"""Due rows of each kind in one pass then: intake never waits long for SQLite's write lock."""
+BUSY_BATCH = 32
+"""Due rows of each kind in one pass then: intake never waits long for SQLite's write lock (100 rows: 20 ms)."""
 BUSY_REST_S = 0.05
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
 _ADVISORY_KEY = 0x59_51_4C_4B  # "YQLK"

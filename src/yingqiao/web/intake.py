@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-import traceback
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +24,6 @@ from yingqiao.exchange.model import BodyKind, Document, Submission
 from yingqiao.exchange.receive import Answer, Question, Receiver, Taken
 from yingqiao.exchange.report_seals import NeedsTimeError
 from yingqiao.settings import HttpSettings
-from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import (
     MESSAGES,
     App,
@@ -41,6 +38,7 @@ from yingqiao.web.answers import (
 )
 from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
+from yingqiao.web.turned_away import headers_of, later, turned_away
 from yingqiao.web.visit import ClientGoneError, Line, TurnedAwayError, Visit
 
 INTERFACES = ("exam-sync", "report-sync", "examMergeReport-sync", "images-list")
@@ -352,31 +350,15 @@ class Intake:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def _later(self, status: int, message_id: str, wait: float = 0.0) -> TurnedAwayError:
-        seconds = max(1, round(wait)) if wait else self._settings.retry_after_seconds
-        return TurnedAwayError(status, message_id, retry_after=seconds, seconds=seconds)
+        return later(status, message_id, self._settings.retry_after_seconds, wait)
 
     def _failed(
         self, visit: Visit, headers: Mapping[bytes, bytes], error: Exception, failure: Failure = body_of
     ) -> Said:
-        """The answer to what was not judged or not kept. A defect of ours is answered too: see incident_of."""
-        if isinstance(error, TurnedAwayError):
-            turned = error
-        elif isinstance(error, StoreUnavailable):
-            _log.error("store.unavailable", interface=visit.interface, reason=type(error).__name__)
-            turned = self._later(503, "store-unavailable")
-        else:
-            turned = incident_of(error)
-        visit.status = turned.status
-        visit.outcome = "failed" if turned.status >= 500 else "refused"
+        """The answer to what was not judged or not kept."""
+        turned = turned_away(visit, error, self._settings.retry_after_seconds)
         template = self._parts.messages.get(turned.message_id) or MESSAGES[turned.message_id]
-        said: list[tuple[bytes, bytes]] = []
-        if turned.retry_after:
-            said.append((b"retry-after", str(turned.retry_after).encode()))
-        if turned.status == 405:
-            said.append((b"allow", b"POST"))
-        if turned.status == 408 or b"expect" in headers:
-            said.append((b"connection", b"close"))
-        return turned.status, failure(0, template.format(**turned.params)), tuple(said)
+        return turned.status, failure(0, template.format(**turned.params)), headers_of(turned, headers)
 
     def _end(self, visit: Visit) -> None:
         if visit.entered:
@@ -406,14 +388,3 @@ def _length(value: bytes | None) -> int | None:
     if not value.isdigit():
         raise TurnedAwayError(400, "bad-length")
     return int(value)
-
-
-def incident_of(error: Exception) -> TurnedAwayError:
-    """Log where it happened, not what was in it: an exception's text may quote a record."""
-    incident = uuid.uuid4().hex[:12]
-    frames = [
-        f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}"
-        for f in traceback.extract_tb(error.__traceback__)
-    ]
-    _log.error("http.incident", incident=incident, kind=type(error).__name__, where=frames[-8:])
-    return TurnedAwayError(500, "internal", incident=incident)

@@ -18,7 +18,6 @@ import orjson
 import structlog
 
 from yingqiao.settings import HttpSettings
-from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import (
     MESSAGES,
     App,
@@ -30,9 +29,9 @@ from yingqiao.web.answers import (
     header_lines,
     send_json,
 )
-from yingqiao.web.intake import incident_of
 from yingqiao.web.limits import InFlight, TokenBuckets, peer_of
 from yingqiao.web.metrics import Metrics
+from yingqiao.web.turned_away import headers_of, later, turned_away
 from yingqiao.web.visit import ClientGoneError, Line, TurnedAwayError, Visit
 
 SUCCESS = 200
@@ -283,31 +282,16 @@ class Services:
             raise self._busy(503, "too-many")
 
     def _busy(self, status: int, message_id: str, wait: float = 0.0) -> TurnedAwayError:
-        seconds = max(1, round(wait)) if wait else self._settings.retry_after_seconds
-        return TurnedAwayError(status, message_id, retry_after=seconds, seconds=seconds)
+        return later(status, message_id, self._settings.retry_after_seconds, wait)
 
     def _failed(
         self, visit: Visit, service: Service, headers: Mapping[bytes, bytes], error: Exception
     ) -> _Said:
-        """The answer to what was not judged. A defect of ours is answered too: see incident_of."""
-        if isinstance(error, TurnedAwayError):
-            turned = error
-        elif isinstance(error, StoreUnavailable):
-            _log.error("store.unavailable", interface=visit.interface, reason=type(error).__name__)
-            turned = self._busy(503, "store-unavailable")
-        else:
-            turned = incident_of(error)
-        visit.status = turned.status
-        visit.outcome = "failed" if turned.status >= 500 else "refused"
-        said: list[tuple[bytes, bytes]] = []
-        if turned.retry_after:
-            said.append((b"retry-after", str(turned.retry_after).encode()))
-        if turned.status == 405:
-            said.append((b"allow", b"POST"))
-        if turned.status == 408 or b"expect" in headers:
-            said.append((b"connection", b"close"))
+        """The answer to what was not judged."""
+        turned = turned_away(visit, error, self._settings.retry_after_seconds)
         words = _WORDS[turned.message_id].format(**turned.params)
-        return turned.status, service.form(Reply(status=turned.status, message=words)), tuple(said)
+        reply = Reply(status=turned.status, message=words)
+        return turned.status, service.form(reply), headers_of(turned, headers)
 
     def _end(self, visit: Visit) -> None:
         if visit.entered:

@@ -25,9 +25,10 @@ from yingqiao.spec.schema import json_schema
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.web.answers import MESSAGES, App, Handler, Receive, Scope, Send, body_of, header, send_json
 from yingqiao.web.health import Health, live_app, ready_app
-from yingqiao.web.intake import INTERFACES, Ask, Intake, incident_of
+from yingqiao.web.intake import INTERFACES, Ask, Intake
 from yingqiao.web.metrics import CONTENT_TYPE, Metrics
 from yingqiao.web.pages import page_routes
+from yingqiao.web.turned_away import incident_of
 
 _log = structlog.get_logger(__name__)
 

@@ -14,6 +14,11 @@ from tests.integration.connector.conftest import HospitalMaker
 from tests.peers.gateway import RunningGateway
 from tests.peers.nginx import nginx
 from tests.peers.pacs import Dcmqrscp, study
+from tests.unit.exchange import records
+from yingqiao.hospital.images.patient import is_whole, with_patient
+from yingqiao.hospital.source import SourceRecord, Table
+from yingqiao.hospital.spool.intake import keep
+from yingqiao.hospital.spool.store import open_spool
 
 
 def arrived(gateway: RunningGateway) -> set[str]:
@@ -65,3 +70,17 @@ def test_a_pacs_is_listed_and_refused_addresses_are_told(
             assert until(lambda: (s := hospital.status()) and s.refused == 0)
     finally:
         pacs.stop()
+
+
+def test_what_the_pacs_does_not_say_of_the_patient_comes_from_the_exam(tmp_path: Path):
+    """T95: PATIENTNAME and PATIENTAGE are required, and many a PACS knows no birth date."""
+    spool = open_spool(tmp_path)
+    told = {"PATIENTNAME": "", "PATIENTAGE": "", "PATIENTSEX": "F", "STUDYIUID": "1.2.3"}
+    assert with_patient(spool, [told]) == [told]
+    exam = records.exam() | {"studyUid": "1.2.3", "patName": "张三", "sex": "1"}
+    for age, unit, said in (("35", "Y", "035Y"), ("6", "M", "006M"), ("9", "H", "000D"), ("?", "Y", "")):
+        keep(spool, "ris", [SourceRecord(Table.EXAM, "E1", exam | {"patAge": age, "ageUnit": unit}, "")])
+        (whole,) = with_patient(spool, [told])
+        assert whole == told | {"PATIENTNAME": "张三", "PATIENTAGE": said}
+        assert is_whole(whole) == bool(said)
+    spool.close()

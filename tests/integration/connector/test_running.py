@@ -147,7 +147,7 @@ def test_a_full_spool_stops_reading_and_goes_on(make_gateway: GatewayMaker, make
     time.sleep(2)
     assert (s := hospital.status())
     assert sum(s.records.values()) < 1200
-    assert "已满" in hospital.alarms()
+    assert until(lambda: "已满" in hospital.alarms())
     hospital.stop()
     hospital.write(spool=limit | {"max_bytes": 64 << 20})
     gateway.start()

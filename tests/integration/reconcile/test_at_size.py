@@ -1,4 +1,4 @@
-"""A day of 100,000 ids, and a ledger of a million rows: time and memory (issue 4, How good)."""
+"""A day of 100,000 ids, and a ledger of a million rows: in bounded memory (the time: `benchmarks.reconcile`)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from benchmarks.reconcile import run
 
 
 @pytest.mark.long
-def test_a_large_day_is_answered_in_time_and_space(url: str) -> None:
-    """Answered in under 2 s and under 300 MB; a million rows are compared within the same space, for they stream."""
-    (_, seconds, size, missing), (_, _, balanced, unlisted) = run(url, 100_000, 1_000_000)
+def test_a_large_day_is_answered_in_little_space(url: str) -> None:
+    """Under 300 MB; a million rows are compared within the same space, for they stream."""
+    (_, _, size, missing), (_, _, balanced, unlisted) = run(url, 100_000, 1_000_000)
     assert missing == 10_000
     assert unlisted == 910_000
-    assert seconds < 2
     assert size < 300
     assert balanced < 300

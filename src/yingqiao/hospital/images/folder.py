@@ -19,6 +19,7 @@ from yingqiao.exchange.model import InstanceFacts
 from yingqiao.hospital.config import Images
 from yingqiao.hospital.errors import ConfigError, SpoolFullError
 from yingqiao.hospital.images.pacs import age
+from yingqiao.hospital.images.patient import with_patient
 from yingqiao.hospital.queries import SeriesQuestion
 from yingqiao.hospital.source import SourceUnavailableError
 from yingqiao.hospital.spool.intake import keep_series
@@ -73,7 +74,8 @@ class FolderLister:
         """
         lists = self._lists()
         for start in range(0, len(lists), _BATCH):
-            taken = keep_series(self._spool, SOURCE, lists[start : start + _BATCH])
+            batch = with_patient(self._spool, lists[start : start + _BATCH])
+            taken = keep_series(self._spool, SOURCE, batch)
             if taken.new or taken.changed:
                 self._on_taken()
         return len(lists)

@@ -20,6 +20,7 @@ from yingqiao.hospital.config import Images
 from yingqiao.hospital.errors import SpoolFullError
 from yingqiao.hospital.images.folder import SOURCE
 from yingqiao.hospital.images.pacs import PacsSeries
+from yingqiao.hospital.images.patient import is_whole, with_patient
 from yingqiao.hospital.queries import BadRequestError, SeriesQuestion
 from yingqiao.hospital.source import SourceUnavailableError
 from yingqiao.hospital.spool.catalogue import exam_days
@@ -108,10 +109,10 @@ class PacsLister:
         addresses = frozenset(path for one in lists for path in one["FILEPATH"])
         now = time.monotonic()
         since = known.since if known and (known.told, known.addresses) == (told, addresses) else now
-        settled = now - since >= self._settings.settle_seconds
-        self._seen[uid] = _Seen(told, addresses, since, settled)
-        if settled:
-            self._keep(lists, Lane.LIVE)
+        listed = now - since >= self._settings.settle_seconds
+        if listed:
+            listed = self._keep(lists, Lane.LIVE)
+        self._seen[uid] = _Seen(told, addresses, since, listed)
 
     def _look_back(self, first: date) -> bool:
         done = self._done()
@@ -127,10 +128,13 @@ class PacsLister:
         said, _ = self._spool.heard().get(_DONE, ([], 0))
         return [str(day) for day in said] if isinstance(said, list) else []
 
-    def _keep(self, lists: list[dict[str, Any]], lane: Lane) -> None:
-        taken = keep_series(self._spool, SOURCE, lists, lane)
+    def _keep(self, lists: list[dict[str, Any]], lane: Lane) -> bool:
+        """False when something of the patient is missing: the exam, which has it, may come after the images."""
+        whole = with_patient(self._spool, lists)
+        taken = keep_series(self._spool, SOURCE, whole, lane)
         if taken.new or taken.changed:
             self._on_taken()
+        return all(map(is_whole, whole))
 
 
 def _of_day(day: date) -> SeriesQuestion:

@@ -152,9 +152,8 @@ class _View:
         statement = self._rows().order_by(self._cursor, self._key).limit(limit)
         if start is not None:
             key = self._key > start.key if beyond else self._key >= start.key
-            statement = statement.where(
-                or_(self._cursor > start.cursor, and_(self._cursor == start.cursor, key))
-            )
+            beyond_it = or_(self._cursor > start.cursor, and_(self._cursor == start.cursor, key))
+            statement = statement.where(self._cursor >= start.cursor, beyond_it)  # an OR alone uses no index
         elif floor is not None:
             statement = statement.where(self._cursor >= floor)
         else:

@@ -54,6 +54,20 @@ def find(spool: Spool, question: Question, sources: Sequence[str]) -> Iterator[d
         after = (rows[-1].at, rows[-1].id)
 
 
+def exam_of_study(spool: Spool, study_uid: str) -> dict[str, Any] | None:
+    """The values of the newest exam with this studyUid; None when there is none, or `keep_days` let it go."""
+    r = s.records.c
+    query = (
+        select(r.body)
+        .where(r.study_uid == study_uid, r.kind == EXAM, ~r.deleted, r.body.is_not(None))
+        .order_by(r.changed_at.desc())
+        .limit(1)
+    )
+    with spool.database.read() as c:
+        body = c.execute(query).scalar()
+    return None if body is None else values_of(body)
+
+
 def totals(spool: Spool, day: str, *, images: bool) -> list[ModalityTotals]:
     """Per modality the exams finished on the Beijing day (T158) that are not deleted, with their reports."""
     r = s.records.c
