@@ -52,7 +52,7 @@ class PhoneJobs:
         if job is None:
             raise SigningRefused("ticket", "没有这个签名二维码，或它已失效")
         if visitor is not None:
-            self.claim(visitor.doctor, FoundJob(job, None))
+            self.claim(visitor.doctor, FoundJob(job, self._claimed_by(job)))
         return self.shown(job)
 
     def find_theirs(self, visitor: Visitor, job_id: str) -> FoundJob:
@@ -129,11 +129,15 @@ class PhoneJobs:
         try:
             with self._database.write() as connection:
                 connection.execute(insert(job_claims).values(row))
-        except IntegrityError:
-            with self._database.read() as connection:
-                of_job = job_claims.c.job_id == job.job_id
-                return connection.scalar(select(job_claims.c.doctor_id).where(of_job))
+        except IntegrityError:  # someone scanned it at the same moment
+            return self._claimed_by(job)
         return doctor.id
+
+    def _claimed_by(self, job: Job) -> int | None:
+        of_job = select(job_claims.c.doctor_id).where(job_claims.c.job_id == job.job_id)
+        with self._database.read() as connection:
+            found: int | None = connection.scalar(of_job)
+        return found
 
     def _names(self) -> Mapping[str, str]:
         with self._database.read() as connection:
