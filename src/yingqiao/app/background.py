@@ -14,7 +14,7 @@ import structlog
 
 from yingqiao.app.folder import StartError
 from yingqiao.app.pulse import free_bytes
-from yingqiao.app.sealed import BEHIND, SealedFiles
+from yingqiao.app.sealed import SealedFiles
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import Stores
 from yingqiao.app.work import BackgroundWork, Surroundings, commitment_ledger
@@ -61,8 +61,7 @@ class Background:
         )
         self._linker = Linker(stores.database)
         self._fetching = self._make_fetching()
-        sealed = SealedFiles(stores, BEHIND, open_office(settings, stores).seals.standing)
-        self._running.callback(sealed.close)
+        sealed = SealedFiles(stores, stores.bounded.behind, open_office(settings, stores).seals.stops)
         around = Surroundings(settings, stores, self._landing, self._indexer, self._fetching, sealed)
         self._work = BackgroundWork(around)
         self._relay = Relay(stores.database, stores.fetch_hosts, stores.bell, self._work.wake)

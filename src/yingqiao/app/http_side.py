@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
-from yingqiao.app.sealed import BEFORE_ANSWER, SealedFiles
+from yingqiao.app.sealed import SealedFiles
 from yingqiao.app.sealing import SealingDesk
 from yingqiao.app.signing import SigningSide
 from yingqiao.app.signing_office import open_office
@@ -133,17 +133,17 @@ async def _serve(
     log = RequestLog()
     log.start()
     office = open_office(settings, stores)
-    sealed = SealedFiles(stores, standing=office.seals.standing)
-    arriving = SealedFiles(stores, BEFORE_ANSWER, office.seals.standing)
+    sealed = SealedFiles(stores, stores.bounded.serving, office.seals.stops)
+    arriving = SealedFiles(stores, stores.bounded.arriving, office.seals.stops)
     intake = _intake(settings, stores, ledger, metrics, log, arriving)
     signing = SigningSide(settings, stores)
     signing.start()
-    desk = SealingDesk(office.seals, signing.stamp)
+    desk = SealingDesk(office.seals, stores.bounded.sealing, signing.stamp)
     site = _site(
         settings,
         stores,
         office,
-        [*seal_desk_routes(office, desk.seal)],
+        [*seal_desk_routes(office, desk)],
         sealed,
         metrics,
         dict(checks) | {"ledger": lambda: _ledger_part(ledger)},
@@ -193,15 +193,12 @@ async def _serve(
         watching.cancel()
         await services.drain()
         await verifying.drain()
-        desk.close()
         signing.close()
         await ledger.close()
         statements.close()
         intake.close()
         dsvs.close()
         seals.close()
-        sealed.close()
-        arriving.close()
         log.close()
 
 
@@ -293,7 +290,7 @@ def _site(
             *more_api,
         ],
         metrics_token=settings.api.metrics_token,
-        office=_office(settings, office),
+        office=_office(settings, stores, office),
     )
 
 
@@ -307,10 +304,10 @@ def _mending(settings: Settings, stores: Stores) -> Callable[[int], State]:
     return lambda number: made().mend(number)
 
 
-def _office(settings: Settings, office: Office) -> list[BaseRoute]:
+def _office(settings: Settings, stores: Stores, office: Office) -> list[BaseRoute]:
     http = settings.http
     rule = DoorRule(settings.signing.logins_per_minute, http.trusted_proxies, bool(http.tls_certificate))
-    return office_routes(office, rule)
+    return office_routes(office, rule, stores.bounded.pictures)
 
 
 def _servers(

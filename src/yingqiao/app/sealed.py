@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,54 +15,43 @@ from yingqiao.exchange.report_seals import SealsJudged, summarise
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import Seal
-from yingqiao.sandbox import Busy, Sandbox, SandboxLimits
-from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader
-from yingqiao.signing.seals.context import SealContext, Standing, unregistered
+from yingqiao.sandbox import Busy, Line
+from yingqiao.sandbox.pdf_reader import SandboxedPdfReader
+from yingqiao.signing.seals.context import SealContext, unregistered
 from yingqiao.signing.seals.documents import is_pdf, judge_file, judge_pdf, unread
 from yingqiao.signing.seals.found import Found
+from yingqiao.signing.seals.states import Stop
 from yingqiao.signing.trust import Trust
 from yingqiao.signing.verification.asked import Asked
 from yingqiao.signing.verification.policy import Policy
 from yingqiao.web.sef import UnreadableError
 
-BEHIND = SandboxLimits(workers=1)
-"""For reports that are judged after their arrival: one at a time."""
-SERVING = SandboxLimits(workers=2)
-"""For SEF and the API."""
-BEFORE_ANSWER = SandboxLimits(workers=2, wait_s=5.0, wall_s=15.0, cpu_s=10)
-"""For reports whose hospital waits for the answer."""
 FETCH_SECONDS = 40.0
 _SCHEMES = frozenset({"http", "https", "ftp", "ftps", "sftp", "s3"})
 """Of addresses that anybody may name: shared folders are for the hospitals' own lists."""
 
 
 class SealedFiles:
-    """Safe from any thread; every method blocks, for as long as a PDF may take to be read. A worker process is started
-    when there is something to read.
-    """
+    """Safe from any thread; every method blocks, for as long as a PDF may take to be read by `line`."""
 
     def __init__(
         self,
         stores: Stores,
-        limits: SandboxLimits = SERVING,
-        standing: Callable[[Seal], Standing | None] = unregistered,
+        line: Line,
+        stops: Callable[[Seal], Sequence[Stop]] = unregistered,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._stores = stores
-        self._standing = standing
+        self._stops = stops
         self._now = now
-        self._sandbox = Sandbox(limits, preload=PRELOAD)
-        self._reader = SandboxedPdfReader(self._sandbox)
-
-    def close(self) -> None:
-        self._sandbox.close()
+        self._reader = SandboxedPdfReader(line)
 
     def judge(self, data: bytes) -> list[Found]:
         """For SEF, by the policy of the standard. Raises UnreadableError, StoreUnavailable."""
         if not is_pdf(data):
             raise UnreadableError("文件不是 PDF（开头没有 %PDF-）")
-        context = SealContext(self._stores.trust.current(), self._now(), standing=self._standing)
+        context = SealContext(self._stores.trust.current(), self._now(), stops=self._stops)
         try:
             return judge_pdf(data, context, self._reader)
         except GmError as error:
@@ -72,7 +61,7 @@ class SealedFiles:
 
     def judge_asked(self, data: bytes, asked: Asked, content: bytes | None) -> list[Found]:
         """For the API."""
-        context = SealContext.of(asked, self._standing)
+        context = SealContext.of(asked, self._stops)
         try:
             return judge_file(data, context, self._reader, content)
         except GmError as error:
@@ -83,7 +72,7 @@ class SealedFiles:
     def judge_report(self, data: bytes, policy: Policy, at: datetime) -> SealsJudged:
         """For reports. Raises StoreUnavailable, Busy."""
         trust: Trust = self._stores.trust.current()
-        context = SealContext(trust, at, policy, self._standing)
+        context = SealContext(trust, at, policy, self._stops)
         try:
             return summarise(judge_pdf(data, context, self._reader))
         except GmError as error:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yingqiao.app.bounded import Bounded
 from yingqiao.app.folder import DataFolder, StartError, database_of, open_folder, remember_database
 from yingqiao.app.keys import master_key
 from yingqiao.gm.keystore import MasterKey
@@ -39,6 +40,8 @@ class Stores:
     trust: TrustStore
     keys: PrivateKeys
     """Where private keys are used."""
+    bounded: Bounded
+    """Where files of strangers are opened."""
 
 
 @contextmanager
@@ -56,6 +59,7 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
         database = open_database(database_of(settings, folder))
     except ValueError as error:
         raise StartError("数据库 URL 不对：应为 postgresql://用户:密码@主机/库 或 sqlite:///文件") from error
+    bounded = Bounded()
     try:
         if migrate:
             _migrate(database)
@@ -71,8 +75,10 @@ def open_stores(settings: Settings, *, create: bool = False, migrate: bool = Tru
             key,
             TrustStore(database),
             PrivateKeys(device, [Purpose(name) for name in settings.device.purposes]),
+            bounded,
         )
     finally:
+        bounded.close()
         database.close()
         if device is not None:
             device.close()

@@ -19,7 +19,7 @@ def judge_here(raw: bytes, asked: Asked, content: bytes | None, settings: Settin
     if not settings.data:
         return _judged(raw, SealContext.of(asked), content)
     with stores(settings) as opened:
-        return _judged(raw, SealContext.of(asked, open_office(settings, opened).seals.standing), content)
+        return _judged(raw, SealContext.of(asked, open_office(settings, opened).seals.stops), content)
 
 
 def _judged(raw: bytes, context: SealContext, content: bytes | None) -> list[Found]:

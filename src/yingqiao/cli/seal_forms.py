@@ -13,6 +13,7 @@ from yingqiao.cli.journal import record
 from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options
 from yingqiao.cli.output import Exit, fail
+from yingqiao.sandbox import Sandbox, SandboxError, SandboxLimits
 from yingqiao.settings import Settings
 from yingqiao.signing.enrolment.form import Form
 from yingqiao.signing.enrolment.sheets import SheetRow, read_sheet, template
@@ -30,6 +31,7 @@ from yingqiao.web.office.seals_shown import whole_seal_shown
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT = click.Path(path_type=Path, dir_okay=False)
+_ONE: Final = SandboxLimits(workers=1)
 _FORMS: Final = {form.id: form for form in (UNIT, STAMP)}
 
 
@@ -91,8 +93,9 @@ def sample_command(
     with photo.open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     try:
-        done = sample(content, Wish(width, height, dpi, Ink(ink), clearing))
-    except SigningRefused as refused:
+        with Sandbox(_ONE) as sandbox:
+            done = sandbox.call(sample, content, Wish(width, height, dpi, Ink(ink), clearing))
+    except (SigningRefused, SandboxError) as refused:
         fail(refused.reason)
     out.write_bytes(done.png)
     if before is not None:
@@ -119,12 +122,14 @@ def form_command(what: str, out: Path | None, sheet: bool, settings: Settings) -
         elif sheet:
             fail("空白表格只有 unit 与 stamp", Exit.USE)
         else:
-            with office(settings) as opened:
+            with office(settings) as opened, Sandbox(_ONE) as sandbox:
                 seal = opened.seals.get(what)
-                content = seal_sheet(whole_seal_shown(opened, seal), seal.picture)
+                content = sandbox.call(seal_sheet, whole_seal_shown(opened, seal), seal.picture)
             record(settings, "seal.print", seal.id, hospital=seal.hospital_code)
             path = out or Path(f"电子印章登记表-{seal.id}.pdf")
     except NoFontError as error:
         fail(str(error))
+    except SandboxError as error:
+        fail(error.reason)
     path.write_bytes(content)
     click.echo(f"已写出 {path}")

@@ -15,6 +15,8 @@ from yingqiao.cli.output import Exit, camel_case, fail, shape_of, show_json, sho
 from yingqiao.exchange.fetch import FetchError, parse_address
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.errors import GmError
+from yingqiao.sandbox import Sandbox, SandboxLimits
+from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader
 from yingqiao.settings import Settings
 from yingqiao.signing.material import Situation, check_material
 from yingqiao.signing.trust import MAX_LIST, Bundle, Role, look_at, read_bundle
@@ -204,7 +206,9 @@ def material() -> None:
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出")
 def check(folder: Path, situation: str, as_json: bool) -> None:
     """逐项检查 FOLDER 中的材料，并验证三组测试数据"""
-    checks = check_material(dict(_files(folder)), Situation(situation), datetime.now(UTC))
+    with Sandbox(SandboxLimits(workers=1), preload=PRELOAD) as sandbox:
+        reader = SandboxedPdfReader(sandbox)
+        checks = check_material(dict(_files(folder)), Situation(situation), datetime.now(UTC), reader)
     if as_json:
         show_json([asdict(one) for one in checks])
     else:

@@ -56,6 +56,8 @@ OCSP, CA_ISSUERS = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.48.2"
 TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
 CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
+OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 ANY_USAGE = "2.5.29.37.0"
 
 IDENTIFY_CODE = "1.2.156.10260.4.1.1"
@@ -167,9 +169,9 @@ _TABLE: dict[str, tuple[str, str]] = {
     TIME_STAMPING: ("timeStamping", "时间戳"),
     EMAIL_PROTECTION: ("emailProtection", "邮件保护"),
     CLIENT_AUTH: ("clientAuth", "客户端认证"),
-    "1.3.6.1.5.5.7.3.1": ("serverAuth", "服务器认证"),
+    SERVER_AUTH: ("serverAuth", "服务器认证"),
     "1.3.6.1.5.5.7.3.3": ("codeSigning", "代码签名"),
-    "1.3.6.1.5.5.7.3.9": ("OCSPSigning", "OCSP 签名"),
+    OCSP_SIGNING: ("OCSPSigning", "OCSP 签名"),
     ANY_USAGE: ("anyExtendedKeyUsage", "任意用途"),
     IDENTIFY_CODE: ("identifyCode", "个人身份标识码"),
     INSURANCE_NUMBER: ("insuranceNumber", "个人社会保险号"),

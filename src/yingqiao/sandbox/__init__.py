@@ -5,6 +5,6 @@
 
 from yingqiao.sandbox.errors import Busy, Crashed, SandboxError, TooBig, TooLong
 from yingqiao.sandbox.limits import SandboxLimits
-from yingqiao.sandbox.pool import Sandbox
+from yingqiao.sandbox.pool import Line, Sandbox
 
-__all__ = ["Busy", "Crashed", "Sandbox", "SandboxError", "SandboxLimits", "TooBig", "TooLong"]
+__all__ = ["Busy", "Crashed", "Line", "Sandbox", "SandboxError", "SandboxLimits", "TooBig", "TooLong"]

@@ -9,7 +9,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """Of one worker, but for `workers`, `wait_s` and `calls`."""
+    """Of one worker; `workers` at once and `wait_s` are of a line of callers."""
 
     memory: int = 1024 * MIB
     """Address space, the interpreter and its libraries (some 200 MiB) included."""

@@ -7,7 +7,7 @@ from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.signatures import KeyKind
 from yingqiao.sandbox.errors import Busy, SandboxError
-from yingqiao.sandbox.pool import Sandbox
+from yingqiao.sandbox.pool import Line
 from yingqiao.signing.seals.context import SealContext
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.model import PdfSignature, SealedPdf
@@ -23,14 +23,14 @@ PRELOAD = ("yingqiao.signing.seals.pdf.reading", "yingqiao.signing.seals.pdf.for
 class SandboxedPdfReader:
     """Raises PdfError for a file that costs too much or kills its reader; Busy when nobody is free to read it."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
     def read(self, data: bytes) -> SealedPdf:
         from yingqiao.signing.seals.pdf import reading  # pyHanko takes a second to import
 
         try:
-            return self._sandbox.call(reading.read, data)
+            return self._line.call(reading.read, data)
         except Busy:
             raise
         except SandboxError as error:
@@ -44,7 +44,7 @@ class SandboxedPdfReader:
         lists = [listed.raw for one in anchors for listed in context.trust.lists_of(one.subject.raw)]
         roots = [one.raw for one in anchors]
         try:
-            said = self._sandbox.call(judge_foreign, data, one.index, roots=roots, crls=lists, at=context.at)
+            said = self._line.call(judge_foreign, data, one.index, roots=roots, crls=lists, at=context.at)
         except Busy:
             raise
         except (SandboxError, PdfError) as error:

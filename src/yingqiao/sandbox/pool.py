@@ -1,34 +1,81 @@
-"""A pool of bounded workers. A worker that dies takes one call with it and is replaced."""
+"""A pool of bounded workers, and lines of callers before it. A worker that dies takes one call with it and is replaced."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
-from typing import IO, Any, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 
 from yingqiao.sandbox import wire
-from yingqiao.sandbox.errors import Busy, Crashed, TooBig, TooLong
+from yingqiao.sandbox.errors import Busy, Crashed, TooBig
 from yingqiao.sandbox.limits import SandboxLimits
-from yingqiao.sandbox.wire import WireError
+from yingqiao.sandbox.process import Worker
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_PIPE_SIZE = 1024 * 1024
-_START_S = 60.0
-_KEPT = ("LANG", "LC_ALL", "PATH", "TZ")
-"""Of the environment; secrets may be in any other variable."""
 
 
-class Sandbox:
-    """Calls of pure functions in workers. Threads may share it; `close` ends the workers.
+class Line:
+    """Callers of one kind: how many of the workers they take at once, how long a call waits and works.
+
+    Threads may share it. A line within a line takes its places there too, so that several kinds share a bound.
+    """
+
+    def __init__(self, pool: _Pool, limits: SandboxLimits, within: Line | None = None) -> None:
+        self.limits = limits
+        self._pool = pool
+        self._within = within
+        self._places = threading.BoundedSemaphore(limits.workers)
+
+    def line(
+        self,
+        *,
+        at_once: int | None = None,
+        cpu_s: int | None = None,
+        wall_s: float | None = None,
+        wait_s: float | None = None,
+    ) -> Line:
+        """A line within this one; what is not said is as here."""
+        own = self.limits
+        limits = replace(
+            own,
+            workers=own.workers if at_once is None else at_once,
+            cpu_s=own.cpu_s if cpu_s is None else cpu_s,
+            wall_s=own.wall_s if wall_s is None else wall_s,
+            wait_s=own.wait_s if wait_s is None else wait_s,
+        )
+        return Line(self._pool, limits, self)
+
+    def call(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """`function(*args, **kwargs)`, a function of a module, in a worker.
+
+        Raises what the function raises when that is an error of ours, and Busy, TooBig, TooLong, Crashed.
+        """
+        with self._place(time.monotonic() + self.limits.wait_s):
+            request = [function.__module__, function.__qualname__, kwargs, *args]
+            return self._pool.ask(request, self.limits)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _place(self, until: float) -> Iterator[None]:
+        if not self._places.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise Busy
+        try:
+            if self._within is None:
+                yield
+            else:
+                with self._within._place(until):  # noqa: SLF001 of its own kind
+                    yield
+        finally:
+            self._places.release()
+
+
+class Sandbox(Line):
+    """The line of all callers, with the workers; `close` ends them.
 
     `preload` are modules that a worker imports before its bounds apply; `packages` those whose values and errors
     may come back.
@@ -41,43 +88,14 @@ class Sandbox:
         preload: Sequence[str] = (),
         packages: Sequence[str] = ("yingqiao",),
     ) -> None:
-        self.limits = limits
-        self._preload, self._packages = tuple(preload), tuple(packages)
-        self._free = threading.BoundedSemaphore(limits.workers)
-        self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
-        self._closed = False
-
-    def call(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """`function(*args, **kwargs)`, a function of a module, in a worker.
-
-        Raises what the function raises when that is an error of ours, and Busy, TooBig, TooLong, Crashed.
-        """
-        if not self._free.acquire(timeout=self.limits.wait_s):
-            raise Busy
-        try:
-            worker = self._take()
-            try:
-                answer = worker.ask(
-                    [function.__module__, function.__qualname__, kwargs, *args], self._packages
-                )
-            except BaseException:
-                worker.end()
-                raise
-            self._give_back(worker)
-        finally:
-            self._free.release()
-        return self._result(answer)  # type: ignore[no-any-return]
+        super().__init__(_Pool(limits, tuple(preload), tuple(packages)), limits)
 
     def warm(self) -> None:
         """Start a worker now, so that the first call need not wait for it."""
-        self._give_back(self._take())
+        self._pool.give_back(self._pool.take())
 
     def close(self) -> None:
-        with self._lock:
-            self._closed, idle, self._idle = True, self._idle, []
-        for worker in idle:
-            worker.end()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -87,25 +105,66 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _take(self) -> _Worker:
+
+class _Pool:
+    """The workers that are there: as many as are ever at work at once."""
+
+    def __init__(self, limits: SandboxLimits, preload: Sequence[str], packages: Sequence[str]) -> None:
+        self._limits, self._preload, self._packages = limits, preload, packages
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._closed = False
+        self._starter = ThreadPoolExecutor(1, "sandbox")
+        """Its thread lives as long as the pool: a worker dies with the thread that made it."""
+
+    def ask(self, request: Sequence[Any], limits: SandboxLimits) -> Any:
+        worker = self.take()
+        try:
+            answer = worker.ask(request, self._packages, cpu_s=limits.cpu_s, wall_s=limits.wall_s)
+        except BaseException:
+            worker.end()
+            raise
+        self.give_back(worker)
+        return self._result(answer)
+
+    def take(self) -> Worker:
         while True:
             with self._lock:
                 if self._closed:
                     raise Crashed("the sandbox is closed")
                 worker = self._idle.pop() if self._idle else None
             if worker is None:
-                return _Worker(self.limits, self._preload)
+                return self._new()
             if worker.alive:
                 return worker
             worker.end()
 
-    def _give_back(self, worker: _Worker) -> None:
+    def _new(self) -> Worker:
+        try:
+            worker = self._starter.submit(Worker, self._limits).result()
+        except RuntimeError as error:  # closed meanwhile
+            raise Crashed("the sandbox is closed") from error
+        try:
+            worker.begin(self._preload)
+        except BaseException:
+            worker.end()
+            raise
+        return worker
+
+    def give_back(self, worker: Worker) -> None:
         with self._lock:
-            keep = not self._closed and worker.calls < self.limits.calls and not worker.spoilt
+            keep = not self._closed and worker.calls < self._limits.calls and not worker.spoilt
             if keep:
                 self._idle.append(worker)
         if not keep:
             worker.end()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for worker in idle:
+            worker.end()
+        self._starter.shutdown()
 
     def _result(self, answer: list[Any]) -> Any:
         if answer[:1] == ["done"] and len(answer) == 2:
@@ -125,96 +184,3 @@ class Sandbox:
             vars(error).update(said)
             raise error
         raise Crashed(f"{module}.{name}: {trace}")
-
-
-class _Worker:
-    """One process and its two pipes."""
-
-    def __init__(self, limits: SandboxLimits, preload: Sequence[str]) -> None:
-        """Raises Crashed when it does not start."""
-        self._limits, self.calls, self.spoilt, self._overdue = limits, 0, False, False
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "yingqiao.sandbox.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={key: os.environ[key] for key in _KEPT if key in os.environ}
-            | {"MALLOC_ARENA_MAX": "1", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            start_new_session=True,
-        )
-        assert self._process.stdin  # noqa: S101 pipes, as asked for above
-        assert self._process.stdout  # noqa: S101
-        self._in: IO[bytes] = self._process.stdin
-        self._out: IO[bytes] = self._process.stdout
-        for stream in (self._in, self._out):
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
-        self._begin(preload)
-
-    def _begin(self, preload: Sequence[str]) -> None:
-        limits = self._limits
-        task = {
-            "path": [path for path in sys.path if path],
-            "preload": list(preload),
-            "memory": limits.memory,
-            "cpu_s": limits.cpu_s,
-            "niceness": limits.niceness,
-        }
-        with self._watched(_START_S):
-            self._in.write(json.dumps(task).encode() + b"\n")
-            self._in.flush()
-            if wire.receive(self._out, 1024, trusted=False) != ["ready"]:
-                raise Crashed("worker did not start")
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, request: Sequence[Any], packages: Sequence[str]) -> list[Any]:
-        """Raises TooBig, TooLong, Crashed; then the worker is of no more use."""
-        self.calls += 1
-        with self._watched(self._limits.wall_s):
-            wire.send(self._in, request)
-            answer = wire.receive(self._out, self._limits.answer, trusted=False, packages=packages)
-        self.spoilt = answer == ["memory"]
-        return answer
-
-    @contextlib.contextmanager
-    def _watched(self, seconds: float) -> Any:
-        """Within it the worker lives `seconds` at most. Turns the ways of its death into errors."""
-        watch = threading.Timer(seconds, self._too_late)
-        watch.daemon = True
-        watch.start()
-        try:
-            yield
-        except WireError as error:
-            if "too long" in str(error):
-                raise TooBig(str(error)) from error
-            raise Crashed(str(error)) from error
-        except (OSError, EOFError) as error:
-            self._mourn(error)
-        finally:
-            watch.cancel()
-
-    def _too_late(self) -> None:
-        self._overdue = True
-        self._kill()
-
-    def _mourn(self, error: Exception) -> NoReturn:
-        self._kill()
-        code = self._process.wait()
-        if self._overdue or code == -signal.SIGXCPU:
-            raise TooLong(f"exit {code}") from error
-        raise Crashed(f"exit {code}") from error
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-
-    def end(self) -> None:
-        self._kill()
-        self._process.wait()
-        for stream in (self._in, self._out):
-            with contextlib.suppress(OSError):
-                stream.close()

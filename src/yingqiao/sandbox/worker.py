@@ -30,10 +30,12 @@ def main() -> None:
     wire.send(answers, ["ready"])
     while True:
         try:
-            module, name, keywords, *positional = wire.receive(requests, _LONGEST_REQUEST, trusted=True)
+            cpu_s, module, name, keywords, *positional = wire.receive(
+                requests, _LONGEST_REQUEST, trusted=True
+            )
         except EOFError:
             return
-        _allow_cpu(task["cpu_s"])
+        _allow_cpu(cpu_s)
         answer = _answer(module, name, positional, keywords)
         try:
             wire.send(answers, answer)

@@ -1,7 +1,7 @@
 """The material a hospital or its CA hands over when it joins (接入申请材料清单, 四(二)4): a checklist that checks itself.
 
 Three situations, each with its items; the three sets of test data (原文, 证书, 签名值, 时间戳, 盖章 PDF) are verified
-against the chain and the list that came with them. Pure: names and bytes in, checks out.
+against the chain and the list that came with them. Names and bytes in, checks out; PDFs are left to a `PdfReader`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from yingqiao.gm.errors import GmError
+from yingqiao.signing.seals.context import SealContext
+from yingqiao.signing.seals.documents import PdfReader, is_pdf, judge_pdf, unread
+from yingqiao.signing.seals.found import TIMESTAMP, worst
 from yingqiao.signing.trust import Bundle, Entry, Role, Trust, read_bundle
 from yingqiao.signing.verification.asked import Asked, verify_signed
 from yingqiao.signing.verification.policy import Policy, Weight
 from yingqiao.signing.verification.report import Indication
 
 SETS = 3
-_PDF = b"%PDF-"
 
 
 class Situation(StrEnum):
@@ -66,6 +68,9 @@ _PAPERS: Mapping[Situation, Sequence[tuple[str, tuple[str, ...]]]] = {
 }
 _CHAIN = ("证书链", "chain")
 _LIST = ("吊销", "crl")
+_MAKERS = ("制章", "maker")
+_LENIENT = Policy(revocation_missing=Weight.WARN)
+"""The list may be an address only."""
 _PARTS = {
     "content": ("原文", "content", "data"),
     "certificate": ("证书", "cert"),
@@ -83,7 +88,9 @@ _PART_NAMES = {
 _SET = re.compile(r"(?:^|[^0-9])([1-3])(?:[^0-9]|$)")
 
 
-def check_material(files: Mapping[str, bytes], situation: Situation, at: datetime) -> list[Check]:
+def check_material(
+    files: Mapping[str, bytes], situation: Situation, at: datetime, reader: PdfReader
+) -> list[Check]:
     """The checklist of `situation` over files by their path in the folder (with '/'). Never raises."""
     checks = [_paper(files, item, words) for item, words in _PAPERS[situation]]
     if situation is Situation.NEITHER:
@@ -92,12 +99,20 @@ def check_material(files: Mapping[str, bytes], situation: Situation, at: datetim
     checks.append(chain)
     lists, listed = _list(files)
     checks.append(listed)
+    makers = _makers(files)
     trust = Trust(
-        (Entry(one, role) for one in bundle.certificates for role in (Role.CA, Role.TSA)),
-        (*bundle.lists, *lists.lists),
+        (
+            *(Entry(one, role) for one in bundle.certificates for role in (Role.CA, Role.TSA)),
+            *(Entry(one, Role.SEAL_MAKER) for one in makers.certificates),
+        ),
+        (*bundle.lists, *lists.lists, *makers.lists),
     )
+    sealed = situation is Situation.SIGNATURE_AND_SEAL
     for number in range(1, SETS + 1):
-        checks += _set(_files_of_set(files, number), number, situation, trust, at)
+        found = _files_of_set(files, number)
+        checks += _set(found, number, situation, trust, at)
+        if sealed and "report" in found:
+            checks.append(_sealed(found["report"], number, SealContext(trust, at, _LENIENT), reader))
     return checks
 
 
@@ -130,6 +145,16 @@ def _chain(files: Mapping[str, bytes]) -> tuple[Bundle, Check]:
     if others:
         return bundle, Check(item, Indication.FAILED, f"{others[0].subject.common_name} 不是 CA 证书")
     return bundle, Check(item, Indication.PASSED, names)
+
+
+def _makers(files: Mapping[str, bytes]) -> Bundle:
+    """Certificates of seal makers, which the list of material does not ask for; where they are, they are used."""
+    for path in _named(files, _MAKERS):
+        try:
+            return read_bundle(files[path])
+        except GmError:
+            continue
+    return Bundle(())
 
 
 def _list(files: Mapping[str, bytes]) -> tuple[Bundle, Check]:
@@ -177,7 +202,7 @@ def _set(
     missing = [_PART_NAMES[part] for part in wanted if part not in found]
     if missing:
         return [Check(title, Indication.FAILED, f"缺少：{'、'.join(missing)}")]
-    asked = Asked(trust, at, Policy(revocation_missing=Weight.WARN))
+    asked = Asked(trust, at, _LENIENT)
     report = verify_signed(
         asked,
         signature=found["signature"],
@@ -185,10 +210,22 @@ def _set(
         certificate=found["certificate"],
         tokens=[found["token"]],
     )
-    checks = [Check(f"{title}：签名与时间戳", report.indication, report.words)]
-    if "report" in wanted:
-        is_pdf = found["report"].lstrip()[: len(_PDF)] == _PDF
-        seal = Check(f"{title}：盖章的 PDF", Indication.UNKNOWN, "是 PDF 文件；签章请用签章验签接口核对")
-        wrong = Check(f"{title}：盖章的 PDF", Indication.FAILED, "不是 PDF 文件")
-        checks.append(seal if is_pdf else wrong)
-    return checks
+    return [Check(f"{title}：签名与时间戳", report.indication, report.words)]
+
+
+def _sealed(pdf: bytes, number: int, context: SealContext, reader: PdfReader) -> Check:
+    """The seals of a test report. A maker nobody named is a person's to look at (unknown)."""
+    item = f"测试数据第 {number} 组：盖章的 PDF"
+    if not is_pdf(pdf):
+        return Check(item, Indication.FAILED, "不是 PDF 文件")
+    try:
+        found = judge_pdf(pdf, context, reader)
+    except GmError as error:
+        found = [unread(error, context)]
+    decides = worst([one for one in found if one.kind != TIMESTAMP])
+    if decides is None:
+        return Check(item, Indication.FAILED, "PDF 中没有电子签章")
+    verdict, maker = decides.verdict, decides.verdict.maker
+    code = f"代码 {verdict.code}：" if verdict.code else ""
+    who = f"（制章者 {maker.subject.common_name or maker.subject}）" if maker else ""
+    return Check(item, decides.report.indication, f"{code}{decides.report.words}{who}")

@@ -33,7 +33,7 @@ class Role(StrEnum):
     TSA = "tsa"
     """It is a time stamping authority, or issues such only."""
     SEAL_MAKER = "seal-maker"
-    """It makes seals (制章者), or issues those who do."""
+    """It makes seals (制章者), or issues those who do and nobody else."""
 
     @property
     def words(self) -> str:
@@ -199,6 +199,8 @@ def look_at(bundle: Bundle, role: Role, now: datetime) -> Chain:
         name = one.subject.common_name or str(one.subject)
         if role is Role.CA and not one.is_ca:
             odd.append(f"{name} 不是 CA 证书")
+        if role is Role.SEAL_MAKER and one.is_ca:
+            odd.append(f"{name} 是 CA 证书，它签发的都能制章：若不只给制章者发证，请改为信任制章者证书本身")
         if not one.valid_at(now):
             odd.append(f"{name} 不在有效期内（{one.not_before:%Y-%m-%d} 至 {one.not_after:%Y-%m-%d}）")
         if one.self_issued and not one.signed_by(one.key).valid:

@@ -14,6 +14,7 @@ import structlog
 from yingqiao.exchange.profile import DEFAULT as DEFAULT_PROFILE
 from yingqiao.exchange.receive import Hospitals
 from yingqiao.exchange.report_seals import UNSEALED, JudgeSeals, SealsJudged, is_judged
+from yingqiao.sandbox import Busy
 from yingqiao.signing.verification.report import Indication
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoredBodyBroken
@@ -57,11 +58,14 @@ class SealWatch:
                 break
             for one in due:
                 began = time.monotonic()
-                judged = self._judged(one)
+                try:
+                    judged = self._judged(one)
+                except Busy:  # it stays due
+                    return count
                 with self._database.write() as connection:
                     keep_seals(connection, one.submission_id, judged)
+                count += 1
                 time.sleep(min(time.monotonic() - began, 1.0))  # half of the time is intake's
-            count += len(due)
         return count
 
     def _judged(self, one: DueSeals) -> SealsJudged | None:

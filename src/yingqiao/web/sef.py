@@ -24,7 +24,8 @@ from yingqiao.web.limits import InFlight
 from yingqiao.web.service import SUCCESS, Posted, Reply, Service
 
 NAME = "sef-verify-seal"
-AT_ONCE = 4
+AT_ONCE = 3
+"""As many as are read by workers, and one that comes in: more would only take the processor from intake."""
 SECONDS = 60.0
 
 

@@ -15,10 +15,11 @@ from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.signing.certificates.authority import AUTHORITY_PLACE, IssuingRule
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import moment
-from yingqiao.signing.seals import context
+from yingqiao.signing.seals.context import RegistrySilentError
 from yingqiao.signing.seals.making import Holders, Kind
-from yingqiao.signing.seals.states import Act, SealState
+from yingqiao.signing.seals.states import Act, SealState, Stop
 from yingqiao.store.database import Database
+from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
 from yingqiao.store.signing.office import Office, office_of
@@ -72,8 +73,7 @@ def test_a_seal_is_made_of_two_approved_applications(world: World) -> None:
     assert info.created == info.valid_from == moment(world.now).replace(microsecond=0)
     assert info.valid_to == signer.not_after
     assert timedelta(days=725) < info.valid_to - info.valid_from < timedelta(days=735)
-    assert world.office.seals.state(seal.es_id, moment(world.now)).state is SealState.IN_FORCE  # type: ignore[union-attr]
-    assert world.office.seals.state("unknown", moment(world.now)) is None
+    assert seal.standing(moment(world.now)).state is SealState.IN_FORCE
 
 
 def test_a_seal_may_hold_digests_instead(world: World) -> None:
@@ -136,7 +136,7 @@ def test_a_seal_is_stopped_by_anybody_and_started_by_another(world: World) -> No
     seals.change(seal.id, Act.RESUME, "审批乙", "回来")
     assert seals.open_seal(seal.es_id).id == seal.id
     at = [moment(world.now - days * DAY) for days in (2, 1, 0)]
-    assert [seals.state(seal.es_id, one).state for one in at] == [  # type: ignore[union-attr]
+    assert [seals.get(seal.es_id).standing(one).state for one in at] == [
         SealState.IN_FORCE,
         SealState.SUSPENDED,
         SealState.RESUMED,
@@ -144,18 +144,33 @@ def test_a_seal_is_stopped_by_anybody_and_started_by_another(world: World) -> No
     assert [one.act for one in seals.get(seal.id).changes] == [Act.MAKE, Act.SUSPEND, Act.RESUME]
 
 
-def test_who_judges_a_seal_is_told_whether_it_stands(world: World) -> None:
-    """The registry speaks of the very seal that it made, not of one that bears its number."""
+def test_who_judges_a_seal_is_told_when_it_was_stopped(world: World) -> None:
+    """2.7, row 6. The registry speaks of the very seal that it made, not of one that bears its number."""
     seal, seals = made(world.office), world.office.seals
     read = ses.parse_seal(seal.esl)
-    assert seals.standing(read) == context.Standing(True, "正常")
+    assert seals.stops(read) == []
     world.now += DAY
     seals.change(seal.id, Act.LOSE, "经办甲", "丢了")
-    found = seals.standing(read)
-    assert found == context.Standing(False, "已挂失", moment(world.now))
+    lost = moment(world.now)
+    assert seals.stops(read) == [Stop(SealState.LOST, lost)]
+    world.now += DAY
+    seals.change(seal.id, Act.RESUME, "审批乙", "找回")
+    assert seals.stops(read) == [Stop(SealState.LOST, lost, moment(world.now))]
     other = ses.parse_seal(make_seal(info(es_id=seal.es_id)))
-    assert seals.standing(other) is None
-    assert seals.standing(ses.parse_seal(make_seal(info(es_id="\0")))) is None
+    assert seals.stops(other) == ()
+    assert seals.stops(ses.parse_seal(make_seal(info(es_id="\0")))) == ()
+
+
+def test_a_registry_that_cannot_be_asked_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown, never failed (2.7)."""
+    read = ses.parse_seal(made(world.office).esl)
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(world.office.seals._database, "read", away)
+    with pytest.raises(RegistrySilentError):
+        world.office.seals.stops(read)
 
 
 def test_a_revoked_seal_takes_its_certificate_along(world: World) -> None:

@@ -18,6 +18,8 @@ from yingqiao.gm.issuing import Authority as IssuingAuthority
 from yingqiao.gm.issuing import Profile
 from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.gm.signatures import sm2_key, sm2_signer
+from yingqiao.sandbox import Sandbox, SandboxLimits
+from yingqiao.sandbox.limits import MIB
 from yingqiao.signing.certificates.authority import (
     AUTHORITY_PLACE,
     IssuingRule,
@@ -63,8 +65,9 @@ def png(width: int = 40, height: int = 20) -> bytes:
 class Desk:
     """The office with a clock that a test sets, and browsers that ask it."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, pictures: Sandbox) -> None:
         self.now = 1_795_000_000_000
+        self.pictures = pictures
         self.database = database
         key = MasterKey(new_master_key())
         registry = HospitalRegistry(database, key)
@@ -74,7 +77,7 @@ class Desk:
         self.office: Office = office_of(
             database, key, LocalObjects(folder), rule, lambda: self.now, "http://public"
         )
-        self.app = _starlette(office_routes(self.office, DoorRule(logins_per_minute=0)))
+        self.app = _starlette(office_routes(self.office, DoorRule(logins_per_minute=0), pictures))
 
     def browser(self) -> Browser:
         return Browser(self.app)
@@ -126,7 +129,10 @@ class Browser:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     database = open_database(tmp_path)
     database.migrate()
-    yield Desk(database, tmp_path / "objects")
+    with Sandbox(
+        SandboxLimits(memory=400 * MIB, workers=1)
+    ) as pictures:  # no process until a picture is opened
+        yield Desk(database, tmp_path / "objects", pictures)
     database.close()
 
 
@@ -205,7 +211,7 @@ def test_what_another_site_could_send_is_refused(desk: Desk, headers: dict[str, 
 
 
 def test_guessing_is_slow(desk: Desk) -> None:
-    app = _starlette(office_routes(desk.office, DoorRule(logins_per_minute=3)))
+    app = _starlette(office_routes(desk.office, DoorRule(logins_per_minute=3), desk.pictures))
     browser = Browser(app)
     tries = [browser.post("/admin/login", name="nobody", password="guess") for _ in range(5)]
     assert [answer.status_code for answer in tries] == [401, 401, 401, 429, 429]

@@ -159,3 +159,21 @@ def test_blank_forms_are_printed(desk: Desk) -> None:
     operator = desk.staff("经办甲", Role.OPERATOR)
     for form in ("access", "doctor", "sample", "unit", "stamp"):
         assert operator.get(f"/admin/forms/{form}/blank.pdf").content.startswith(b"%PDF")
+
+
+def test_a_hostile_picture_costs_its_sender_an_answer_only(desk: Desk) -> None:
+    """Annexes 4 and 6: what people upload is opened in a bounded process. Here too much memory is asked for, by a small
+    file; and, printed, a handwriting sample whose content is not what its head says.
+    """
+    operator, approver = desk.staff("经办甲", Role.OPERATOR, "H1"), desk.staff("审批乙", Role.APPROVER)
+    bomb = encoded(blank(6000, 6000))
+    assert code(operator.post("/admin/seals/sample", picture=bomb, width=42)) == (422, "too-big")
+    entries = stamp() | {"picture1": encoded(photograph()[:4000]), "result": encoded(blank(64, 64)[:60])}
+    number = operator.post("/admin/cases", form="stamp", hospital="H1", entries=entries).json()["id"]
+    assert approver.get(f"/admin/cases/{number}/form.pdf").content.startswith(b"%PDF")
+
+
+def blank(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGBA", (width, height), "white").save(out, "PNG", compress_level=1)
+    return out.getvalue()

@@ -143,3 +143,37 @@ def test_closed():
     box.close()
     with pytest.raises(Crashed):
         box.call(work.me)
+
+
+def test_a_line_takes_no_more_than_its_places():
+    """Others find a worker whatever one kind of callers does: a hospital that waits is not behind a hundred files."""
+    with Sandbox(LIMITS, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box:
+        crowd = box.line(at_once=1, wall_s=1.0).line(wait_s=0.2)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(pytest.raises, TooLong, crowd.call, work.sleep)
+            time.sleep(0.3)
+            with pytest.raises(Busy):
+                crowd.call(work.me)
+            assert box.line(wait_s=0.0).call(work.double, b"x").data == b"xx"
+            first.result()
+        assert crowd.call(work.double, b"x").data == b"xx"
+
+
+def test_lines_have_their_own_bounds(box: Sandbox):
+    """The same worker, another bound of CPU and of time."""
+    begun = time.monotonic()
+    with pytest.raises(TooLong):
+        box.line(wall_s=0.3).call(work.sleep)
+    assert time.monotonic() - begun < 2.5
+    with pytest.raises(TooLong) as caught:
+        box.line(cpu_s=0, wall_s=60.0).call(work.spin)
+    assert caught.value.detail == f"exit {-signal.SIGXCPU}"
+
+
+def test_a_worker_outlives_the_thread_that_asked_for_it():
+    """Threads of services come and go; the kernel takes the thread that made a process for its parent."""
+    with Sandbox(LIMITS, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box:
+        with ThreadPoolExecutor(1) as pool:
+            worker = pool.submit(box.call, work.me).result()
+        time.sleep(0.2)
+        assert box.call(work.me) == worker

@@ -100,6 +100,8 @@ def test_what_a_trust_file_may_hold():
 def test_adding_says_what_is_odd():
     doctor = read_bundle(W.doctor.certificate.raw)
     assert any("不是 CA 证书" in text for text in look_at(doctor, Role.CA, pki.NOW).oddities)
+    maker = look_at(read_bundle(pem(*W.chain)), Role.SEAL_MAKER, pki.NOW)
+    assert any("它签发的都能制章" in text for text in maker.oddities)
     late = look_at(read_bundle(pem(*W.chain)), Role.CA, pki.END + timedelta(days=1))
     assert sum("不在有效期内" in text for text in late.oddities) == 2
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers import pki
+from tests.helpers import pki, seals
+from tests.helpers.sealed_files import report_pdf, sealed_pdf
 from tests.helpers.trust import crl_of, pem
 from yingqiao.gm import sm2
 from yingqiao.gm.timestamp_writing import Stamp, Stamper, imprint_of
-from yingqiao.signing.material import Situation, check_material
+from yingqiao.sandbox import Sandbox, SandboxLimits
+from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader
+from yingqiao.signing.material import Check, Situation, check_material
 from yingqiao.signing.verification.report import Indication
 
 W = pki.world()
@@ -35,19 +39,32 @@ def folder() -> dict[str, bytes]:
             f"第{number}组/签名者证书.cer": W.doctor.certificate.raw,
             f"第{number}组/签名值.txt": base64.b64encode(value),
             f"第{number}组/时间戳.tsr": STAMPER.stamp(Stamp(imprint_of(content), number, pki.NOW)),
-            f"第{number}组/盖章报告.pdf": b"%PDF-1.7",
+            f"第{number}组/盖章报告.pdf": sealed_pdf(),
         }
     return files
 
 
+BOX = Sandbox(SandboxLimits(workers=1), preload=PRELOAD)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _process() -> Iterator[None]:
+    """No process until a PDF is read."""
+    yield
+    BOX.close()
+
+
+def checked(files: dict[str, bytes], situation: Situation = Situation.SIGNATURE) -> list[Check]:
+    return check_material(files, situation, pki.NOW, SandboxedPdfReader(BOX))
+
+
 def failed(files: dict[str, bytes], situation: Situation = Situation.SIGNATURE) -> list[str]:
-    checks = check_material(files, situation, pki.NOW)
-    return [check.item for check in checks if check.indication is Indication.FAILED]
+    return [check.item for check in checked(files, situation) if check.indication is Indication.FAILED]
 
 
 @pytest.mark.parametrize("situation", [Situation.SIGNATURE, Situation.SIGNATURE_AND_SEAL])
 def test_complete(situation: Situation):
-    checks = check_material(folder(), situation, pki.NOW)
+    checks = checked(folder(), situation)
     assert not failed(folder(), situation), checks
     assert sum("签名与时间戳" in check.item and check.ok for check in checks) == 3
 
@@ -79,7 +96,7 @@ def test_one_thing_wrong(name: str, content: bytes | None, item: str):
     else:
         files[name] = content
     if item == "CA 证书链" and content == W.doctor.certificate.raw:
-        found = {c.item: c.indication for c in check_material(files, Situation.SIGNATURE, pki.NOW)}
+        found = {c.item: c.indication for c in checked(files)}
         assert found[item] is Indication.UNKNOWN
         return
     assert item in failed(files)
@@ -88,3 +105,29 @@ def test_one_thing_wrong(name: str, content: bytes | None, item: str):
 def test_a_list_itself_serves_too():
     files = folder() | {"吊销列表地址.txt": crl_of(W.ca).raw}
     assert not failed(files)
+
+
+SEALED = "测试数据第 2 组：盖章的 PDF"
+MAKERS = {"制章者证书链.pem": pem(seals.seal_world().maker_root.certificate)}
+
+
+@pytest.mark.parametrize(
+    ("pdf", "more", "indication", "words"),
+    [
+        (sealed_pdf(), MAKERS, Indication.PASSED, "验证通过"),
+        (sealed_pdf(), {}, Indication.UNKNOWN, "代码 1006"),
+        (sealed_pdf().replace(b"/Helvetica", b"/Helvetic1", 1), MAKERS, Indication.FAILED, "代码 1010"),
+        (report_pdf(), MAKERS, Indication.FAILED, "没有电子签章"),
+        (b"%PDF-1.7", MAKERS, Indication.FAILED, "代码 1001"),
+        (b"no PDF", MAKERS, Indication.FAILED, "不是 PDF"),
+    ],
+)
+def test_sealed_reports_among_the_test_data(
+    pdf: bytes, more: dict[str, bytes], indication: Indication, words: str
+):
+    """测试数据 item 5, the sealed report; who makes the seals is not among the material, so a person looks at that."""
+    files = folder() | more | {"第2组/盖章报告.pdf": pdf}
+    (check,) = [one for one in checked(files, Situation.SIGNATURE_AND_SEAL) if one.item == SEALED]
+    assert check.indication is indication, check
+    assert words in check.words
+    assert not [one for one in checked(files) if "PDF" in one.item]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yingqiao.signing.errors import SigningRefused
-from yingqiao.signing.seals.states import Act, Change, SealState, change, state_of
+from yingqiao.signing.seals.states import STOPPED, Act, Change, SealState, change, state_of, stops_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2027, 1, 1, tzinfo=UTC)
@@ -104,3 +104,15 @@ def test_steps_that_make_no_sense(act: Act, changes: list[Change]) -> None:
 def test_a_reason_is_needed(act: Act) -> None:
     assert asked(act, [], "甲", " ") == "reason"
     assert asked(act, [], "甲", "长" * 201) == "reason"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Act), st.integers(0, 40)), max_size=12),
+    st.integers(0, 45),
+)
+def test_the_stops_are_the_days_on_which_it_was_stopped(acts: list[tuple[Act, int]], on: int) -> None:
+    """Both tell the same history."""
+    changes = [did(act, number) for act, number in acts]
+    state = state_of(day(0), day(50), changes, day(on)).state
+    covering = [one for one in stops_of(changes) if one.covers(day(on))]
+    assert [one.state for one in covering] == ([state] if state in STOPPED else [])

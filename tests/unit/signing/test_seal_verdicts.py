@@ -12,9 +12,10 @@ from tests.helpers.trust import crl_of
 from yingqiao.gm import crl, der, oids, ses, sm2, sm3
 from yingqiao.gm.issuing import Profile
 from yingqiao.gm.ses import CertificateDigest
-from yingqiao.signing.seals.context import SealContext, Standing
+from yingqiao.signing.seals.context import RegistrySilentError, SealContext
 from yingqiao.signing.seals.judge import judge_seal, judge_signature
 from yingqiao.signing.seals.rows import ROWS
+from yingqiao.signing.seals.states import SealState, Stop
 from yingqiao.signing.seals.verdict import Verdict
 from yingqiao.signing.trust import Trust
 from yingqiao.signing.verification.policy import Policy
@@ -109,6 +110,7 @@ ENCRYPTING = pki.make(Profile.ENCRYPTION, "加密证书", P.ca)
 UNKNOWN_SIGNER = pki.make(Profile.SIGNING, "陌生医院", STRANGER_CA)
 UNKNOWN_MAKER = pki.make(Profile.SEAL_MAKER, "陌生制章者", STRANGER_CA)
 CA_MAKER = pki.make(Profile.SEAL_MAKER, "普通 CA 下的制章者", P.ca)
+STAMPING_MAKER = pki.make(Profile.TSA, "时间戳机构", W.maker_root)
 OLD_MAKER = pki.make(
     Profile.SEAL_MAKER, "过期制章者", W.maker_root, not_after=seals.CREATED - timedelta(days=1)
 )
@@ -143,6 +145,11 @@ ONE_DEFECT: dict[str, tuple[Callable[[], bytes], tuple[str, int, str]]] = {
         lambda: seals.make_signature(seals.make_seal(maker=CA_MAKER)),
         ("unknown", 1006, "no-trusted-chain"),
     ),
+    "maker is a time stamping authority": (
+        lambda: seals.make_signature(seals.make_seal(maker=STAMPING_MAKER)),
+        ("failed", 1006, "key-usage"),
+    ),
+    "signer is a time stamping authority": (lambda: signed_by(P.tsa), ("failed", 1008, "key-usage")),
     "maker expired when the seal was made": (
         lambda: seals.make_signature(seals.make_seal(maker=OLD_MAKER)),
         ("failed", 1006, "expired"),
@@ -199,6 +206,21 @@ def test_one_defect_gives_its_own_code(made: Callable[[], bytes], expected: tupl
 
 def test_each_row_has_a_test_of_its_own():
     assert {code for _, (_, code, _) in ONE_DEFECT.values()} >= set(range(1002, 1011))
+
+
+def test_a_ca_of_signers_does_not_make_its_signers_seal_makers():
+    """Trusted for both roles, as where one CA issues everything: only a maker that is named himself makes seals."""
+    both = seals.seal_trust(makers=[P.ca.certificate])
+    by_doctor = seals.make_signature(seals.make_seal(maker=P.doctor), stamped=STAMPED)
+    by_maker = seals.make_signature(seals.make_seal(maker=CA_MAKER), stamped=STAMPED)
+    for raw in (by_doctor, by_maker):
+        assert decided(judge(raw, trust=both)) == ("unknown", 1006, "maker-not-named")
+    named = seals.seal_trust(makers=[P.ca.certificate, CA_MAKER.certificate])
+    assert decided(judge(by_maker, trust=named)) == ("passed", 0, "ok")
+    assert judge(by_doctor, trust=named).code == 1006
+    alone = seals.seal_trust(makers=[CA_MAKER.certificate])
+    assert decided(judge(by_maker, trust=alone)) == ("passed", 0, "ok")
+    assert decided(judge(by_doctor, trust=alone)) == ("unknown", 1006, "no-trusted-chain")
 
 
 def _revoked(at: datetime, **more: object) -> crl.Entry:
@@ -261,19 +283,68 @@ def test_a_signature_stays_good_after_its_certificates_expired():
     assert judge(seals.make_signature(), trust=trust, at=later, policy=firm).code == 1006
 
 
-def test_what_was_sealed_before_a_seal_was_stopped_stays_good_where_it_is_proven():
-    """The registry: 停用、挂失、注销."""
+BEFORE, AFTER = seals.SIGNED_AT - timedelta(days=1), seals.SIGNED_AT + timedelta(minutes=30)
+LIFTED = seals.SIGNED_AT + timedelta(minutes=60)
 
-    def standing(since: datetime | None) -> Callable[[object], Standing]:
-        return lambda _: Standing(usable=False, words="2026-03-01 挂失", since=since)
 
-    before, after = seals.SIGNED_AT - timedelta(days=1), seals.SIGNED_AT + timedelta(minutes=30)
-    stamped, bare = seals.make_signature(stamped=STAMPED), seals.make_signature()
-    assert decided(judge(stamped, standing=standing(before))) == ("failed", 1007, "seal-standing")
-    assert decided(judge(stamped, standing=standing(None))) == ("failed", 1007, "seal-standing")
-    assert decided(judge(stamped, standing=standing(after))) == ("passed", 0, "ok")
-    assert decided(judge(bare, standing=standing(after))) == ("unknown", 1007, "revoked-no-proof")
-    assert "挂失" in judge(stamped, standing=standing(before)).report.words
+@pytest.mark.parametrize("state", [SealState.SUSPENDED, SealState.LOST, SealState.RENEWED, SealState.REVOKED])
+@pytest.mark.parametrize(
+    ("since", "until", "stamped", "expected"),
+    [
+        (BEFORE, None, STAMPED, ("failed", 1007, "seal-standing")),
+        (BEFORE, None, None, ("failed", 1007, "seal-standing")),
+        (BEFORE, LIFTED, STAMPED, ("failed", 1007, "seal-standing")),
+        (BEFORE, LIFTED, None, ("failed", 1007, "seal-standing")),
+        (BEFORE, seals.SIGNED_AT - timedelta(hours=1), None, ("passed", 0, "ok")),
+        (BEFORE, seals.SIGNED_AT + timedelta(milliseconds=300), None, ("passed", 0, "ok")),
+        (AFTER, None, STAMPED, ("passed", 0, "ok")),
+        (AFTER, None, None, ("unknown", 1007, "revoked-no-proof")),
+        (AFTER, LIFTED, STAMPED, ("passed", 0, "ok")),
+        (pki.NOW + timedelta(days=1), None, None, ("passed", 0, "ok")),
+    ],
+)
+def test_a_seal_is_judged_by_its_state_when_it_was_used(state, since, until, stamped, expected):
+    """2.7, row 6: a stop since lifted counts for what was sealed within it; one after the moment of judging never does."""
+    stops = (Stop(state, since, until),)
+    verdict = judge(seals.make_signature(stamped=stamped), stops=lambda _: stops)
+    assert decided(verdict) == expected
+    assert (state.words in verdict.report.text()) == (expected[1] != 0 or (since == AFTER and bool(stamped)))
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [(SealState.SUSPENDED, ("passed", 0, "ok")), (SealState.LOST, ("unknown", 1007, "revoked-no-proof"))],
+)
+def test_a_stated_time_is_believed_across_a_suspension_but_not_across_a_loss(state, expected):
+    """Nobody but the holder had a suspended seal; whoever found a lost one could state any time."""
+    stops = (Stop(state, AFTER, LIFTED),)
+    assert decided(judge(seals.make_signature(), stops=lambda _: stops)) == expected
+
+
+def test_one_stop_after_another_leaves_no_second_between():
+    """Suspended, then reported lost within the second that the signature names."""
+    between = seals.SIGNED_AT + timedelta(milliseconds=300)
+    stops = (Stop(SealState.SUSPENDED, BEFORE, between), Stop(SealState.LOST, between))
+    verdict = judge(seals.make_signature(stamped=STAMPED), stops=lambda _: stops)
+    assert decided(verdict) == ("failed", 1007, "seal-standing")
+
+
+def test_a_registry_that_does_not_answer_leaves_it_unknown():
+    """Unknown is never passed and never failed (2.7); of seals that are not ours there is nothing to know."""
+
+    def silent(_: object) -> tuple[Stop, ...]:
+        raise RegistrySilentError
+
+    verdict = judge(seals.make_signature(stamped=STAMPED), stops=silent)
+    assert decided(verdict) == ("unknown", 1007, "registry-silent")
+    assert judge(seals.make_signature(stamped=STAMPED), stops=lambda _: ()).code == 0
+
+
+def test_a_bare_seal_is_judged_by_its_state_now():
+    suspended = Stop(SealState.SUSPENDED, BEFORE)
+    lifted = Stop(SealState.SUSPENDED, BEFORE, AFTER)
+    for stop, code in ((suspended, 1007), (lifted, 0)):
+        assert judge_seal(seals.make_seal(), context(stops=lambda _, one=stop: (one,))).code == code
 
 
 def test_a_seal_made_after_its_use_is_only_a_note():

@@ -18,6 +18,7 @@ from yingqiao.signing.verification.policy import Policy, weigh
 from yingqiao.signing.verification.report import Indication, Step, beijing, failed, name_of, passed
 
 _MOST_COMPARED = 100
+_SERVICES = frozenset({oids.TIME_STAMPING, oids.OCSP_SIGNING, oids.SERVER_AUTH})
 _KINDS = {oids.DIGESTS[oid].upper(): oid for oid in oids.DIGESTS} | {oid: oid for oid in oids.DIGESTS}
 
 
@@ -59,6 +60,31 @@ def _parsed(raw: bytes) -> Certificate | None:
         return None
 
 
+def maker_step(maker: Certificate, way: Path, context: SealContext) -> Step:
+    """Whether the one who made the seal was trusted to: named himself, or issued by a CA of seal makers only.
+
+    Nothing in a certificate says that its holder makes seals. A CA that issues signers' certificates too would let each
+    of its signers make them.
+    """
+    entries = context.trust.entries
+    if any(one.role is Role.SEAL_MAKER and one.certificate.raw == maker.raw for one in entries):
+        return passed("certificate", "制章者证书本身受信任")
+    issuers = [one.certificate.key.raw for one in entries if one.role is Role.CA]
+    if len(way.certificates) > 1 and way.certificates[1].key.raw in issuers:
+        words = f"{name_of(maker)} 的 CA 也签发签名证书，它签发的不都是制章者"
+        return weigh(context.policy.chain_missing, "chain", "maker-not-named", words)
+    return passed("certificate")
+
+
+def _purposes(certificate: Certificate, policy: Policy) -> Step:
+    """A time stamping authority, an OCSP responder, a web server: such certificates seal nothing."""
+    purposes = certificate.facts.extended_usage
+    if purposes and _SERVICES.issuperset(purposes):
+        words = f"证书只供{'、'.join(map(oids.words, purposes))}之用，不能盖章或制章"
+        return weigh(policy.key_usage, "key-usage", "key-usage", words)
+    return passed("key-usage")
+
+
 def certificate_rows(
     certificate: Certificate,
     context: SealContext,
@@ -72,7 +98,7 @@ def certificate_rows(
     """
     setting = Setting(context.trust, context.policy, roles, moment, pool)
     steps, way = certificate_steps(certificate, setting)
-    found = [key_usage(certificate, context.policy), *steps]
+    found = [key_usage(certificate, context.policy), _purposes(certificate, context.policy), *steps]
     if proof > moment and all(step.indication is Indication.PASSED for step in found):
         found += _since(way, context, moment, proof)
     return found, way

@@ -5,6 +5,7 @@ The rows of the PDF around it (0, 10) are added by who read that. Every row that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from yingqiao.gm import certificates, signatures
@@ -13,9 +14,10 @@ from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import Seal, SealSignature, SesError, parse_seal, parse_signature
 from yingqiao.gm.ses.model import HEADER
 from yingqiao.signing.seals import rows
-from yingqiao.signing.seals.context import MAKERS, SealContext
-from yingqiao.signing.seals.holders import certificate_rows, holder_step
+from yingqiao.signing.seals.context import MAKERS, RegistrySilentError, SealContext
+from yingqiao.signing.seals.holders import certificate_rows, holder_step, maker_step
 from yingqiao.signing.seals.rows import row
+from yingqiao.signing.seals.states import SealState, Stop
 from yingqiao.signing.seals.times import SealTime, time_of
 from yingqiao.signing.seals.verdict import Verdict, seal_facts, signature_facts
 from yingqiao.signing.trust import SIGNERS
@@ -140,7 +142,8 @@ def _seal_rows(
         return [row(rows.MAKER_SIGNATURE, [step]), validity]
     value = _value(maker, seal.algorithm, seal.signed, seal.signature, context)
     created = min(seal.info.created, context.at)
-    steps, _ = certificate_rows(maker, context, MAKERS, created, max(created, min(proof, context.at)))
+    steps, way = certificate_rows(maker, context, MAKERS, created, max(created, min(proof, context.at)))
+    steps.append(maker_step(maker, way, context))
     return [row(rows.MAKER_SIGNATURE, value), row(rows.MAKER, steps), validity]
 
 
@@ -155,19 +158,42 @@ def _seal_validity(seal: Seal, context: SealContext, moment: datetime, *, proven
     if info.created > moment:
         words = f"印章的制作日期 {beijing(info.created)} 晚于使用它的 {beijing(moment)}"
         steps.append(weigh(policy.seal_created_later, "validity", "created-later", words))
-    standing = context.standing(seal)
-    if standing is not None and not standing.usable:
-        steps.append(_standing(standing.words, standing.since, moment, context, proven=proven))
-    return steps
+    return [*steps, *_standing(seal, context, moment, proven=proven)]
 
 
-def _standing(
-    words: str, since: datetime | None, moment: datetime, context: SealContext, *, proven: bool
-) -> Step:
-    """Suspended, lost or revoked in our registry; what was sealed before stays good where the time is proven."""
-    if since is None or since <= moment:
-        return weigh(context.policy.seal_standing, "validity", "seal-standing", f"本平台登记：{words}")
-    if proven:
+def _standing(seal: Seal, context: SealContext, moment: datetime, *, proven: bool) -> list[Step]:
+    """What our registry says: whether the seal was stopped then, and, where only the signer states the moment, whether
+    it was since.
+    """
+    try:
+        stops = [one for one in context.stops(seal) if one.since <= context.at]
+    except RegistrySilentError:
+        words = "本平台的印章登记暂时查不到，无法确认盖章时印章是否停用"
+        return [unknown("validity", "registry-silent", words)]
+    stopped = _stopped(stops, moment)
+    if stopped is not None:
+        words = f"本平台登记：印章自 {beijing(stopped.since)} 起{stopped.state.words}"
+        return [weigh(context.policy.seal_standing, "validity", "seal-standing", words)]
+    return [_stopped_later(one, context, proven=proven) for one in stops if one.since > moment]
+
+
+def _stopped(stops: Sequence[Stop], moment: datetime) -> Stop | None:
+    """The stop that holds all through `moment`: a time told in seconds is somewhere in that second."""
+    last = moment.replace(microsecond=999_999) if moment.microsecond == 0 else moment
+    if not any(one.covers(last) for one in stops):
+        return None
+    return next((one for one in stops if one.covers(moment)), None)
+
+
+def _stopped_later(stop: Stop, context: SealContext, *, proven: bool) -> Step:
+    """What was sealed before stays good where the time is proven. A stated time is believed across a suspension that was
+    lifted, which nobody but the holder ordered; not across a loss, when others may have sealed.
+    """
+    lifted = stop.until is not None and stop.until <= context.at
+    words = f"印章自 {beijing(stop.since)} 起{stop.state.words}"
+    if lifted and stop.until is not None:
+        words += f"，至 {beijing(stop.until)}"
+    if proven or (lifted and stop.state is SealState.SUSPENDED):
         return passed("validity", "", [f"签章之后印章状态变更：{words}"])
     told = f"本平台登记：{words}，没有可信时间戳证明签章在此之前"
     return weigh(context.policy.unproven_revoked, "validity", "revoked-no-proof", told)

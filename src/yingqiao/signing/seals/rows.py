@@ -48,6 +48,7 @@ _LISTS = "请管理员更新该颁发者的吊销列表（yingqiao trust add --c
 _NO_CONTENT = "请连同所盖的文件一起验证"
 _MENDS: Mapping[tuple[str, str], str] = {
     (MAKER, "no-trusted-chain"): "请管理员核实制章单位后登记其根证书（yingqiao trust add --role seal-maker）",
+    (MAKER, "maker-not-named"): "请管理员核实后信任制章者证书本身（yingqiao trust add --role seal-maker）",
     (SIGNER, "no-trusted-chain"): "请管理员核实后登记该 CA 的证书链（yingqiao trust add）",
     **{
         (row, reason): _LISTS for row in (MAKER, SIGNER) for reason in ("no-crl", "crl-stale", "crl-unusable")
@@ -55,6 +56,8 @@ _MENDS: Mapping[tuple[str, str], str] = {
     (SIGNER, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在吊销之前，请重新盖章并加盖时间戳",
     (MAKER, "revoked-no-proof"): "没有可信时间戳时无法证明制章在吊销之前，请重新制章",
     (TIME, "no-trusted-chain"): "请管理员核实后登记时间戳机构的证书（yingqiao trust add --role tsa）",
+    (VALIDITY, "registry-silent"): "请稍后再验",
+    (VALIDITY, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在此之前，请重新盖章并加盖时间戳",
     (HASH, "no-content"): _NO_CONTENT,
 }
 """Where a row's own advice would mislead."""

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from yingqiao.signing.errors import SigningRefused
@@ -120,6 +121,18 @@ class Standing:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A span in which a seal could not be used; `until` None: to this day."""
+
+    state: SealState
+    since: datetime
+    until: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        return self.since <= at and (self.until is None or at < self.until)
+
+
 def state_of(start: datetime, end: datetime, changes: Iterable[Change], at: datetime) -> Standing:
     """The standing at `at`: `changes` in any order, those after `at` do not count. Validity includes its last second."""
     done = sorted((one for one in changes if one.at <= at), key=lambda one: one.at)
@@ -135,6 +148,18 @@ def state_of(start: datetime, end: datetime, changes: Iterable[Change], at: date
     if at > end:
         return Standing(SealState.EXPIRED)
     return Standing(SealState.IN_FORCE) if last is None else Standing(SealState.RESUMED, last.at, last.reason)
+
+
+def stops_of(changes: Sequence[Change]) -> list[Stop]:
+    """Every span in which it was stopped by what was done to it, oldest first, whatever its validity."""
+    times: list[datetime | None] = [*sorted({one.at for one in changes}), None]
+    found = []
+    for at, until in pairwise(times):
+        assert at is not None  # noqa: S101 only the last is
+        state = state_of(at, at, changes, at).state
+        if state in STOPPED:
+            found.append(Stop(state, at, until))
+    return found
 
 
 _PAUSED = {Act.SUSPEND: SealState.SUSPENDED, Act.LOSE: SealState.LOST}

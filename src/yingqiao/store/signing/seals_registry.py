@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select
 from yingqiao.gm import certificates, crl, seal_wallet, ses
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
-from yingqiao.signing.seals import context
+from yingqiao.signing.seals.context import RegistrySilentError
 from yingqiao.signing.seals.making import Holders, Kind
-from yingqiao.signing.seals.states import STOPPED, Act, Change, Standing, change, state_of
+from yingqiao.signing.seals.states import Act, Change, Standing, Stop, change, state_of, stops_of
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import hospitals, seal_changes, seals
@@ -117,28 +117,18 @@ class SealRegistry:
             raise SigningRefused("no-seal", f"没有印章 {str(name_or_id)[:64]}")
         return found[0]
 
-    def state(self, es_id: str, at: datetime) -> Standing | None:
-        """What the registry says of a seal at a moment; None for seals that are not ours (2.7, row 6)."""
-        with self._database.read() as connection:
-            found = self._kept(connection, connection.execute(_SEALS.where(seals.c.es_id == es_id)).all())
-        return found[0].standing(at) if found else None
-
-    def standing(self, seal: ses.Seal) -> context.Standing | None:
-        """For who judges a seal: whether it was stopped, and since when; None for seals that are not ours. Its validity
-        is judged by the seal itself. Never raises: while the database is away nothing is known.
+    def stops(self, seal: ses.Seal) -> Sequence[Stop]:
+        """For who judges a seal: the spans in which it was stopped (2.7, row 6); none of seals that are not ours. Its
+        validity is judged by the seal itself. Raises RegistrySilentError while the database is away.
         """
-        now = self._now()
         try:
             with self._database.read() as connection:
                 rows = connection.execute(_SEALS.where(seals.c.es_id == storable(seal.info.es_id))).all()
                 found = [one for one in self._kept(connection, rows) if one.esl == seal.raw]
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             _log.warning("seal.registry_silent")
-            return None
-        if not found:
-            return None
-        stands = found[0].standing(now)
-        return context.Standing(stands.state not in STOPPED, stands.state.words, stands.since)
+            raise RegistrySilentError from error
+        return stops_of(found[0].changes) if found else ()
 
     def change(self, seal_id: int, act: Act, by: str, reason: str) -> KeptSeal:
         """Suspend, report lost, resume or revoke. A revocation revokes the certificate too, and is published at once."""

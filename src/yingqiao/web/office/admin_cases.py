@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from yingqiao.sandbox import Line
 from yingqiao.signing.certificates.identity import masked_id_number, masked_mobile
 from yingqiao.signing.enrolment import pictures, sheets
 from yingqiao.signing.enrolment.annexes import FORMS
@@ -18,6 +19,7 @@ from yingqiao.store.signing.cases import KeptCase
 from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.staff import Account, Role
 from yingqiao.web.balance_files import NoFontError
+from yingqiao.web.office.bounded import bounded
 from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, base64_of, need_staff
 from yingqiao.web.office.files import csv_file, file_answer
 from yingqiao.web.office.paper import blank, printed
@@ -38,8 +40,8 @@ _COLUMNS = {
 }
 
 
-def case_routes(office: Office, door: Door) -> list[BaseRoute]:
-    cases = AdminCases(office)
+def case_routes(office: Office, door: Door, opened: Line) -> list[BaseRoute]:
+    cases = AdminCases(office, opened)
     return [
         door.get("/web/api/admin/forms", cases.forms),
         door.get("/web/api/admin/forms/{form}/template.xlsx", cases.template),
@@ -58,8 +60,9 @@ def case_routes(office: Office, door: Door) -> list[BaseRoute]:
 class AdminCases:
     """Handlers of the door."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, opened: Line) -> None:
         self._office = office
+        self._opened = opened
 
     def forms(self, asked: Asked) -> list[dict[str, Any]]:
         need_staff(self._office, asked)
@@ -152,7 +155,9 @@ class AdminCases:
             if field.kind is FieldKind.PICTURE
         }
         try:
-            content = printed(case, {name: content for name, content in held.items() if content})
+            content = bounded(
+                self._opened, printed, case, {name: content for name, content in held.items() if content}
+            )
         except NoFontError as error:
             raise TurnedAway(503, "no-font", str(error)) from error
         audit("case.print", account.name, case.id, case.hospital_code)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from base64 import b64encode
 from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from yingqiao.sandbox import Line
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals.making import Holders, Kind
 from yingqiao.signing.seals.sampling import Ink, Wish, sample
@@ -21,6 +21,7 @@ from yingqiao.store.signing.seals_registry import KeptSeal
 from yingqiao.store.signing.staff import Account, Role
 from yingqiao.web.balance_files import NoFontError
 from yingqiao.web.office.admin_cases import case_shown
+from yingqiao.web.office.bounded import bounded
 from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, audited, base64_of, need_staff
 from yingqiao.web.office.files import csv_file, file_answer, xlsx_bytes
 from yingqiao.web.office.seal_paper import seal_sheet
@@ -34,7 +35,6 @@ from yingqiao.web.office.seals_shown import (
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PHOTO_MOST: Final = MAX_BYTES * 4 // 3 + 4096
-_WAIT_S: Final = 30.0
 _ACTS: Final = {
     Act.SUSPEND: (),
     Act.LOSE: (),
@@ -42,12 +42,10 @@ _ACTS: Final = {
     Act.REVOKE: (Role.APPROVER, Role.ADMIN),
 }
 """Who may: everybody stops a seal, starting it again takes an approver."""
-_sampling = threading.BoundedSemaphore(1)
-"""A photograph takes hundreds of megabytes while it is worked on: one at a time."""
 
 
-def seal_routes(office: Office, door: Door) -> list[BaseRoute]:
-    desk, root = AdminSeals(office), "/web/api/admin/seals"
+def seal_routes(office: Office, door: Door, pictures: Line) -> list[BaseRoute]:
+    desk, root = AdminSeals(office, pictures), "/web/api/admin/seals"
     return [
         door.post(f"{root}/sample", desk.sample, most=_PHOTO_MOST),
         door.get(root, desk.all),
@@ -69,20 +67,15 @@ def seal_routes(office: Office, door: Door) -> list[BaseRoute]:
 class AdminSeals:
     """Handlers of the door."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, pictures: Line) -> None:
         self._office = office
+        self._pictures = pictures
 
     def sample(self, asked: Asked) -> dict[str, Any]:
         """`{"picture", "width"?, "height"?, "dpi"?, "ink"?, "clearing"?}`: the seal's picture, to be looked at."""
         need_staff(self._office, asked, Role.OPERATOR)
         content = base64_of(asked.text("picture", _PHOTO_MOST))
-        wish = _wish(asked)
-        if not _sampling.acquire(timeout=_WAIT_S):
-            raise TurnedAway(503, "busy", "采样繁忙，请稍后再试", 10)
-        try:
-            done = sample(content, wish)
-        finally:
-            _sampling.release()
+        done = bounded(self._pictures, sample, content, _wish(asked))
         return {
             "png": b64encode(done.png).decode(),
             "before": b64encode(done.before).decode(),
@@ -138,7 +131,7 @@ class AdminSeals:
         account = need_staff(self._office, asked)
         seal = self._seal(account, asked)
         try:
-            content = seal_sheet(whole_seal_shown(self._office, seal), seal.picture)
+            content = bounded(self._pictures, seal_sheet, whole_seal_shown(self._office, seal), seal.picture)
         except NoFontError as error:
             raise TurnedAway(503, "no-font", str(error)) from error
         audit("seal.print", account.name, seal.id, seal.hospital_code)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from yingqiao.sandbox import Line
 from yingqiao.store.signing.office import Office
 from yingqiao.web.office.admin_cases import case_routes
 from yingqiao.web.office.admin_import import import_routes
@@ -26,8 +27,8 @@ class DoorRule:
     tls: bool = False
 
 
-def office_routes(office: Office, rule: DoorRule) -> list[BaseRoute]:
-    """/crl/…, /web/api/self/…, /web/api/admin/…"""
+def office_routes(office: Office, rule: DoorRule, pictures: Line) -> list[BaseRoute]:
+    """/crl/…, /web/api/self/…, /web/api/admin/…; what people upload is opened by `pictures`."""
     own = Door("yingqiao_doctor", rule.logins_per_minute, rule.trusted_proxies, tls=rule.tls)
     admin = Door("yingqiao_staff", rule.logins_per_minute, rule.trusted_proxies, tls=rule.tls)
     return [
@@ -35,6 +36,6 @@ def office_routes(office: Office, rule: DoorRule) -> list[BaseRoute]:
         *self_service_routes(office, own),
         *people_routes(office, admin),
         *import_routes(office, admin),
-        *case_routes(office, admin),
-        *seal_routes(office, admin),
+        *case_routes(office, admin, pictures),
+        *seal_routes(office, admin, pictures),
     ]

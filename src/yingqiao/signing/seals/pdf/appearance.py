@@ -197,7 +197,8 @@ def _render(form: StreamObject, rect: Box) -> tuple[Image.Image, float, float] |
         matrix = _fit(form, width, height)
     except (ArithmeticError, ValueError):
         return None
-    content = writer.add_object(StreamObject(stream_data=b"q %s cm /A Do Q" % matrix))
+    white = b"1 g 0 0 %.4f %.4f re f" % (width, height)  # drawn, so that blending has something to blend with
+    content = writer.add_object(StreamObject(stream_data=b"q %s Q q %s cm /A Do Q" % (white, matrix)))
     writer.insert_page(PageObject(content, (0, 0, width, height), resources))
     out = BytesIO()
     writer.write(out)

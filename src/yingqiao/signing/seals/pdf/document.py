@@ -45,6 +45,10 @@ class Document:
     def revisions(self) -> int:
         return int(self.reader.xrefs.total_revisions)
 
+    def ends(self) -> list[int]:
+        """Where the table of each revision begins, as the file says: near the revision's end."""
+        return [self.reader.xrefs.get_startxref_for_revision(one) for one in range(self.revisions)]
+
 
 def opened(data: bytes, limits: Limits, work: Callable[[Document], _T]) -> _T:
     """`work` done on the file read strictly, and when that fails as viewers read.

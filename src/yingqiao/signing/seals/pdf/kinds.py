@@ -1,12 +1,9 @@
-"""What a signature's /Contents holds, by its shape; and the digests of what it signs."""
+"""What a signature's /Contents holds, by its shape."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from yingqiao.gm import cms, der, oids, sm3
+from yingqiao.gm import cms, der, oids
 from yingqiao.gm.errors import GmError
-from yingqiao.signing.seals.pdf.envelope import Envelope
 from yingqiao.signing.seals.pdf.model import Kind
 
 _TBS_MEMBERS = 5
@@ -44,19 +41,3 @@ def _message(contents: bytes, content_type: str) -> Kind:
     if message.content_type == oids.TST_INFO:
         return Kind.TIMESTAMP
     return Kind.GM0010 if any(one.digest_algorithm == oids.SM3 for one in message.signers) else Kind.CMS
-
-
-def digests(data: bytes, envelopes: Sequence[Envelope]) -> list[Mapping[str, bytes]]:
-    """SM3 of what each signs, in one pass: all begin at the start of the file, so each goes on from a running one."""
-    view, running, at = memoryview(data), sm3.new(), 0
-    found: list[Mapping[str, bytes]] = [{} for _ in envelopes]
-    for index in sorted(range(len(envelopes)), key=lambda one: envelopes[one].spans):
-        spans = envelopes[index].spans
-        if not spans:
-            continue
-        running.update(view[at : spans[0][1]])
-        at = spans[0][1]
-        own = running.copy()
-        own.update(view[spans[1][0] : spans[1][1]])
-        found[index] = {"sm3": own.digest()}
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from pyhanko.pdf_utils.misc import PdfError as PyhankoError
 
 from yingqiao.signing.seals.pdf import appearance as looks
 from yingqiao.signing.seals.pdf import changes, envelope, fields, kinds, pages
+from yingqiao.signing.seals.pdf.digests import Digests
 from yingqiao.signing.seals.pdf.document import Document, Manner, got, opened
 from yingqiao.signing.seals.pdf.envelope import Envelope
 from yingqiao.signing.seals.pdf.fields import Field, Found
@@ -20,6 +21,8 @@ from yingqiao.signing.seals.pdf.model import Appearance, Kind, PdfSignature, Pro
 from yingqiao.signing.seals.pdf.pages import Box, box_of
 
 _LONGEST_TEXT = 500
+_HIDDEN = 2 | 32
+"""Flags of an annotation: Hidden, NoView."""
 _STANDARD_SUB_FILTERS = {
     "GM.sm2seal": Kind.SES,
     "GM.sm2cms.detached": Kind.GM0010,
@@ -38,11 +41,19 @@ def read(data: bytes, limits: Limits = DEFAULT, *, appearances: bool = True) -> 
 
 
 def _read(document: Document, limits: Limits, appearances: bool) -> SealedPdf:
+    with Digests(document.data, document.ends()) as digests:
+        read, envelopes = _examined(document, limits, appearances)
+        each = digests.of(envelopes)
+    signatures = (replace(one, digests=own) for one, own in zip(read.signatures, each, strict=True))
+    return replace(read, signatures=tuple(signatures))
+
+
+def _examined(document: Document, limits: Limits, appearances: bool) -> tuple[SealedPdf, list[Envelope]]:
+    """Everything but the digests."""
     found = fields.collect(document, limits)
     places = _places(document, found, limits)
     envelopes = [envelope.examine(document, one) for one in found]
     found_kinds = [kinds.sniff(env.contents) for env in envelopes]
-    digests = kinds.digests(document.data, envelopes)
     signed = frozenset(
         one.revision
         for one, env, kind in zip(found, envelopes, found_kinds, strict=True)
@@ -51,10 +62,11 @@ def _read(document: Document, limits: Limits, appearances: bool) -> SealedPdf:
     context = _Context(document, places, signed, limits, appearances)
     signatures = tuple(
         _signature(context, index, *parts)
-        for index, parts in enumerate(zip(found, envelopes, found_kinds, digests, strict=True))
+        for index, parts in enumerate(zip(found, envelopes, found_kinds, strict=True))
     )
     count = _page_count(document, limits, places)
-    return SealedPdf(count, len(document.data), document.revisions, signatures, _troubles(document))
+    read = SealedPdf(count, len(document.data), document.revisions, signatures, _troubles(document))
+    return read, envelopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +81,7 @@ class _Context:
     appearances: bool
 
 
-def _signature(
-    context: _Context, index: int, found: Found, env: Envelope, kind: Kind, digests: Mapping[str, bytes]
-) -> PdfSignature:
+def _signature(context: _Context, index: int, found: Found, env: Envelope, kind: Kind) -> PdfSignature:
     document, node = context.document, found.node if found.node is not None else DictionaryObject()
     problem: Problem | None = None
     named: tuple[str, ...] = ()
@@ -99,7 +109,6 @@ def _signature(
         _moment(node),
         _text(node, "/Name"),
         _text(node, "/Reason"),
-        digests,
     )
 
 
@@ -111,6 +120,8 @@ def _warnings(
         said.append("签名域已在后来的修订中移除，据历史修订查出")
     if page is None:
         said.append("没有页面显示这个签名")
+    elif all(_hidden(node) for _, node in found.field.widgets):
+        said.append("签名域设为不在屏幕上显示，页面上看不到印章")
     if look is not None and look.same is False:
         said.append("页面上显示的图样与印章图片不同")
     if context.appearances and kind is Kind.SES and look is None and page is not None:
@@ -119,6 +130,11 @@ def _warnings(
     if hinted is not None and kind not in (hinted, Kind.UNKNOWN):
         said.append(f"SubFilter 为 {sub_filter}，与内容的形式不符")
     return said
+
+
+def _hidden(widget: DictionaryObject) -> bool:
+    flags = got(widget, "/F", 0)
+    return isinstance(flags, int) and bool(flags & _HIDDEN)
 
 
 def _troubles(document: Document) -> tuple[str, ...]:
