@@ -11,6 +11,6 @@ echo "1/3 终止 ${YINGQIAO_KILLS} 次：应答过的一条都不丢"
 echo "2/3 一百万件工作；下载中终止整个网关一百次；Go 语言的客户端示例"
 command -v go >/dev/null || scripts/peers.sh golang-go
 YINGQIAO_KILLS=100 .venv/bin/pytest -v tests/acceptance/test_images_by_url.py -k killed
-.venv/bin/pytest -v -m long tests/integration tests/acceptance tests/docs tests/unit
+.venv/bin/pytest -v -m long tests/integration tests/acceptance tests/docs tests/unit tests/fuzz
 echo "3/3 模糊测试，共 ${FUZZ_SECONDS} 秒"
 scripts/fuzz.sh

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
+import httpx
+import httpx._transports.default as _httpx_default
 import pytest
 import structlog
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
+
+from yingqiao.signing import passwords
 
 # In order: others use what dcmtk has, and pytest wants to be the first to import each.
 pytest_plugins = [
@@ -19,17 +25,28 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 if "CI" not in os.environ:
     settings.load_profile("patient")
 
+# Every `httpx.post` of a test makes a client, and each would read the authorities of the web anew: 40 ms of processor.
+_httpx_default.create_ssl_context = functools.cache(httpx.create_ssl_context)
+
+# Staff by the hundred: what a password's hash costs outside is held by tests/unit/signing/test_passwords.py.
+passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
 _STARTED_ONCE = ("shared_gateway", "orthanc")
 """Fixtures that start a program for many tests: those tests run in one process, so that it starts once."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for `--dist loadgroup`."""
+    """Groups for `--dist loadgroup`: what belongs together runs in one process, and what it needs is started once.
+
+    That is a file; but acceptance tests are long, so those that share no gateway go to whichever process is free.
+    """
     for item in items:
         used = [name for name in _STARTED_ONCE if name in getattr(item, "fixturenames", ())]
-        if used:
-            place = item.path.stem if "shared_gateway" in used else ""
-            item.add_marker(pytest.mark.xdist_group(f"{used[0]}{place}"))
+        place = item.path.relative_to(Path(__file__).parent)
+        if "orthanc" in used:
+            item.add_marker(pytest.mark.xdist_group("orthanc"))
+        elif used or place.parts[0] != "acceptance":
+            item.add_marker(pytest.mark.xdist_group(str(place.with_suffix(""))))
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def gateway(shared_gateway: RunningGateway) -> RunningGateway:
     return running
 
 
-def wait_for(condition: object, seconds: float = 10.0) -> None:
+def wait_for(condition: object, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "not in time"

@@ -144,8 +144,8 @@ def test_a_disabled_hospital_is_refused_until_enabled(shared_gateway: RunningGat
 
 
 def _eventually(gateway: RunningGateway, code: int, **sealing: str) -> bool:
-    """Whether pushes are answered with `code` within three seconds: it follows the commands."""
-    deadline = time.monotonic() + 3
+    """Whether pushes are answered with `code` soon: it follows the commands, within a second on a quiet machine."""
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if gateway.push("/exam-sync", exam("E10"), **sealing)["code"] == code:
             return True

@@ -190,7 +190,7 @@ def test_clients_that_go_away_leave_nothing_behind(small: RunningGateway) -> Non
     for _ in range(50):
         with connect(small) as connection:
             connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + b"x" * 50_000)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         text = httpx.get(f"{small.url}/metrics").text
         if "\nyingqiao_http_in_flight 0.0" in text:

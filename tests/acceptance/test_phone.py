@@ -39,7 +39,7 @@ def gateway(shared_gateway: RunningGateway) -> RunningGateway:
     return shared_gateway
 
 
-def wait_for(condition: Any, seconds: float = 10.0) -> None:
+def wait_for(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "not in time"

@@ -1,5 +1,7 @@
-"""Every coverage-guided fuzzer for a few seconds; `make fuzz` runs them for long.
+"""Coverage-guided fuzzers for a few seconds each, `make fuzz` runs them for long.
 
+Every test run has the same harnesses under hypothesis beside this file; under atheris it has two, one of each way to be
+loaded (`instrumented`, and by itself), the rest are for `make test-long`: each takes seconds to load instrumented.
 YINGQIAO_FUZZ_SECONDS says how long (1). What is found is a failure with the input in its output.
 """
 
@@ -13,13 +15,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SECONDS = os.environ.get("YINGQIAO_FUZZ_SECONDS", "1")
 HARNESSES = sorted(path.stem.removeprefix("fuzz_") for path in Path(__file__).parent.glob("fuzz_*.py"))
+IN_EVERY_RUN = ("fetch", "record")
 
 if sys.version_info < (
     3,
     14,
 ):  # the lock has no atheris beyond; hypothesis runs the same harnesses everywhere
 
-    @pytest.mark.parametrize("harness", HARNESSES)
+    @pytest.mark.parametrize(
+        "harness",
+        [pytest.param(name, marks=[] if name in IN_EVERY_RUN else pytest.mark.long) for name in HARNESSES],
+    )
     def test_nothing_is_found_in_a_short_time(harness: str, tmp_path: Path):
         corpus = tmp_path / "corpus"
         python = [sys.executable, "-m"]

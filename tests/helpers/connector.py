@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, exam, report
-from tests.peers.gateway import YINGQIAO, RunningGateway
+from tests.helpers.commands import YINGQIAO, run
+from tests.peers.gateway import RunningGateway
 from yingqiao.hospital.config import read_config
 from yingqiao.hospital.errors import SpoolError
 from yingqiao.hospital.service import bounds_of
@@ -162,13 +162,7 @@ class Hospital:
 
     def cli(self, *words: str, config: bool = True) -> subprocess.CompletedProcess[str]:
         where = ["--config", str(self.config)] if config else []
-        return subprocess.run(
-            [YINGQIAO, "hospital", *words, *where],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=os.environ,
-        )
+        return run(["hospital", *words, *where])
 
     def status(self) -> Status | None:
         """What `yingqiao hospital status` tells, without a process of its own; None before there is a spool."""
@@ -187,7 +181,7 @@ class Hospital:
         return " ".join(said[0]["alarms"]) if said else ""
 
 
-def until(true: Callable[[], Any], seconds: float = 30.0, every: float = 0.1) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60.0, every: float = 0.05) -> Any:
     """The first true value, or the last before time ran out."""
     deadline = time.monotonic() + seconds
     while not (value := true()) and time.monotonic() < deadline:

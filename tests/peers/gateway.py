@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,13 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
-from click.testing import CliRunner
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
-from yingqiao.cli import main
+from tests.helpers.commands import YINGQIAO, run
 
-YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
 _READY_S = 180.0
 _ANNOUNCED = "影桥网关已就绪".encode()
 
@@ -110,14 +106,7 @@ class RunningGateway:
     ) -> subprocess.CompletedProcess[str]:
         """Another `yingqiao` command on the same folder."""
         where = ["--data", str(self.data)] if data else []
-        return subprocess.run(
-            [YINGQIAO, *words, *where],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            input=stdin,
-            env=os.environ | self.environ,
-        )
+        return run([*words, *where], self.environ, stdin)
 
     def json(self, *words: str) -> Any:
         done = self.cli(*words, "--json")
@@ -128,10 +117,9 @@ class RunningGateway:
         self.do("hospitals", "add", code, "--name", name, "--sm4-key", key_hex)
 
     def do(self, *words: str) -> None:
-        """A command on the same folder in this process, which has to succeed: a program of its own takes a second."""
-        done = CliRunner().invoke(main, [*words, "--data", str(self.data)], env=self.environ)
-        structlog.reset_defaults()  # the command told where log events go, and that is closed now
-        assert done.exit_code == 0, done.output
+        """A command on the same folder, which has to succeed."""
+        done = self.cli(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
         named = {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}

@@ -6,9 +6,10 @@ Exit codes: 0 done · 1 the answer is no (not found, refused, check failed) · 2
 from __future__ import annotations
 
 import os
-from importlib import import_module
 
 import click
+
+from yingqiao.cli.loading import load
 
 COMMANDS = {
     "serve": "启动网关",
@@ -50,7 +51,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"yingqiao.cli.{cmd_name.replace('-', '_')}").command
+        command: click.Command = load(cmd_name.replace("-", "_")).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

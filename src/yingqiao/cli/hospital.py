@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from yingqiao.cli.loading import load
 
 _MODULES = {
     "run": "connector",
@@ -28,7 +28,7 @@ class _Group(click.Group):
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _MODULES:
             return None
-        commands: dict[str, click.Command] = import_module(f"yingqiao.cli.{_MODULES[cmd_name]}").COMMANDS
+        commands: dict[str, click.Command] = load(_MODULES[cmd_name]).COMMANDS
         return commands[cmd_name]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from yingqiao.cli.loading import loading
 from yingqiao.cli.options import settings_from
 from yingqiao.cli.output import Exit, Shape, fail, show_json, show_rows
 from yingqiao.settings import Settings, describe, show
@@ -67,7 +68,10 @@ def _run(settings: Settings) -> None:
 
     try:
         prepare_workers(settings)
-        from yingqiao.app.gateway import run_gateway  # after prepare_workers: metrics are set up when loaded
+        with loading():
+            from yingqiao.app.gateway import (
+                run_gateway,
+            )  # after prepare_workers: metrics are set up when loaded
 
         run_gateway(settings, _announce)
     except StartError as error:

@@ -9,6 +9,7 @@ from yingqiao.gm.signatures import KeyKind
 from yingqiao.sandbox.errors import Busy, SandboxError
 from yingqiao.sandbox.pool import Line
 from yingqiao.signing.seals.context import SealContext
+from yingqiao.signing.seals.pdf import remote
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.model import PdfSignature, SealedPdf
 from yingqiao.signing.seals.rows import OTHER, ROWS, SIGNATURE, row, with_mend
@@ -27,10 +28,8 @@ class SandboxedPdfReader:
         self._line = line
 
     def read(self, data: bytes) -> SealedPdf:
-        from yingqiao.signing.seals.pdf import reading  # pyHanko takes a second to import
-
         try:
-            return self._line.call(reading.read, data)
+            return self._line.call(remote.read, data)
         except Busy:
             raise
         except SandboxError as error:
@@ -38,13 +37,13 @@ class SandboxedPdfReader:
 
     def foreign(self, data: bytes, one: PdfSignature, context: SealContext) -> Verdict:
         """RSA and ECDSA are pyHanko's to judge: what it says, in one row. SM2 certificates are kept from it."""
-        from yingqiao.signing.seals.pdf.foreign import judge_foreign  # as above
-
         anchors = [one for one in context.trust.anchors(SIGNERS) if one.key.kind is not KeyKind.SM2]
         lists = [listed.raw for one in anchors for listed in context.trust.lists_of(one.subject.raw)]
         roots = [one.raw for one in anchors]
         try:
-            said = self._line.call(judge_foreign, data, one.index, roots=roots, crls=lists, at=context.at)
+            said = self._line.call(
+                remote.judge_foreign, data, one.index, roots=roots, crls=lists, at=context.at
+            )
         except Busy:
             raise
         except (SandboxError, PdfError) as error:

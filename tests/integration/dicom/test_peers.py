@@ -143,16 +143,18 @@ def test_an_abort_in_the_middle_keeps_what_was_acknowledged(receiver):
 
 
 @pytest.mark.parametrize("count", [60])
-def test_as_shipped_with_nagle_it_is_still_quick(receiver, dcmtk_as_shipped, tmp_path, count):
-    """DCMTK since 3.6.2 leaves Nagle on; with delayed acknowledgements that is 40 ms an instance."""
+def test_as_shipped_with_nagle_it_is_still_quick(receiver, dcmtk, dcmtk_as_shipped, tmp_path, count):
+    """DCMTK since 3.6.2 leaves Nagle on; with delayed acknowledgements that is 40 ms an instance, on any machine."""
     dataset = pydicom.dcmread(FILES / "CT_small.dcm")
     for number in range(count):
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
         dataset.save_as(tmp_path / f"{number}.dcm")
     gateway = receiver()
-    started = time.monotonic()
-    answer = dcmtk_as_shipped.storescu(gateway.port, "-R", *sorted(tmp_path.glob("*.dcm")))
-    seconds = time.monotonic() - started
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    seconds = []
+    for sender in (dcmtk, dcmtk_as_shipped):
+        started = time.monotonic()
+        answer = sender.storescu(gateway.port, "-R", *sorted(tmp_path.glob("*.dcm")))
+        seconds.append(time.monotonic() - started)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
     assert len(gateway.rows()) == count
-    assert seconds < count * 0.02
+    assert seconds[1] < 2 * seconds[0] + count * 0.02

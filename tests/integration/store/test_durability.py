@@ -56,7 +56,7 @@ class Load:
             elif words[0] == "kept":
                 self.acknowledged.append((int(words[1]), words[2], int(words[3])))
 
-    def until(self, condition: Callable[[], Any], seconds: float = 30) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, (len(self.acknowledged), self.errors[-3:])

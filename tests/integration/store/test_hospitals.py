@@ -49,7 +49,7 @@ def elsewhere(url: str) -> Iterator[HospitalRegistry]:
     database.close()
 
 
-def until(condition: object, seconds: float = 5) -> None:
+def until(condition: object, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline

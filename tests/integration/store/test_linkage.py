@@ -274,7 +274,7 @@ def database_when_back(postgres: PostgresServer) -> Iterator[None]:
         postgres.start()
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from tests.peers.schema import MIGRATED_REALLY
+from yingqiao.store import migrations
 from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.migrations import HEAD, SchemaTooNew, configuration, current
 from yingqiao.store.schema import metadata
+
+
+@pytest.fixture(autouse=True)
+def _really() -> Iterator[None]:
+    """Other tests copy the schema of SQLite."""
+    copied, migrations._upgrade = migrations._upgrade, MIGRATED_REALLY
+    yield
+    migrations._upgrade = copied
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer)])
@@ -31,6 +43,21 @@ def test_the_program_knows_the_newest_revision() -> None:
 def test_migrations_make_the_schema(database: Database) -> None:
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_tests_copy_the_schema_as_it_is(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """What `tests.peers.schema` gives the other tests is what the migrations make."""
+    made = []
+    for name in ("migrated", "copied"):
+        (tmp_path / name).mkdir()
+        database = open_database(tmp_path / name)
+        database.migrate()
+        with sqlite3.connect(str(database.engine.url.database)) as connection:
+            made.append(list(connection.iterdump()))
+        connection.close()
+        database.close()
+        migrations._upgrade = request.getfixturevalue("_schema_copied")
+    assert made[0] == made[1]
 
 
 def test_several_processes_migrate_at_once(empty: str) -> None:

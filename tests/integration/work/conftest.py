@@ -58,7 +58,7 @@ def states(database: Database) -> dict[str, str]:  # noqa: F811
     return {key: row.state for key, row in rows(database).items()}
 
 
-def wait_until(happened: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(happened: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -96,7 +96,7 @@ def serving(way: Way, tls: ssl.SSLContext | None = None) -> Iterator[str]:
 def _drip(head: bytes) -> Way:
     def way(connection: socket.socket) -> None:
         connection.sendall(head)
-        for _ in range(100):
+        for _ in range(1000):
             connection.sendall(b"x")
             time.sleep(0.05)
 
@@ -141,7 +141,7 @@ def test_every_way_ends_in_time(name):
 
         with pytest.raises(error):
             asyncio.run(push())
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def test_an_async_call_is_bounded_as_a_whole():
@@ -154,7 +154,7 @@ def test_an_async_call_is_bounded_as_a_whole():
     began = time.monotonic()
     with serving(_drip(b"HTTP/1.1 200 OK\r\nx: ")) as url, pytest.raises(Unreachable, match="过慢"):
         asyncio.run(push(url))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_anew():

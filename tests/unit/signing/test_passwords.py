@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from unittest import mock
+
 import pytest
 
 from yingqiao.signing import passwords
@@ -43,3 +47,15 @@ def test_the_fifth_wrong_password_locks() -> None:
         passwords.refuse_locked(login, 1000 + LOCK_MS - 1)
     assert refused.value.code == "locked"
     passwords.refuse_locked(login, 1000 + LOCK_MS)
+
+
+def test_what_a_hash_costs() -> None:
+    """64 MiB and three passes (RFC 9106, 4), for the hash kept of nobody too. The tests' own hashes are cheap: `conftest`."""
+    spec = importlib.util.find_spec("yingqiao.signing.passwords")
+    assert spec is not None
+    assert spec.loader is not None
+    anew = importlib.util.module_from_spec(spec)
+    with mock.patch.dict(sys.modules, {spec.name: anew}):
+        spec.loader.exec_module(anew)
+    assert (anew._HASHER.time_cost, anew._HASHER.memory_cost) == (3, 64 * 1024)
+    assert not anew._HASHER.check_needs_rehash(anew._NOBODY)

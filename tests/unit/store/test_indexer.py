@@ -180,7 +180,7 @@ def test_a_stop_during_an_outage_does_not_hang(tmp_path, index):
     gateway = Gateway(tmp_path / "l", index)
     started = time.monotonic()
     assert gateway.stop()
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 10.0
 
 
 def test_a_file_that_is_no_landing_file_does_not_stop_recovery(tmp_path, index):

@@ -35,6 +35,8 @@ _VERSION = "1"
 """Of the workflow below. DBOS leaves workflows of another version alone: change it only with the workflow."""
 _BUSY_MS = 30_000
 _FORGOTTEN_AT_ONCE = 500
+_LISTENING_S = 0.1
+"""How long closing waits for the thread that looks for notifications among processes, of which we have none."""
 _SAID_EVERY_S = 30.0
 _OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _log = structlog.get_logger(__name__)
@@ -107,6 +109,7 @@ class Durable:
             "enable_otlp": False,
             "log_level": "WARNING",
             "scheduler_polling_interval_sec": 86_400.0,
+            "notification_listener_polling_interval_sec": _LISTENING_S,
         }
 
     def start(self, work_id: int, run: int, attempt: int) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from yingqiao.signing.seals.pdf.pages import Box
+if TYPE_CHECKING:  # it loads pyHanko, which who asks a worker process need not
+    from yingqiao.signing.seals.pdf.pages import Box
 
 ENVELOPE, CHANGED, NOT_JUDGED = 1001, 1011, 1099
 """verifyResult: row 0 and row 10 of the order of judging, and what is not judged."""

@@ -25,12 +25,12 @@ from pyhanko.pdf_utils.generic import (
     pdf_string,
 )
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.signers.pdf_byterange import PdfByteRangeDigest
 
 from yingqiao.gm import sm3
 from yingqiao.signing.seals.pdf import fields, keywords, pages, picture, placing
 from yingqiao.signing.seals.pdf.document import Document, got, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
+from yingqiao.signing.seals.pdf.gap import Gap
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
 from yingqiao.signing.seals.pdf.picture import SealPicture
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Mark, Placement
@@ -287,23 +287,20 @@ class _Tail(BytesIO):
         return self._base + super().seek(offset - self._base if whence == SEEK_SET else offset, whence)
 
 
-def _written(data: bytes, writer: _Increment, value: PdfByteRangeDigest, name: str, page: int) -> Prepared:
+def _written(data: bytes, writer: _Increment, value: Gap, name: str, page: int) -> Prepared:
     tail = _Tail(len(data))
     if not data.endswith((b"\n", b"\r")):
         tail.write(b"\n")
     writer.write(tail)
-    start, stop = value.contents.offsets
-    value.byte_range.fill_offsets(tail, start, stop, tail.tell())
+    start, stop = value.fill_range(tail)
     content = tail.getvalue()
     own = memoryview(content)
     digest = sm3.digest(data, own[: start - len(data)], own[stop - len(data) :])
     return Prepared(len(data), content, (start, stop), digest, name, page)
 
 
-def _signature(
-    writer: _Increment, names: Names, at: datetime, room: int
-) -> tuple[PdfByteRangeDigest, IndirectObject]:
-    value = PdfByteRangeDigest(bytes_reserved=2 * room)
+def _signature(writer: _Increment, names: Names, at: datetime, room: int) -> tuple[Gap, IndirectObject]:
+    value = Gap(room)
     more = {"/Name": names.name, "/Reason": names.reason}
     value.update(
         {

@@ -1,0 +1,24 @@
+"""Reading as a worker process is asked to do it: who asks need not load pyHanko, which takes a second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from yingqiao.signing.seals.pdf.model import SealedPdf
+
+if TYPE_CHECKING:
+    from yingqiao.signing.seals.pdf.foreign import ForeignVerdict
+
+
+def read(data: bytes) -> SealedPdf:
+    """`reading.read`. Raises PdfError."""
+    from yingqiao.signing.seals.pdf import reading  # loaded by the worker, when it starts
+
+    return reading.read(data)
+
+
+def judge_foreign(data: bytes, index: int, **how: Any) -> ForeignVerdict:
+    """`foreign.judge_foreign`. Raises PdfError."""
+    from yingqiao.signing.seals.pdf import foreign  # as above
+
+    return foreign.judge_foreign(data, index, **how)
