@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from tests.helpers import report_pdf, seal_desk
 from tests.helpers.certificates import certificate
+from tests.helpers.in_process import InProcess
 from tests.helpers.seal_desk import PIN, SEAL_MM, SEAL_NAME, SEAL_PIXELS, Pacs, SealDesk
+from tests.helpers.sealed_files import sealed_pdf
 from tests.peers.browser import watched_page
-from yingqiao.gm import ses
-from yingqiao.signing.seals import parallel
+from tests.peers.gateway import free_port
+from yingqiao.signing.seals import merging
 from yingqiao.signing.seals.pdf.reading import read
 
 PDF = report_pdf.report(3)
@@ -26,6 +29,8 @@ SAMPLE = Path(__file__).parent / "samples" / "pdf_seal_iframe.html"
 PX_PER_MM = 96 / 25.4
 RING_MM = SEAL_MM * (SEAL_PIXELS - 4) / SEAL_PIXELS
 """Across the ring of the test seal."""
+ANY = re.compile(".")
+"""A frame too narrow for the page begins with the page fitted into it."""
 LISTENER = """<script>window.heard = [];
 window.addEventListener("message", (e) => window.heard.push({origin: e.origin, data: e.data}));</script>"""
 
@@ -61,7 +66,9 @@ def wide(browser: Browser) -> Iterator[Page]:
     yield from watched_page(browser.new_context(locale="zh-CN", viewport={"width": 1400, "height": 1300}))
 
 
-def embed(page: Page, pacs: Pacs, client: SealDesk, **parameters: str) -> FrameLocator:
+def embed(
+    page: Page, pacs: Pacs, client: SealDesk, size: tuple[int, int] = (1380, 1260), **parameters: str
+) -> FrameLocator:
     """The PACS's page with the client in a frame; waits until the file is shown."""
     said = {
         "fileUrl": f"{pacs.url()}/reports/a.pdf",
@@ -69,13 +76,13 @@ def embed(page: Page, pacs: Pacs, client: SealDesk, **parameters: str) -> FrameL
         "token": "业务-7",
     } | parameters
     src = client.viewer(**said).replace("&", "&amp;")
-    frame = f'<iframe src="{src}" style="width:1380px;height:1260px;border:0"></iframe>'
+    frame = f'<iframe src="{src}" style="width:{size[0]}px;height:{size[1]}px;border:0"></iframe>'
     pacs.put("/pacs", f"<!doctype html><meta charset=utf-8><body style='margin:4px'>{LISTENER}{frame}")
     page.goto(f"{pacs.url()}/pacs")
     return page.frame_locator("iframe")
 
 
-def drawn(frame: FrameLocator, number: int = 1, zoom: str = "1") -> None:
+def drawn(frame: FrameLocator, number: int = 1, zoom: str | re.Pattern[str] = "1") -> None:
     expect(frame.locator(f".sheet[data-page='{number}'] > canvas")).to_have_attribute(
         "data-drawn", zoom, timeout=20_000
     )
@@ -228,7 +235,8 @@ def test_turned_and_mixed_pages(wide: Page, pacs: Pacs, client: SealDesk, tmp_pa
     turned = report_pdf.report(4, sizes=sizes, rotate=(90, 180, 270, 0))
     pacs.put("/reports/turned.pdf", turned, "application/pdf")
     frame = embed(wide, pacs, client, fileUrl=f"{pacs.url()}/reports/turned.pdf")
-    drawn(frame)
+    drawn(frame, 1, ANY)
+    frame.get_by_role("button", name="缩放比例").click()
     frame.get_by_role("button", name="缩小").click()
     for number in range(1, 5):
         frame.locator(".thumbnail").nth(number - 1).click()
@@ -307,9 +315,8 @@ def test_parallel_sign_data(wide: Page, pacs: Pacs, client: SealDesk):
     enter_pin(frame)
     said = heard(wide, "parallelSignData")
     assert said["origin"] == client.url
-    merged = parallel.merge(PDF, said["data"]["contents"])
-    [signature] = read(merged).signatures
-    assert ses.parse_signature(signature.contents).data_hash == signature.digest()
+    merged = merging.merge(PDF, said["data"], InProcess(), datetime.now(UTC))
+    assert len(read(merged).signatures) == 1
 
 
 def test_the_paging_button(wide: Page, pacs: Pacs, client: SealDesk):
@@ -320,6 +327,49 @@ def test_the_paging_button(wide: Page, pacs: Pacs, client: SealDesk):
     frame = embed(wide, pacs, client, fileUrl=f"{pacs.url()}/reports/one.pdf")
     drawn(frame)
     expect(frame.get_by_role("button", name="骑缝章")).to_be_disabled()
+
+
+def test_earlier_seals_paging_over_sheets_and_a_silent_authority(wide: Page, pacs: Pacs, tmp_path: Path):
+    """Each earlier seal's verdict, and that trust was not judged; §3.5's sheets printed on both sides; sealed without a time
+    stamp where that is configured, and said so to the person and the PACS.
+    """
+    silent = f"http://127.0.0.1:{free_port()}"
+    (tmp_path / "stamp.secret").write_text("secret")
+    told = {
+        "open": {"hosts": [pacs.url()]},
+        "stamp": {"url": silent, "app": "A", "silent": "seal", "seconds": 3},
+        "verify": {"url": silent, "seconds": 3},
+    }
+    pacs.put("/reports/sealed.pdf", sealed_pdf(PDF), "application/pdf")
+    wide.set_viewport_size({"width": 1040, "height": 620})
+    with seal_desk.seal_desk(tmp_path, [pacs.url()], **told) as running:
+        frame = embed(wide, pacs, running, size=(1024, 600), fileUrl=f"{pacs.url()}/reports/sealed.pdf")
+        expect(frame.locator(".sheet[data-page='1'] > canvas")).to_have_attribute(
+            "data-drawn", re.compile(".")
+        )
+        earlier = frame.locator(".earlier-list > li")
+        expect(earlier).to_contain_text("完好")
+        expect(earlier).to_contain_text("2026/3/1 02:05:06（有时间戳）")
+        expect(earlier).to_contain_text("可信与否没有判断")
+        expect(frame.get_by_text("签章者与制章者是否可信没有判断")).to_be_visible()
+        sheet = frame.locator(".sheet[data-page='1']").bounding_box()
+        pages = frame.locator("main.pages").bounding_box()
+        assert (
+            sheet["x"] + sheet["width"] <= pages["x"] + pages["width"]
+        )  # the edge a paging seal is at is seen
+        frame.get_by_role("button", name="骑缝章").click()
+        frame.get_by_label("骑缝章盖哪些页").click()
+        frame.get_by_text("双面打印", exact=True).click()
+        expect(frame.get_by_label("第 1 页的骑缝章")).to_be_visible()
+        enter_pin(frame)
+        expect(frame.get_by_text("没有加盖时间戳", exact=True)).to_be_visible()
+        expect(frame.get_by_text(f"时间戳服务 {silent} 没有应答")).to_be_visible()
+        expect(earlier).to_have_count(2)
+        wide.screenshot(path=tmp_path / "without.png")
+        button(frame, "保存").click()
+        assert heard(wide, "sealFinished")["data"]["contents"]["stamped"] is False
+    first, second = read(pacs.uploads[-1].data).signatures
+    assert (first.changed_after, second.changed_after) == (None, None)
 
 
 def test_a_file_that_cannot_be_had_is_told(wide: Page, pacs: Pacs, client: SealDesk):
@@ -375,7 +425,7 @@ def test_the_standards_sample_works_unchanged(browser: Browser, tmp_path: Path):
         page.goto(host.url())
         page.add_style_tag(content="iframe { width: 960px; height: 760px }")
         frame = page.frame_locator("iframe")
-        drawn(frame)
+        drawn(frame, 1, ANY)
         frame.get_by_role("button", name="放到第 1 页中央").click()
         enter_pin(frame)
         expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)

@@ -205,6 +205,7 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
     answer = httpx.post(address, params=asked, content=report(), headers=token, timeout=60)
     assert answer.status_code == 200, answer.text
     assert answer.content.startswith(report()[:100])
+    assert answer.headers["x-yingqiao-stamped"] == "true"
     assert httpx.post(address, params=asked, content=report()).status_code == 401
     (use,) = gateway.json("seals", "uses")
     assert (use["who"], use["matter"], use["result"]) == ("api:PACS", "R-1", "sealed")
@@ -217,10 +218,12 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
     again = gateway.cli(
         "seal", "sign", str(source), str(target), "--seal", "1", "--at", "1,60,60", "--matter", "R-2"
     )
-    assert again.returncode == 0, again.stderr
+    assert (again.returncode, "带时间戳" in again.stdout) == (0, True), again.stderr
     assert gateway.cli("seals", "suspend", "1", "--reason", "搬家").returncode == 0
     stopped = json.loads(gateway.cli("verify", "seal", str(target), "--json").stdout)
-    assert [(one["indication"], one["code"]) for one in stopped] != [("passed", 0)]
+    assert [(one["indication"], one["code"]) for one in stopped] == [
+        ("passed", 0)
+    ]  # stamped before it was stopped
     assert (
         gateway.cli("seal", "sign", str(source), str(target), "--seal", "1", "--at", "1,60,60").returncode
         == 1
@@ -231,3 +234,15 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
     assert gateway.cli("seals", "form", "unit", "--out", str(tmp_path / "blank.pdf")).returncode == 0
     render((tmp_path / "blank.pdf").read_bytes(), tmp_path / "blank.png")
     assert gateway.cli("seals", "export", "1", "--public", "--out", str(tmp_path / "a.esl")).returncode == 0
+    lines = [json.loads(line) for line in (gateway.data / "office.log").read_text().splitlines()]
+    seals = [
+        (one["act"], one["subject"], one["who"]) for one in lines if one["act"][:5] in ("case.", "seal.")
+    ]
+    assert seals[:5] == [
+        ("case.submit", "1", "经办甲"),
+        ("case.submit", "2", "经办甲"),
+        ("case.approve", "1", "审批乙"),
+        ("case.approve", "2", "审批乙"),
+        ("seal.make", "1", "审批乙"),
+    ]
+    assert [act for act, *_ in seals[5:]] == ["seal.suspend", "seal.revoke"]

@@ -15,6 +15,7 @@ from yingqiao.dicom.query_retrieve.storage_contexts import syntaxes_of
 from yingqiao.dicom.storage_service import ScpConfig
 from yingqiao.dicom.upper_layer.dimse import Status
 from yingqiao.hospital.config import keys as connector_keys
+from yingqiao.seal_client.config import keys as seal_client_keys
 from yingqiao.settings import describe
 from yingqiao.store.queries import words
 from yingqiao.store.queries.common import LIMIT_AT_MOST
@@ -29,6 +30,7 @@ CONNECTOR_PAGES = {
     "docs/tutorials/connect-a-hospital.md",
 }
 """Pages about hospital.toml, whose keys may bear names of the gateway's sections."""
+SEAL_CLIENT = {key.name for key in seal_client_keys()}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS if "." in key}
 SOURCE = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
 EVENTS = set(re.findall(r"[lL]og\.(?:info|warning|error|exception)\(\s*\"([\w.-]+)\"", SOURCE))
@@ -38,7 +40,7 @@ EVENTS |= set(re.findall(r'event: str = "([\w.]+)"', SOURCE))  # lines put toget
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: page.name)
 def test_settings_named_exist(page: Page):
     ours = page.name in CONNECTOR_PAGES
-    known = CONNECTOR if ours else set(SETTINGS)
+    known = CONNECTOR if ours else set(SETTINGS) | SEAL_CLIENT
     sections = {name.partition(".")[0] for name in CONNECTOR} if ours else SECTIONS
     others = EVENTS | {"api.token", "work.sqlite", "hospital.toml", "hospital.env"}
     for code in page.inline:

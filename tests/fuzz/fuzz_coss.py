@@ -47,7 +47,7 @@ def one_input(data: bytes) -> None:
         pass
     else:
         json.dumps(jobs.result_of(job, _SECRET, 0))
-    verdict = timestamps.verify_text(found.find("oriData"), found.find("tsResp"), _Trust())  # type: ignore[arg-type]
+    verdict = timestamps.verify_text(found.find("oriData").encode(), found.find("tsResp"), _Trust())  # type: ignore[arg-type]
     assert verdict.reason
     qr.read(found.find("qrCode"))
 

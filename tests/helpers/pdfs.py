@@ -179,15 +179,14 @@ def chinese_report(pages: int = 2) -> bytes:
     return bytes(document.output())
 
 
-def sealer(**more: object) -> Sealer:
+def sealer(esl: bytes | None = None, **more: object) -> Sealer:
     """With the seal and the signer of the world."""
     signer = seals.seal_world().signer
     return Sealer(
-        seals.make_seal(),
+        esl or seals.make_seal(),
         signer.certificate.raw,
         lambda message: seals.signed(signer, message),
-        now=lambda: seals.SIGNED_AT,
-        **more,  # type: ignore[arg-type]
+        **({"now": lambda: seals.SIGNED_AT} | more),  # type: ignore[arg-type]
     )
 
 

@@ -218,7 +218,7 @@ def seal_desk(
     *,
     wallets: Sequence[bytes] | None = None,
     resolve: Resolve | None = None,
-    device: Device | None = None,
+    held: Device | None = None,
     port: int = 0,
     **sections: Mapping[str, Any],
 ) -> Iterator[SealDesk]:
@@ -228,7 +228,7 @@ def seal_desk(
         (folder / "wallets" / f"{number}.seal.json").write_bytes(raw)
     told = {"client": {"origins": list(origins), "port": port} | dict(sections.pop("client", {})), **sections}
     loaded = load(msgspec.convert(told, Config), folder)
-    service = build(loaded, BuiltPages(), device=device, resolve=resolve)
+    service = build(loaded, BuiltPages(), device=held, resolve=resolve)
     found = service.start()
     try:
         desk = SealDesk(found, folder, loaded)

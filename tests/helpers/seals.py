@@ -141,11 +141,13 @@ def _seal_1(said: SealInfo, maker: pki.Entity, over: Callable[[bytes], bytes]) -
     return der.sequence(inside, der.sequence(certificate, algorithm, der.write_bits(value)))
 
 
-def stamp(value: bytes, at: datetime, *, by: pki.Entity | None = None) -> bytes:
-    """A token over `value` at `at`."""
+def stamp(
+    value: bytes, at: datetime, *, by: pki.Entity | None = None, more: Sequence[Certificate] = ()
+) -> bytes:
+    """A token over `value` at `at`; `more` certificates make it long."""
     world = pki.world()
     tsa = by or world.tsa
-    return Stamper(tsa.certificate, tsa.signer, pki.POLICY, [world.ca.certificate]).stamp(
+    return Stamper(tsa.certificate, tsa.signer, pki.POLICY, [world.ca.certificate, *more]).stamp(
         Stamp(imprint_of(value), 7, at)
     )
 

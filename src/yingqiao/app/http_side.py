@@ -143,7 +143,7 @@ async def _serve(
         settings,
         stores,
         office,
-        [*seal_desk_routes(office, desk.seal)],
+        [*seal_desk_routes(office, desk)],
         sealed,
         metrics,
         dict(checks) | {"ledger": lambda: _ledger_part(ledger)},

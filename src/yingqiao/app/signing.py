@@ -12,15 +12,13 @@ import structlog
 
 from yingqiao.app.phone import phone_desk
 from yingqiao.app.signing_office import phone_url
+from yingqiao.app.stamping import NO_TIME, stamp_seal, tsa_of
 from yingqiao.app.stores import Stores
-from yingqiao.gm import sm3
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.crl import State
-from yingqiao.gm.errors import GmError
-from yingqiao.gm.timestamp import TimestampError
 from yingqiao.settings import CossSettings, Settings
 from yingqiao.signing import tsa
-from yingqiao.signing.clock import ClockError, TrustedClock
+from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.trust import TIME_STAMPERS
@@ -28,7 +26,7 @@ from yingqiao.signing.tsa import Tsa
 from yingqiao.spec.model import Edition
 from yingqiao.store import tokens
 from yingqiao.store.errors import StoreError, StoreUnavailable
-from yingqiao.store.tokens import Issued, TokenJournal, TsaError
+from yingqiao.store.tokens import TokenJournal, TsaError
 from yingqiao.web.coss import CossParts, services
 from yingqiao.web.coss.door import Door, SignedByApplication
 from yingqiao.web.coss.phone import Phone, PhoneParts
@@ -36,8 +34,6 @@ from yingqiao.web.coss.timestamps import Timestamps
 from yingqiao.web.service import Service
 
 FRESH_S = 1.0
-SEALS = "yingqiao:seals"
-"""In the journal of time stamps: those of seals, in the place of an application."""
 _STAMP_S = 30.0
 _WARNED = timedelta(days=60)
 _log = structlog.get_logger(__name__)
@@ -92,24 +88,19 @@ class SigningSide:
         phone = Phone(PhoneParts(desk, self._settings.phone, coss))
         return [*services(parts), *phone.services()]
 
-    def stamp(self, value: bytes) -> bytes:
+    def stamp(self, value: bytes) -> bytes | None:
         """A time stamp over a seal's signature value, in the journal before it is given out; for other threads.
 
-        Raises SigningRefused while there is no trustworthy time, StoreUnavailable.
+        None where no authority was ever made. Raises SigningRefused while there is no trustworthy time, DeviceError,
+        StoreUnavailable.
         """
         found = self._authority.current()
+        if found is None and not self._authority.was_made:
+            return None
         if found is None or self._loop is None:
-            raise SigningRefused("no-time", "时间戳服务尚未就绪")
+            raise SigningRefused(NO_TIME, "时间戳服务尚未就绪")
         number, at_work = found
-        try:
-            now, serial = self._clock.now_ms(), self._journal.serial()
-            token, imprint = at_work.stamp(
-                value, serial, datetime.fromtimestamp(now / 1000, UTC), attach=True
-            )
-        except (ClockError, TimestampError) as error:
-            _log.error("tsa.refused", reason=str(error))
-            raise SigningRefused("no-time", f"暂停签发时间戳：{error}") from error
-        issued = Issued(serial, number, SEALS, now, imprint, sm3.digest(token))
+        token, issued = stamp_seal(value, at_work, number, self._journal.serial(), self._clock)
 
         async def record() -> None:
             await self._journal.record(issued)
@@ -158,6 +149,11 @@ class _AtWork:
     def current(self) -> tuple[int, Tsa] | None:
         return self._current
 
+    @property
+    def was_made(self) -> bool:
+        """Whether there is one, usable or not."""
+        return self._seen is not None
+
     def roots(self) -> Sequence[Certificate]:
         return (*self._roots, *self._stores.trust.current().anchors(TIME_STAMPERS))
 
@@ -174,11 +170,7 @@ class _AtWork:
         if found is None:
             self._current = None
             return
-        accuracy = timedelta(milliseconds=self._settings.tsa_accuracy_ms)
-        try:
-            stamping = Tsa(found.key, self._settings.tsa_policy, accuracy or None)
-        except GmError as error:
-            raise TsaError(f"时间戳证书或策略不可用：{error.reason}") from error
+        stamping = tsa_of(found, self._settings)
         self._roots = tokens.roots(self._stores.database)
         self._known = tokens.stamping_certificates(self._stores.database)
         self._current = found.id, stamping

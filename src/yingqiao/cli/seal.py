@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import click
+import orjson
 
-from yingqiao.cli.office import office, who
 from yingqiao.cli.options import data_options
 from yingqiao.cli.output import Exit, fail
-from yingqiao.client.seal_wallet import WalletFile
-from yingqiao.gm import armor, pkcs8, sm2, sm3
+from yingqiao.cli.seal_keys import Keys, opened
 from yingqiao.gm.errors import GmError
 from yingqiao.sandbox import Sandbox, SandboxError
+from yingqiao.sandbox.pdf_reader import SandboxedPdfReader
 from yingqiao.settings import Settings
 from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.seals import merging
 from yingqiao.signing.seals.pdf import writing
 from yingqiao.signing.seals.pdf.limits import DEFAULT, MIB
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side, Which
 from yingqiao.signing.seals.pdf.writing import Names, seal_pdf
-from yingqiao.signing.seals.sealing import Sealer
 from yingqiao.signing.verification.report import BEIJING
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -61,11 +60,25 @@ def command() -> None:
 @click.option("--paging", is_flag=True, help="骑缝章")
 @click.option("--side", type=click.Choice([one.value for one in Side]), default="right", show_default=True)
 @click.option(
-    "--pages", "which", type=click.Choice([one.value for one in Which]), default="all", show_default=True
+    "--pages",
+    "which",
+    type=click.Choice([one.value for one in Which]),
+    default="all",
+    show_default=True,
+    help="骑缝章盖哪些页：odd、even = 单、双数页，duplex = 双面打印的每张纸，facing = 翻开的左右两页（2 与 3、4 与 5……）",
 )
 @click.option(
-    "--group", type=click.IntRange(min=2), help="骑缝章每几页一枚；不写 = 每片不窄于 3 毫米的最多页数"
+    "--group",
+    type=click.IntRange(min=2),
+    help="骑缝章每几页（duplex 为几张）一枚；不写 = 每片不窄于 3 毫米的最多页数",
 )
+@click.option(
+    "--stamp",
+    metavar="own|地址",
+    help="时间戳：own = 数据目录自己的，或网关的地址（应用标识与密钥取环境变量 YINGQIAO_STAMP_APP、YINGQIAO_STAMP_SECRET）；"
+    "不写时 --seal 用自己的（如有），其余没有",
+)
+@click.option("--no-stamp", is_flag=True, help="不加时间戳")
 @click.option("--name", default="", help="签名字典的 Name；不写 = 签章者证书的名称")
 @click.option("--reason", default="", help="签名字典的 Reason，如 审核通过")
 @click.option("--filter", "filter_", default="Adobe.PPKLite", show_default=True)
@@ -88,6 +101,8 @@ def sign(
     side: str,
     which: str,
     group: int | None,
+    stamp: str | None,
+    no_stamp: bool,
     name: str,
     reason: str,
     filter_: str,
@@ -101,14 +116,12 @@ def sign(
         placements.append(Paging(Side(side), Which(which), group))
     if not placements:
         fail("请说明盖在哪里：--at、--keyword 或 --paging", Exit.USE)
-    if source.stat().st_size > DEFAULT.bytes:
-        fail(f"{source.name} 超过 {DEFAULT.bytes // MIB} MiB", Exit.USE)
+    if stamp and no_stamp:
+        fail("--stamp 与 --no-stamp 只能写一个", Exit.USE)
+    _check_size(source)
     data = source.read_bytes()
-    if seal is not None:
-        opening = _registered(settings, seal, matter, data)
-    else:
-        opening = _from_wallet(wallet) if wallet is not None else _from_files(esl, certificate, key)
-    with _told(), opening as sealer, Sandbox(preload=PRELOAD) as sandbox:
+    keys = Keys(seal, matter, wallet, esl, certificate, key)
+    with _told(), opened(keys, "" if no_stamp else stamp, settings, data) as sealer, _sandbox() as sandbox:
         names = Names(filter_, sub_filter, name or sealer.signer_name, reason)
         made = seal_pdf(
             data,
@@ -121,39 +134,40 @@ def sign(
             preparing=writing.prepared_by(sandbox.call),
         )
     _write(target, made)
-    click.echo(f"已加盖 {len(placements)} 处：{target}")
+    stamped = "，带时间戳" if sealer.stamped else "，没有时间戳"
+    click.echo(f"已加盖 {len(placements)} 处{stamped}：{target}")
 
 
-@contextmanager
-def _registered(settings: Settings, seal: str, matter: str, data: bytes) -> Iterator[Sealer]:
-    """By the registry: journaled before and after. Raises GmError, SigningRefused."""
-    with (
-        office(settings) as opened,
-        opened.seals.use(seal, who(), sm3.digest(data), matter, "cli") as used,
-    ):
-        yield Sealer(used.esl, used.certificate, used.sign)
+@command.command("merge")
+@click.argument("base", type=_FILE, metavar="BASE.pdf")
+@click.argument("said", type=_FILE, metavar="DATA.json")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.pdf")
+def merge(base: Path, said: Path, target: Path) -> None:
+    """把并行签名（bParallelSign）的数据合并到底稿，另存为 OUT.pdf
 
-
-@contextmanager
-def _from_wallet(file: Path) -> Iterator[Sealer]:
-    """Every PIN tried is counted in the file. Raises GmError, SigningRefused."""
-    held = WalletFile(file)
-    shown = held.look()
+    DATA.json 是 PACS 页面收到的 parallelSignData 消息，或其中的 contents。底稿已变、数据损坏、其中不是完好的签章都会拒绝。
+    """
+    for one in (base, said):
+        _check_size(one)
     try:
-        private = held.open(_pin("印章 PIN"))
-    except OSError as error:
-        fail(f"写不了 {file}：{error.strerror}", Exit.USE)
-    yield Sealer(shown.esl, shown.certificate, lambda message: sm2.sign(private, message))
+        contents = orjson.loads(said.read_bytes())
+    except orjson.JSONDecodeError:
+        fail(f"{said.name} 不是 JSON", Exit.USE)
+    with _told(), _sandbox() as sandbox:
+        merged = merging.merge(
+            base.read_bytes(), contents, SandboxedPdfReader(sandbox), datetime.now(BEIJING)
+        )
+    _write(target, merged)
+    click.echo(f"已合并：{target}")
 
 
-@contextmanager
-def _from_files(esl: Path | None, certificate: Path | None, key: Path | None) -> Iterator[Sealer]:
-    """Raises GmError, SigningRefused."""
-    if esl is None or certificate is None or key is None:
-        fail("请给出 --seal，或 --wallet，或 --esl、--certificate 与 --key", Exit.USE)
-    private = _private(key)
-    holder = armor.unwrap_one(certificate.read_bytes())
-    yield Sealer(armor.unwrap_one(esl.read_bytes()), holder, lambda message: sm2.sign(private, message))
+def _sandbox() -> Sandbox:
+    return Sandbox(preload=PRELOAD)
+
+
+def _check_size(file: Path) -> None:
+    if file.stat().st_size > DEFAULT.bytes:
+        fail(f"{file.name} 超过 {DEFAULT.bytes // MIB} MiB", Exit.USE)
 
 
 @contextmanager
@@ -163,23 +177,6 @@ def _told() -> Iterator[None]:
         yield
     except (GmError, SigningRefused, SandboxError) as error:
         fail(error.reason)
-
-
-def _private(file: Path) -> sm2.PrivateKey:
-    """Raises GmError."""
-    raw = armor.unwrap_one(file.read_bytes())
-    if pkcs8.is_encrypted(raw):
-        raw = pkcs8.decrypt(raw, _pin().encode())
-    return sm2.PrivateKey.from_pkcs8(raw)
-
-
-def _pin(what: str = "私钥口令") -> str:
-    """Never an argument: those show in the list of processes."""
-    if "YINGQIAO_PIN" in os.environ:
-        return os.environ["YINGQIAO_PIN"]
-    if not sys.stdin.isatty():
-        fail(f"需要{what}：请设环境变量 YINGQIAO_PIN", Exit.USE)
-    return str(click.prompt(what, hide_input=True))
 
 
 def _write(target: Path, made: bytes) -> None:

@@ -22,7 +22,17 @@ from collections.abc import Callable
 
 import structlog
 
-from yingqiao.signing.private_keys import AWAY, NAME, NO_KEY, REFUSED, UNSUPPORTED, WRONG, DeviceError
+from yingqiao.signing.private_keys import (
+    AWAY,
+    LOCKED,
+    NAME,
+    NO_KEY,
+    PIN,
+    REFUSED,
+    UNSUPPORTED,
+    WRONG,
+    DeviceError,
+)
 
 VERSION = "1"
 MAX_LINE = 8192
@@ -30,7 +40,14 @@ _AGAIN_S, _AGAIN_MOST_S = 1.0, 30.0
 """How long after a failure the device is left alone, doubled with each further one: callers are answered at once then, and
 hold no transaction open while a device hangs."""
 _END_S = 2.0
-_CODES = {"away": AWAY, "refused": REFUSED, "no-key": NO_KEY, "unsupported": UNSUPPORTED}
+_CODES = {
+    "away": AWAY,
+    "refused": REFUSED,
+    "no-key": NO_KEY,
+    "unsupported": UNSUPPORTED,
+    "pin": PIN,
+    "locked": LOCKED,
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -78,6 +95,16 @@ class CommandDevice:
 
     def erase(self, name: str) -> None:
         self._ask("erase", name)
+
+    def unlock(self, name: str, pin: str) -> None:
+        """A desk's device: its key may be used until `lock`. One process only (`places`): another one knows nothing of it.
+
+        Raises DeviceError `device-pin`, whose detail has the tries left where the program says so; `device-locked`.
+        """
+        self._ask("unlock", name, pin.encode().hex())
+
+    def lock(self, name: str) -> None:
+        self._ask("lock", name)
 
     def look(self) -> str:
         """What the program says of itself. Raises DeviceError."""

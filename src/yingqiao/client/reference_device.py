@@ -1,12 +1,13 @@
 """The reference of a device's program: `python -m yingqiao.client.reference_device FOLDER`, keys as files of FOLDER.
 
 It shows what `device.command` has to do, and stands in for a device in tests. It is no device: its keys lie open in
-FOLDER. To attach a real one, write a program that answers the same lines by the vendor's library; see
-docs/reference/key-device.md.
+FOLDER. Where FOLDER has a file `.pin`, it is a desk's: keys are used between `unlock` and `lock` only. To attach a real
+one, write a program that answers the same lines by the vendor's library; see docs/reference/key-device.md.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ from yingqiao.gm.key_share import ServerShare, prove
 from yingqiao.gm.sm2_keys import PublicKey
 
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
+_PIN, _TRIES, _MOST_TRIES = ".pin", ".tries", 6
 
 
 class Refused(Exception):  # noqa: N818 an answer
@@ -27,11 +29,12 @@ class Refused(Exception):  # noqa: N818 an answer
 
 
 class ReferenceDevice:
-    """One key a file: a scalar of 32 bytes. A vendor's program calls SDF_… in these five methods."""
+    """One key a file: a scalar of 32 bytes. A vendor's program calls SDF_… in these methods."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
+        self._unlocked: set[str] = set()
 
     def make(self, name: str) -> str:
         """SDF: a key pair made in advance at an index, its public part exported."""
@@ -41,7 +44,9 @@ class ReferenceDevice:
         return sm2.PrivateKey.from_pkcs8(path.read_bytes()).public().point.hex()
 
     def sign(self, name: str, e: str) -> str:
-        """SDF_InternalSign_ECC over the 32 bytes e."""
+        """SDF_InternalSign_ECC or SKF_ECCSignData over the 32 bytes e."""
+        if name not in self._unlocked and (self._folder / _PIN).exists():
+            raise Refused("no refused it is locked")
         private = sm2.PrivateKey.from_pkcs8(self._read(name))
         return sm2.der_to_raw(sm2.sign_digest(private, bytes.fromhex(e))).hex()
 
@@ -60,6 +65,31 @@ class ReferenceDevice:
         """r and s1 for Q1 and e; the nonce is the device's."""
         share = ServerShare(Scalar.from_bytes(self._read(name)), bytes(32), sm2.generate().public())
         return cooperative.respond(share, bytes.fromhex(point), bytes.fromhex(e)).hex()
+
+    def unlock(self, name: str, pin: str) -> str:
+        """SKF_VerifyPIN. Counted before it is compared, as a device does."""
+        self._read(name)
+        wanted = (self._folder / _PIN).read_bytes().strip() if (self._folder / _PIN).exists() else b""
+        left = _MOST_TRIES - self._tried()
+        if left <= 0:
+            raise Refused("no locked")
+        self._tried(_MOST_TRIES - left + 1)
+        if not hmac.compare_digest(bytes.fromhex(pin), wanted):
+            raise Refused(f"no pin {left - 1}")
+        self._tried(0)
+        self._unlocked.add(name)
+        return ""
+
+    def lock(self, name: str) -> str:
+        """SKF_ClearSecureState."""
+        self._unlocked.discard(name)
+        return ""
+
+    def _tried(self, now: int | None = None) -> int:
+        path = self._folder / _TRIES
+        if now is not None:
+            _write(path, str(now).encode())
+        return int(path.read_bytes()) if path.exists() else 0
 
     def erase(self, name: str) -> str:
         self._path(name).unlink(missing_ok=True)
@@ -81,13 +111,15 @@ def answer(device: ReferenceDevice, line: str) -> str:
     """The line that answers one line."""
     word, *values = line.split(" ")
     if word == "hello":
-        return "ok 1 reference make sign share respond erase"
+        return "ok 1 reference make sign share respond erase unlock lock"
     does: dict[str, Callable[..., str]] = {
         "make": device.make,
         "sign": device.sign,
         "share": device.share,
         "respond": device.respond,
         "erase": device.erase,
+        "unlock": device.unlock,
+        "lock": device.lock,
     }
     if word not in does:
         return f"no unsupported {word[:40]}"

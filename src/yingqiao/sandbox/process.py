@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -44,9 +43,7 @@ class Worker:
         assert self._process.stdout  # noqa: S101
         self._in: IO[bytes] = self._process.stdin
         self._out: IO[bytes] = self._process.stdout
-        for stream in (self._in, self._out):
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+        _widen(self._in, self._out)
 
     def begin(self, preload: Sequence[str]) -> None:
         """Raises Crashed when it does not start."""
@@ -114,3 +111,11 @@ class Worker:
         for stream in (self._in, self._out):
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def _widen(*pipes: IO[bytes]) -> None:
+    import fcntl  # Linux's; whoever only imports this module may run elsewhere
+
+    for pipe in pipes:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_SIZE)

@@ -64,6 +64,7 @@ class Api:
             "progress": self._desk.progress,
             "pdf": self._desk.pdf,
             "seals": self._desk.seals,
+            "trust": self._desk.trust,
             "find": self._desk.find,
             "plan": self._desk.plan,
             "seal": self._desk.seal,

@@ -14,9 +14,12 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from yingqiao.client.sef import SealVerifier
+from yingqiao.client.stamping import StampService, address_of
 from yingqiao.exchange.fetch import AllowedHost, FetchError, HostOptions, parse_address
 from yingqiao.seal_client.errors import ConfigError
 from yingqiao.seal_client.guards import read_origin
+from yingqiao.signing.seals.pdf.limits import Limits
 
 _MIB = 1 << 20
 _INSIDE = "/x"
@@ -87,6 +90,41 @@ class Seal(_Section, frozen=True, kw_only=True):
     seconds: Annotated[float, _help("解析与盖章一个文件的时限（秒）", gt=0)] = 120.0
 
 
+class Stamp(_Section, frozen=True, kw_only=True):
+    """时间戳（[stamp]）：向网关的 createAndGetTssInfo 要，盖在签章值上"""
+
+    url: Annotated[str, _help("网关的地址 http(s)://主机[:端口]；空 = 不加时间戳")] = ""
+    app: Annotated[str, _help("网关上登记的应用标识（`yingqiao apps add`）", max_length=128)] = ""
+    secret_file: Annotated[
+        str, _help("写有应用密钥的文件，只许使用者可读；相对路径从配置文件所在目录算起")
+    ] = "stamp.secret"  # noqa: S105 a name of a file
+    silent: Annotated[
+        str,
+        _help(
+            "时间戳服务没有应答时：refuse = 不盖章 | seal = 盖章而没有时间戳，并告诉医生",
+            pattern="^(refuse|seal)$",
+        ),
+    ] = "refuse"
+    seconds: Annotated[float, _help("等候时间戳的时限（秒）", gt=0, le=120)] = 10.0
+
+
+class Verify(_Section, frozen=True, kw_only=True):
+    """已有签章的可信（[verify]）：把打开的文件交给网关的 SEF_VerifySeal 判断"""
+
+    url: Annotated[str, _help("网关的地址 http(s)://主机[:端口]；空 = 不问，只判断签章是否完好")] = ""
+    seconds: Annotated[float, _help("等候网关判断的时限（秒）", gt=0, le=300)] = 30.0
+
+
+class KeyDevice(_Section, frozen=True, kw_only=True):
+    """密码设备（[device]）：私钥在智能密码钥匙等设备里，由对话程序使用"""
+
+    command: Annotated[str, _help("对话程序及其参数，见[密码设备](key-device.md)；空 = 没有设备")] = ""
+    seals: Annotated[
+        str, _help("设备中印章的公开部分所在目录：密钥名.esl 与 密钥名.cer；相对路径从配置文件所在目录算起")
+    ] = "seals"
+    seconds: Annotated[float, _help("设备应答的时限（秒）", gt=0, le=120)] = 10.0
+
+
 class Log(_Section, frozen=True, kw_only=True):
     """日志（[log]）：JSON，写到标准错误，不含患者信息、地址与 PIN"""
 
@@ -102,6 +140,9 @@ class Config(_Section, frozen=True, kw_only=True):
     open: Open = Open()
     save: Save = Save()
     seal: Seal = Seal()
+    stamp: Stamp = Stamp()
+    verify: Verify = Verify()
+    device: KeyDevice = KeyDevice()
     log: Log = Log()
 
 
@@ -126,6 +167,15 @@ class Loaded:
     save_hosts: tuple[AllowedHost, ...]
     open_folders: tuple[Path, ...]
     save_folders: tuple[Path, ...]
+    stamp: StampService | None
+    stamp_secret: Path
+    verifier: SealVerifier | None
+    device_seals: Path
+
+    @property
+    def limits(self) -> Limits:
+        """Of PDF files."""
+        return Limits(bytes=self.config.open.max_bytes)
 
 
 def read_config(path: Path) -> Loaded:
@@ -146,7 +196,8 @@ def read_config(path: Path) -> Loaded:
 
 def load(config: Config, folder: Path) -> Loaded:
     """`folder`: where relative paths start. Raises ConfigError."""
-    options = HostOptions(ca=_certificates(config.open.ca, folder))
+    ca = _certificates(config.open.ca, folder)
+    options = HostOptions(ca=ca)
     open_hosts = _hosts(config.open.hosts, "open.hosts", options)
     open_folders = _folders(config.open.folders, "open.folders")
     return Loaded(
@@ -158,6 +209,10 @@ def load(config: Config, folder: Path) -> Loaded:
         save_hosts=_hosts(config.save.hosts, "save.hosts", options) or open_hosts,
         open_folders=open_folders,
         save_folders=_folders(config.save.folders, "save.folders") or open_folders,
+        stamp=_stamp(config.stamp, folder, ca),
+        stamp_secret=folder / config.stamp.secret_file,
+        verifier=_verifier(config.verify, ca),
+        device_seals=folder / config.device.seals,
     )
 
 
@@ -202,6 +257,32 @@ def _folders(texts: tuple[str, ...], key: str) -> tuple[Path, ...]:
         if not Path(text).is_absolute() or Path(text) == Path(Path(text).anchor):
             raise ConfigError(f"{key} 的值 {text!r} 应为绝对路径，且不是整个磁盘")
     return tuple(Path(os.path.normpath(text)) for text in texts)
+
+
+def _stamp(said: Stamp, folder: Path, ca: str) -> StampService | None:
+    if not said.url:
+        return None
+    if not said.app:
+        raise ConfigError("stamp.app：请写网关上登记的应用标识")
+    try:
+        secret = (folder / said.secret_file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"stamp.secret_file：读不了 {said.secret_file}（应用密钥）") from error
+    if not secret:
+        raise ConfigError(f"stamp.secret_file：{said.secret_file} 是空的")
+    return StampService(_url(said.url, "stamp.url"), said.app, secret.encode(), ca, said.seconds)
+
+
+def _verifier(said: Verify, ca: str) -> SealVerifier | None:
+    return SealVerifier(_url(said.url, "verify.url"), ca, said.seconds) if said.url else None
+
+
+def _url(text: str, key: str) -> str:
+    try:
+        address_of(text, "/")
+    except ValueError as error:
+        raise ConfigError(f"{key} 的值 {error}") from error
+    return text
 
 
 def _certificates(name: str, folder: Path) -> str:

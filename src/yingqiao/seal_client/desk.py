@@ -16,9 +16,10 @@ from yingqiao.sandbox import SandboxError
 from yingqiao.seal_client.config import Loaded
 from yingqiao.seal_client.device import Device, HeldSeal
 from yingqiao.seal_client.documents import Documents
+from yingqiao.seal_client.earlier import Earlier
 from yingqiao.seal_client.errors import Refused
 from yingqiao.seal_client.parameters import Parameters
-from yingqiao.seal_client.sealing import Sealer
+from yingqiao.seal_client.sealing import Act, Done
 from yingqiao.seal_client.sessions import Session, Sessions
 from yingqiao.seal_client.wishes import MAX_KEYWORD, Wishes, read_wishes
 
@@ -48,8 +49,11 @@ class Asked:
 
 
 class Desk:
-    def __init__(self, loaded: Loaded, documents: Documents, device: Device, sealer: Sealer) -> None:
-        self._loaded, self._documents, self._device, self._sealer = loaded, documents, device, sealer
+    def __init__(
+        self, loaded: Loaded, documents: Documents, device: Device, act: Act, earlier: Earlier
+    ) -> None:
+        self._loaded, self._documents, self._device = loaded, documents, device
+        self._act, self._earlier = act, earlier
         told = loaded.config.client
         self._sessions = Sessions(told.sessions, told.idle_minutes * 60)
 
@@ -88,14 +92,19 @@ class Desk:
         now = datetime.now(UTC)
         return [_seal(held, now) for held in self._device.seals()]
 
+    def trust(self, asked: Asked) -> dict[str, Any]:
+        """Of each signature of the file: what the gateway says of it."""
+        session = _opened(asked.session)
+        return self._earlier.trust(session.current, session.signatures)
+
     def find(self, asked: Asked) -> list[dict[str, Any]]:
         """Every place of a keyword."""
-        return self._sealer.find(_opened(asked.session).current, asked.text("keyword", MAX_KEYWORD))
+        return self._act.find(_opened(asked.session).current, asked.text("keyword", MAX_KEYWORD))
 
     def plan(self, asked: Asked) -> list[dict[str, Any]]:
         """Where the pieces of a paging seal will be."""
         held = self._held(asked.text("seal", 128))
-        return self._sealer.plan(_opened(asked.session).current, asked.wishes, held.seal)
+        return self._act.plan(_opened(asked.session).current, asked.wishes, held.seal)
 
     def seal(self, asked: Asked) -> dict[str, Any]:
         """The act: the PIN comes with it and is gone after it. Raises Refused, GmError."""
@@ -105,12 +114,12 @@ class Desk:
             held = self._held(asked.text("seal", 128))
             if why := why_not(held, datetime.now(UTC)):
                 raise Refused(409, "seal-unusable", why)
-            done = self._sealer.seal(session, asked.wishes, held, pin)
-            if session.parameters.parallel:
-                return {"parallel": done.contents, **self._facts(session)}
-            session.current, session.saved = done.pdf, False
-            session.sealed += 1
-            return {"parallel": None, **self._facts(session)}
+            done = self._act.seal(session, asked.wishes, held, pin)
+            session.stamped = done.stamped and session.stamped
+            if done.contents is None:
+                session.current, session.saved = done.pdf, False
+                session.sealed += 1
+            return {**_done(done), **self._facts(session)}
 
     def save(self, asked: Asked) -> dict[str, Any]:
         """Uploads or writes; asked again it saves again. Raises Refused."""
@@ -121,7 +130,8 @@ class Desk:
             saved = self._documents.save(session)
             session.saved = True
             _log.info("sealclient.saved", way=session.parameters.save_type, bytes=len(session.current))
-            return {"answer": saved.answer, "sm3": session.digest, "size": len(session.current)}
+            facts = {"sm3": session.digest, "size": len(session.current), "stamped": session.stamped}
+            return {"answer": saved.answer, **facts}
 
     def close(self, asked: Asked) -> dict[str, Any]:
         """The page is left: the file is forgotten."""
@@ -139,7 +149,8 @@ class Desk:
         _log.info("sealclient.opened", way=session.parameters.save_type, bytes=len(data))
 
     def _facts(self, session: Session) -> dict[str, Any]:
-        facts = self._sealer.facts(session.current)
+        facts = self._earlier.facts(session.current)
+        session.signatures = facts["signatures"]
         return {**facts, "size": len(session.current), "sm3": session.digest, "sealed": session.sealed}
 
     def _refuse_stale(self, session: Session, base: str) -> None:
@@ -182,6 +193,10 @@ def _bound(held: HeldSeal) -> bool:
     return held.certificate in info.certificates or any(
         one.kind.upper().replace("-", "") == "SM3" and one.value == digest for one in info.digests
     )
+
+
+def _done(done: Done) -> dict[str, Any]:
+    return {"parallel": done.contents, "stamped": done.stamped, "withoutStamp": done.without}
 
 
 def _seal(held: HeldSeal, now: datetime) -> dict[str, Any]:

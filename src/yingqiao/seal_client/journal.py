@@ -27,6 +27,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     """业务 id of the PACS."""
     parallel: bool = False
+    stamped: bool = False
+    """Every seal of the act has a time stamp."""
 
 
 class Journal:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from yingqiao.signing.seals.pdf import keywords, pages
 from yingqiao.signing.seals.pdf.document import hostile, open_document
 from yingqiao.signing.seals.pdf.limits import Limits
-from yingqiao.signing.seals.pdf.model import Kind
+from yingqiao.signing.seals.pdf.model import SealedPdf
 from yingqiao.signing.seals.pdf.picture import SealPicture
 from yingqiao.signing.seals.pdf.placing import Placement
 from yingqiao.signing.seals.pdf.reading import read
@@ -34,21 +34,11 @@ class Piece(Rect):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A signature of the file. `contents` is DER of a seal signature, b'' of other kinds."""
-
-    page: int | None
-    rect: Rect | None
-    contents: bytes
-    problem: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
-    pages: int
-    signatures: tuple[Found, ...]
-    troubles: tuple[str, ...]
+    """A file as read; `rects` is where each of its signatures is shown, None where no page shows it."""
+
+    sealed: SealedPdf
+    rects: tuple[Rect | None, ...]
 
 
 def facts(data: bytes, limits: Limits) -> Facts:
@@ -57,20 +47,11 @@ def facts(data: bytes, limits: Limits) -> Facts:
     document = open_document(data, limits)
     with hostile():
         shown = {page.number: page for page in pages.walk(document.reader, limits)}
-    found = []
+    rects = []
     for one in sealed.signatures:
         page = shown.get(one.page_index or 0)
-        problem = one.envelope_problem or one.changed_after
-        found.append(
-            Found(
-                one.page_index,
-                _rect(page, one.rect) if page and one.rect else None,
-                one.contents if one.kind is Kind.SES else b"",
-                problem.reason if problem else "",
-                one.name or one.field,
-            )
-        )
-    return Facts(sealed.pages, tuple(found), sealed.troubles)
+        rects.append(_rect(page, one.rect) if page and one.rect else None)
+    return Facts(sealed, tuple(rects))
 
 
 def find(data: bytes, text: str, limits: Limits) -> list[Rect]:

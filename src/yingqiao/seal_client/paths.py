@@ -18,7 +18,9 @@ from pathlib import Path
 from yingqiao.seal_client.errors import Refused
 
 _MAX_PATH = 1024
-_NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_STEP_BY_STEP = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+"""Not on Windows: there a path is followed whole, and a link could be put into it meanwhile."""
 _SLICE = 1 << 20
 
 
@@ -129,7 +131,9 @@ def _mode_of(at: Place, folder: int) -> int:
 
 @contextmanager
 def _folder(at: Place) -> Iterator[int]:
-    """A descriptor of the file's folder."""
+    """A descriptor of the file's folder. Raises Refused."""
+    if not _STEP_BY_STEP:
+        raise _refused("本系统不能安全地打开本地文件，请用 saveType=net")
     folder = -1
     try:
         folder = os.open(at.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

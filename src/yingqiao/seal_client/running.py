@@ -9,28 +9,36 @@ from yingqiao.seal_client.config import Loaded
 from yingqiao.seal_client.desk import Desk
 from yingqiao.seal_client.device import Device
 from yingqiao.seal_client.documents import Documents
+from yingqiao.seal_client.earlier import Earlier
+from yingqiao.seal_client.held import held_by, program_of
 from yingqiao.seal_client.network import Network
-from yingqiao.seal_client.sealing import Sealer
+from yingqiao.seal_client.sealing import Act
 from yingqiao.seal_client.service import Service
-from yingqiao.seal_client.wallets import WalletFolder
 
 __all__ = ["Pages", "build"]
 
-_PRELOAD = ("yingqiao.seal_client.looking",)
+_PRELOAD = ("yingqiao.seal_client.looking", "yingqiao.signing.seals.pdf.writing")
 _MEMORY = 1024 << 20
 
 
 def build(
     loaded: Loaded, pages: Pages, *, device: Device | None = None, resolve: Resolve | None = None
 ) -> Service:
-    """A service that is not started yet. `device` stands in for the folder of wallets, `resolve` for the resolver.
+    """A service that is not started yet. `device` stands in for the configured ones, `resolve` for the resolver.
 
     Raises OSError, msgspec.DecodeError when the state folder cannot be used.
     """
-    device = device or WalletFolder(loaded.wallets)
+    program = program_of(loaded)
+    device = device or held_by(loaded, program)
     sandbox = Sandbox(_limits(loaded), preload=_PRELOAD)
-    desk = Desk(loaded, Documents(loaded, Network(loaded, resolve)), device, Sealer(loaded, device, sandbox))
-    return Service(Api(desk, pages, loaded.origins), loaded.config.client.port, sandbox)
+    act = Act(loaded, device, sandbox)
+    earlier = Earlier(sandbox, loaded.limits, loaded.verifier)
+    desk = Desk(loaded, Documents(loaded, Network(loaded, resolve)), device, act, earlier)
+    return Service(
+        Api(desk, pages, loaded.origins),
+        loaded.config.client.port,
+        [sandbox, program] if program else [sandbox],
+    )
 
 
 def _limits(loaded: Loaded) -> SandboxLimits:

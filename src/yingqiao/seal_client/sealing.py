@@ -1,15 +1,17 @@
-"""The act of sealing: PDF prepared in a bounded process, its digest signed by the unlocked key, journaled, handed over."""
+"""The act of sealing: PDF prepared in a bounded process, its digest signed by the unlocked key, stamped where that is
+configured, journaled, handed over.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from yingqiao.gm import certificates, ses, sm2, sm3
-from yingqiao.gm.errors import GmError
+from yingqiao.client.stamping import SILENT
+from yingqiao.gm import certificates, sm2, sm3
 from yingqiao.gm.ses import Seal
 from yingqiao.sandbox import Sandbox
 from yingqiao.seal_client import looking
@@ -20,27 +22,49 @@ from yingqiao.seal_client.journal import Journal, Use
 from yingqiao.seal_client.sessions import Session
 from yingqiao.seal_client.tries import PinTries
 from yingqiao.seal_client.wishes import Wishes
+from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals import parallel
 from yingqiao.signing.seals.pdf import placing, writing
-from yingqiao.signing.seals.pdf.limits import Limits
 from yingqiao.signing.seals.pdf.picture import SealPicture
 from yingqiao.signing.seals.pdf.placing import Placement
-from yingqiao.signing.seals.pdf.writing import Names, Prepared
-
-_LONGEST_VALUE = 80
-"""Bytes of a DER SM2 signature, and a little."""
-_ANY_RANGE = f"ByteRange[0 {10**10} {10**10} {10**10}]"
+from yingqiao.signing.seals.pdf.writing import Names, Sealed
+from yingqiao.signing.seals.sealing import Sealer
+from yingqiao.signing.seals.stamps import Stamp
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`pdf` with all seals, or of parallel signing `contents` for the host."""
+    """`pdf` with all seals; of parallel signing `contents` for the host as well. `without` says in Chinese why there is
+    no time stamp where there should be one.
+    """
 
-    pdf: bytes = field(default=b"", repr=False)
-    contents: Any = None
+    pdf: bytes = field(repr=False)
+    contents: dict[str, Any] | None
+    stamped: bool
+    without: str
 
 
-class Sealer:
+class Stamping:
+    """The time stamps of one act. A service found silent is not waited for again in it."""
+
+    def __init__(self, service: Callable[[bytes], bytes], *, may_go_without: bool) -> None:
+        self._service, self._may_go_without = service, may_go_without
+        self.without = ""
+
+    def __call__(self, value: bytes) -> bytes | None:
+        """Raises SigningRefused: silent and it may not go without, or refused."""
+        if self.without:
+            return None
+        try:
+            return self._service(value)
+        except SigningRefused as error:
+            if error.code != SILENT or not self._may_go_without:
+                raise
+            self.without = error.reason
+            return None
+
+
+class Act:
     """`clock` is asked for timeInfo, once an act."""
 
     def __init__(
@@ -53,19 +77,11 @@ class Sealer:
         """Raises OSError when the state folder cannot be used."""
         told = loaded.config.seal
         self._device, self._sandbox, self._clock = device, sandbox, clock
-        self._limits = Limits(bytes=loaded.config.open.max_bytes)
+        self._limits = loaded.limits
         self._names = Names(reason=told.reason)
+        self._service, self._stamp = loaded.stamp, loaded.config.stamp
         self._tries = PinTries(loaded.state, most=told.pin_tries, lock_seconds=told.lock_minutes * 60)
         self._journal = Journal(loaded.state)
-
-    def facts(self, data: bytes) -> dict[str, Any]:
-        """Pages and the signatures there are. Raises GmError."""
-        found: looking.Facts = self._sandbox.call(looking.facts, data, self._limits)
-        return {
-            "pages": found.pages,
-            "troubles": found.troubles,
-            "signatures": [_signature(one) for one in found.signatures],
-        }
 
     def find(self, data: bytes, keyword: str) -> list[dict[str, Any]]:
         """Raises GmError."""
@@ -76,22 +92,28 @@ class Sealer:
         picture = _picture(seal)
         found = []
         for placement in _placements(wishes, picture):
-            found += self._sandbox.call(looking.plan, data, placement, picture, self._limits)
-        return [asdict(one) for one in found]
+            found += self._pieces(data, placement, picture)
+        return found
 
     def seal(self, session: Session, wishes: Wishes, held: HeldSeal, pin: str) -> Done:
         """One act of a person: `pin` is tried once and not kept. Raises Refused, GmError."""
         at = self._clock()
-        with self._unlocked(held, pin) as key:
-            sign = _signer(held, key, at)
-            if session.parameters.parallel:
-                done = self._parallel(session, wishes, held, sign, at)
-                sealed = ",".join(one["sealedSm3"] for one in done.contents["signatures"])
-            else:
-                done = Done(self._serial(session.current, wishes, held, sign, at))
-                sealed = sm3.digest(done.pdf).hex()
-        self._write_down(session, wishes, held, sealed, at)
-        return done
+        stamping = self._stamping()
+        try:
+            with self._unlocked(held, pin) as key:
+                sealer = _sealer(held, key, at, stamping)
+                steps = list(self._steps(session.current, wishes, sealer, held, at))
+        except SigningRefused as error:
+            raise Refused(503 if error.code == SILENT else 409, error.code, error.reason) from error
+        made = steps[-1][1].data
+        self._write_down(session, wishes, held, made, at, stamped=sealer.stamped)
+        contents = self._contents(session, steps, held, at) if session.parameters.parallel else None
+        return Done(made, contents, sealer.stamped, stamping.without if stamping else "")
+
+    def _stamping(self) -> Stamping | None:
+        if self._service is None:
+            return None
+        return Stamping(self._service, may_go_without=self._stamp.silent == "seal")
 
     @contextmanager
     def _unlocked(self, held: HeldSeal, pin: str) -> Iterator[Key]:
@@ -101,82 +123,56 @@ class Sealer:
                 key = stack.enter_context(self._device.unlocked(held.id, pin))
             yield key
 
-    def _serial(
-        self, data: bytes, wishes: Wishes, held: HeldSeal, sign: Callable[[Prepared], bytes], at: datetime
-    ) -> bytes:
-        picture = _picture(held.seal)
-        return writing.seal_pdf(
-            data,
-            _placements(wishes, picture),
-            picture,
-            sign,
-            reserve=_reserve(held, at),
-            at=at,
-            names=self._names_of(held),
-            limits=self._limits,
-            preparing=self._prepare,
-        )
-
-    def _parallel(
-        self,
-        session: Session,
-        wishes: Wishes,
-        held: HeldSeal,
-        sign: Callable[[Prepared], bytes],
-        at: datetime,
-    ) -> Done:
-        """Each seal over the same base, to be merged by the host (§3.4's reading of bParallelSign)."""
-        picture, base = _picture(held.seal), session.current
-        parts = []
-        for placement in _placements(wishes, picture):
-            prepared = self._prepare(
-                base,
+    def _steps(
+        self, data: bytes, wishes: Wishes, sealer: Sealer, held: HeldSeal, at: datetime
+    ) -> Iterator[tuple[Placement, Sealed]]:
+        """One signature after the other, each over what the one before made."""
+        for placement in _placements(wishes, sealer.picture):
+            done = writing.seal_once(
+                data,
                 placement,
-                picture,
-                reserve=_reserve(held, at),
+                sealer.picture,
+                sealer,
+                reserve=sealer.reserve,
                 at=at,
-                names=self._names_of(held),
+                names=replace(self._names, name=held.seal.info.name),
                 limits=self._limits,
+                preparing=writing.prepared_by(self._sandbox.call),
             )
-            pieces = self._sandbox.call(looking.plan, base, placement, picture, self._limits)
-            parts.append(parallel.part(base, prepared, sign(prepared), [asdict(one) for one in pieces]))
-        info = held.seal.info
-        return Done(
-            contents=parallel.contents(
-                base,
-                parts,
-                token=session.parameters.token,
-                seal={"esId": info.es_id, "name": info.name},
-                at=at,
-            )
-        )
+            yield placement, done
+            data = done.data
 
-    def _names_of(self, held: HeldSeal) -> Names:
-        return Names(
-            self._names.filter,
-            self._names.sub_filter,
-            held.seal.info.name,
-            self._names.reason,
-            self._names.field,
-        )
+    def _contents(
+        self, session: Session, steps: list[tuple[Placement, Sealed]], held: HeldSeal, at: datetime
+    ) -> dict[str, Any]:
+        """For the host to merge (§3.4's reading of bParallelSign)."""
+        info, base, parts = held.seal.info, session.current, []
+        for placement, done in steps:
+            pieces = self._pieces(session.current, placement, _picture(held.seal))
+            parts.append(parallel.part(base, done.data, done.prepared.byte_range, done.signature, pieces))
+            base = done.data
+        seal = {"esId": info.es_id, "name": info.name}
+        return parallel.contents(session.current, parts, token=session.parameters.token, seal=seal, at=at)
 
-    def _prepare(self, *args: Any, **named: Any) -> Prepared:
-        prepared: Prepared = self._sandbox.call(writing.prepare, *args, **named)
-        return prepared
+    def _pieces(self, data: bytes, placement: Placement, picture: SealPicture) -> list[dict[str, Any]]:
+        return [
+            asdict(one) for one in self._sandbox.call(looking.plan, data, placement, picture, self._limits)
+        ]
 
     def _write_down(
-        self, session: Session, wishes: Wishes, held: HeldSeal, sealed: str, at: datetime
+        self, session: Session, wishes: Wishes, held: HeldSeal, made: bytes, at: datetime, *, stamped: bool
     ) -> None:
         use = Use(
             time=at.isoformat(timespec="seconds"),
             seal=held.seal.info.es_id,
             certificate=sm3.digest(held.certificate).hex(),
             base=session.digest,
-            sealed=sealed,
+            sealed=sm3.digest(made).hex(),
             pages=tuple(sorted({point.page for point in wishes.points})),
             paging=wishes.paging is not None,
             token=session.parameters.token,
             parallel=session.parameters.parallel,
+            stamped=stamped,
         )
         try:
             self._journal.write(use)
@@ -203,49 +199,19 @@ def _placements(wishes: Wishes, picture: SealPicture) -> list[Placement]:
         along = picture.height_mm if side in (placing.Side.LEFT, placing.Side.RIGHT) else picture.width_mm
         offset = wishes.paging.offset
         centre = None if offset is None else offset + along / 2
-        found.append(placing.Paging(side, centre_mm=centre))
+        which = placing.Which(wishes.paging.which)
+        found.append(placing.Paging(side, which, wishes.paging.group, centre))
     return found
 
 
-def _signer(held: HeldSeal, key: Key, at: datetime) -> Callable[[Prepared], bytes]:
+def _sealer(held: HeldSeal, key: Key, at: datetime, stamp: Stamp | None) -> Sealer:
+    """Raises SigningRefused, GmError."""
     public = sm2.PublicKey.from_point(certificates.parse(held.certificate).key.point)
 
-    def sign(prepared: Prepared) -> bytes:
-        """SES_Signature over the prepared file. Raises Refused when the key is not the certificate's."""
-        tbs = ses.to_sign(held.seal.raw, at, prepared.digest, prepared.property_info)
-        value = key.sign(tbs)
-        if not sm2.verify(public, tbs, value):
+    def sign(message: bytes) -> bytes:
+        value = key.sign(message)
+        if not sm2.verify(public, message, value):
             raise Refused(500, "key-mismatch", "签名密钥与印章的证书不是一对，没有盖章")
-        return ses.signature(tbs, held.certificate, value)
+        return value
 
-    return sign
-
-
-def _reserve(held: HeldSeal, at: datetime) -> int:
-    """Bytes that a signature takes, at most."""
-    tbs = ses.to_sign(held.seal.raw, at, bytes(32), _ANY_RANGE)
-    return len(ses.signature(tbs, held.certificate, bytes(_LONGEST_VALUE)))
-
-
-def _signature(found: looking.Found) -> dict[str, Any]:
-    """For the list of what is in the file already; who signed is as the file says, judged elsewhere."""
-    name, signer, time = found.name, "", None
-    if found.contents:
-        try:
-            read = ses.parse_signature(found.contents)
-            name = read.seal.info.name
-            time = int(read.time.timestamp() * 1000) if read.time else None
-            signer = certificates.parse(read.certificate).subject.common_name
-        except GmError as error:
-            return {
-                **_shown(found),
-                "name": name,
-                "signer": "",
-                "time": time,
-                "problem": found.problem or error.reason,
-            }
-    return {**_shown(found), "name": name, "signer": signer, "time": time, "problem": found.problem}
-
-
-def _shown(found: looking.Found) -> dict[str, Any]:
-    return {"page": found.page, "rect": asdict(found.rect) if found.rect else None}
+    return Sealer(held.seal.raw, held.certificate, sign, stamp=stamp, now=lambda: at)

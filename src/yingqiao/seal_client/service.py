@@ -7,12 +7,12 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import structlog
 import uvicorn
 
-from yingqiao.sandbox import Sandbox
 from yingqiao.seal_client.api import Api
 from yingqiao.seal_client.errors import StartError
 
@@ -27,11 +27,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Service:
-    """HTTP in a thread of its own, for the API given; `sandbox` is started and closed with it."""
+class Closes(Protocol):
+    """What has processes of its own."""
 
-    def __init__(self, api: Api, port: int, sandbox: Sandbox) -> None:
-        self._api, self._port, self._sandbox = api, port, sandbox
+    def close(self) -> None: ...
+
+
+class Service:
+    """HTTP in a thread of its own, for the API given; `parts` are closed with it."""
+
+    def __init__(self, api: Api, port: int, parts: Sequence[Closes]) -> None:
+        self._api, self._port, self._parts = api, port, parts
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
 
@@ -69,7 +75,8 @@ class Service:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join(15)
-        self._sandbox.close()
+        for part in self._parts:
+            part.close()
 
 
 def _listen(port: int) -> list[socket.socket]:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from yingqiao.gm import sm3
 from yingqiao.seal_client.errors import Refused
@@ -37,6 +38,10 @@ class Session:
     """Bytes fetched so far, for the progress bar."""
     sealed: int = 0
     """Acts of sealing in this visit."""
+    signatures: list[dict[str, Any]] = field(default_factory=list)
+    """Those of `current`, as `Earlier.facts` told them."""
+    stamped: bool = True
+    """Whether all of them have time stamps."""
     saved: bool = True
     """Whether `current` is where it belongs."""
     touched: float = 0.0

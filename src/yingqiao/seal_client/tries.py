@@ -24,7 +24,11 @@ class _Count(msgspec.Struct, kw_only=True):
 
 
 class WrongPin(Exception):  # noqa: N818 an answer, not a fault
-    """The PIN does not open the key."""
+    """The PIN does not open the key. `left`: how often a device lets it be tried yet, where it says so."""
+
+    def __init__(self, left: int | None = None) -> None:
+        super().__init__()
+        self.left = left
 
 
 class PinTries:
@@ -42,19 +46,25 @@ class PinTries:
 
     @contextmanager
     def one(self, key: str) -> Iterator[None]:
-        """Around one try of a PIN: WrongPin inside it counts, and comes out as Refused with what is left.
+        """Around one try of a PIN: WrongPin inside it counts, and comes out as Refused with what is left. Where Refused
+        comes out of it no PIN was tried, and nothing counts.
 
         Raises Refused 423 while locked.
         """
         with self._mutex:
             count = self._counts.setdefault(key, _Count())
             self._refuse_locked(count)
+            before = count.last
             count.failed, count.last = count.failed + 1, self._clock()
             self._keep()
             try:
                 yield
-            except WrongPin:
-                raise self._wrong(count) from None
+            except WrongPin as error:
+                raise self._wrong(count, error.left) from None
+            except Refused:
+                count.failed, count.last = count.failed - 1, before
+                self._keep()
+                raise
             del self._counts[key]
             self._keep()
 
@@ -71,8 +81,8 @@ class PinTries:
             return 0.0
         return count.last + min(_LONGEST, self._lock_seconds * 2.0 ** min(beyond, 30))
 
-    def _wrong(self, count: _Count) -> Refused:
-        left = self._most - count.failed
+    def _wrong(self, count: _Count, of_device: int | None) -> Refused:
+        left = min(self._most - count.failed, self._most if of_device is None else of_device)
         words = f"PIN 不正确，还可以试 {left} 次" if left > 0 else "PIN 不正确，已锁定"
         return Refused(403, "wrong-pin", words)
 

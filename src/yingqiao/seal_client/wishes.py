@@ -25,10 +25,12 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Paging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A paging seal (骑缝章): the edge, and how far along it, None = the middle."""
+    """A paging seal (骑缝章): the edge, and how far along it, None = the middle; which pages, how many a seal."""
 
     side: Literal["right", "left", "top", "bottom"] = "right"
     offset: _Millimetres | None = None
+    which: Literal["all", "odd", "even", "duplex", "facing"] = "all"
+    group: Annotated[int, Meta(ge=2, le=1000)] | None = None
 
 
 class Wishes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

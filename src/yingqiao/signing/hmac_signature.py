@@ -25,7 +25,7 @@ MAX_DIAGNOSED = 64 * 1024
 """Characters of StringA: a wrong signature of a larger one is not looked into, as anybody may send those."""
 _SHOWN = frozenset(
     {
-        *("algo", "appid", "attachcert", "datatype", "expirydate", "requireqrcode"),
+        *("algo", "appid", "attachcert", "datatype", "expirydate", "oridatatype", "requireqrcode"),
         *("signalgo", "signdataid", "transid", "version"),
     }
 )

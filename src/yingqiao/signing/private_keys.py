@@ -39,12 +39,16 @@ AWAY, REFUSED, NO_KEY, UNSUPPORTED, WRONG = (
     "device-unsupported",
     "device-wrong",
 )
+PIN, LOCKED = "device-pin", "device-locked"
+"""Of devices on a desk, whose PIN a person enters."""
 _WORDS = {
     AWAY: "密码设备暂时不可用，请稍后重试",
     REFUSED: "密码设备拒绝了操作，请联系管理员检查授权",
     NO_KEY: "密码设备中没有这把密钥，请联系管理员",
     UNSUPPORTED: "密码设备不支持这项操作，请改设置 device.purposes",
     WRONG: "密码设备给出的结果不正确，未予采用；请联系管理员",
+    PIN: "密码设备的 PIN 不正确",
+    LOCKED: "密码设备的 PIN 已锁定，请用厂商的工具解锁",
 }
 
 
@@ -109,6 +113,12 @@ class HeldKey:
     @property
     def subject_key(self) -> SubjectKey:
         return sm2_key(self.point)
+
+    def exported(self) -> sm2.PrivateKey:
+        """The key itself, to be handed out under a PIN. Raises DeviceError: what is in a device stays there."""
+        if self.in_device:
+            raise DeviceError(UNSUPPORTED, "a key in a device is not exported")
+        return sm2.PrivateKey.from_pkcs8(self.handle)
 
 
 def held_here(private: sm2.PrivateKey) -> HeldKey:

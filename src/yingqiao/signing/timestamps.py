@@ -54,15 +54,15 @@ class Verdict:
     facts: TokenFacts | None = None
 
 
-def verify_text(original: str, token: str, trust: TrustStore) -> Verdict:
-    """As verifyTS is asked: the original's UTF-8 bytes exactly as sent (never decoded first), the token in base64."""
+def verify_text(original: bytes, token: str, trust: TrustStore) -> Verdict:
+    """As verifyTS is asked: the original's bytes exactly as sent (UTF-8, never decoded first), the token in base64."""
     if len(token) > MAX_TEXT:
         return Verdict(VerifyRes.TOKEN_FAILED, "时间戳过长")
     try:
         raw = armor.unwrap_one(token.encode())
     except GmError as error:
         return Verdict(VerifyRes.TOKEN_FAILED, error.reason)
-    return verify(original.encode(), raw, trust)
+    return verify(original, raw, trust)
 
 
 def verify(original: bytes, raw: bytes, trust: TrustStore) -> Verdict:

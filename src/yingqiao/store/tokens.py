@@ -149,6 +149,12 @@ def take_serials(database: Database, count: int) -> range:
     return range(end - count, end)
 
 
+def keep(database: Database, token: Issued) -> None:
+    """In the journal when it returns: for commands, which have no event loop. Raises StoreUnavailable."""
+    with database.write() as connection:
+        connection.execute(_INSERT, [_row(token)])
+
+
 class TokenJournal:
     """One per process. `record` belongs to one event loop; a thread writes what has come together meanwhile."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from tests.helpers import pdfs, seals
 from tests.helpers.pdfs import Sheet
 from yingqiao.cli import main
 from yingqiao.gm import pkcs8
+from yingqiao.signing.seals import parallel
+from yingqiao.signing.seals.pdf.placing import AtPoint
 from yingqiao.signing.seals.pdf.reading import read
+from yingqiao.signing.seals.pdf.writing import seal_once
 
 
 @pytest.fixture
@@ -66,6 +71,8 @@ def test_three_placements_three_seals(folder: Path):
         (("--at", "1,2,2"), 1, "超出第 1 页"),
         (("--keyword", "审核医师"), 1, "没有关键字"),
         (("--keyword", "Report", "--nth", "0"), 2, "--nth"),
+        (("--at", "1,60,60", "--stamp", "http://127.0.0.1:1"), 2, "YINGQIAO_STAMP_APP"),
+        (("--at", "1,60,60", "--stamp", "own", "--no-stamp"), 2, "--no-stamp"),
     ],
 )
 def test_what_is_refused(folder: Path, more: tuple[str, ...], code: int, words: str):
@@ -83,3 +90,21 @@ def test_a_file_that_is_none(folder: Path):
     done = sign(folder, "--at", "1,60,60", source="bad.pdf")
     assert done.exit_code == 1
     assert "损坏" in done.output
+
+
+def test_parallel_signing_is_merged(folder: Path):
+    """bParallelSign (§3.4): the message a PACS's page heard, as it was heard; a base that changed is refused."""
+    by = pdfs.sealer(now=lambda: datetime.now(UTC), esl=(folder / "a.esl").read_bytes())
+    base = (folder / "in.pdf").read_bytes()
+    done = seal_once(base, AtPoint((1,), 60, 60), by.picture, by, reserve=by.reserve, at=datetime.now(UTC))
+    part = parallel.part(base, done.data, done.prepared.byte_range, done.signature, [])
+    contents = parallel.contents(base, [part], token="7", seal={}, at=datetime.now(UTC))
+    said, merged, again = (folder / name for name in ("said.json", "merged.pdf", "again.pdf"))
+    said.write_text(json.dumps({"type": "parallelSignData", "contents": contents}))
+    runner = CliRunner()
+    ran = runner.invoke(main, ["seal", "merge", str(folder / "in.pdf"), str(said), str(merged)])
+    assert ran.exit_code == 0, ran.output
+    assert merged.read_bytes() == done.data
+    pdfs.well_formed(done.data)
+    refused = runner.invoke(main, ["seal", "merge", str(merged), str(said), str(again)])
+    assert (refused.exit_code, "底稿已变化" in refused.output, again.exists()) == (1, True, False)

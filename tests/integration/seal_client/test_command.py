@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from click.testing import CliRunner
 
 from tests.helpers import seal_desk
@@ -56,3 +57,14 @@ def test_started_and_stopped(tmp_path: Path):
         assert "yingqiao-session" in page.text
         program.send_signal(signal.SIGTERM)
         assert program.wait(20) == 0
+
+
+@pytest.mark.long
+def test_it_starts_where_nothing_of_posix_is(tmp_path: Path):
+    """As far as that can be told here: the modules and flags that Windows lacks taken away, the page still comes."""
+    path = configured(tmp_path, '[open]\nhosts = ["https://pacs.hospital.cn"]\n')
+    words = [sys.executable, "-m", "tests.helpers.another_system", str(path.parent)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "200 True" in done.stdout
+    assert f"印章 True {seal_desk.SEAL_NAME}：可用" in done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.helpers import report_pdf, seal_desk
+from tests.helpers.in_process import InProcess
 from tests.helpers.seal_desk import PIN, Pacs, SealDesk
 from yingqiao.gm import ses, sm2, sm3
 from yingqiao.seal_client.config import Config, load
@@ -19,7 +21,8 @@ from yingqiao.seal_client.device import HeldSeal
 from yingqiao.seal_client.errors import StartError
 from yingqiao.seal_client.running import build
 from yingqiao.seal_client.tries import WrongPin
-from yingqiao.signing.seals import parallel
+from yingqiao.signing.seals import merging
+from yingqiao.signing.seals.parallel import ParallelError
 from yingqiao.signing.seals.pdf.reading import read
 
 PDF = report_pdf.report(3)
@@ -106,6 +109,24 @@ def test_the_paging_seal_is_planned_as_it_is_made(desk: SealDesk, net: dict[str,
     assert made["rect"] == pytest.approx({"page": 1, "x": 196, "y": 50, "width": 14, "height": 42}, abs=0.02)
 
 
+def test_a_paging_seal_over_sheets_printed_on_both_sides(desk: SealDesk, net: dict[str, str]):
+    """§3.5: which pages, and how many a seal, are the person's to choose."""
+    page = desk.page(**net)
+    page.open()
+    wishes = {"points": [], "paging": {"side": "right", "which": "duplex"}}
+    pieces = page.ask("plan", {"seal": page.seal_id(), "wishes": wishes}).json()
+    assert [(one["page"], one["width"], one["left"]) for one in pieces] == [
+        (1, 21, 0),
+        (2, 21, 0),
+        (3, 21, 21),
+    ]
+    assert [one["x"] for one in pieces] == pytest.approx([189, 0, 189], abs=0.01)
+    facing = page.ask("plan", {"seal": page.seal_id(), "wishes": {"paging": {"which": "facing"}}}).json()
+    assert [one["page"] for one in facing] == [2, 3]
+    odd = {"paging": {"which": "sometimes"}}
+    assert page.ask("plan", {"seal": page.seal_id(), "wishes": odd}).status_code == 400
+
+
 def test_every_place_of_a_keyword(desk: SealDesk, net: dict[str, str]):
     page = desk.page(**net)
     page.open()
@@ -166,12 +187,17 @@ def test_parallel_signing(desk: SealDesk, pacs: Pacs, net: dict[str, str]):
     assert said["base"] == {"sm3": sm3.digest(PDF).hex(), "size": len(PDF)}
     assert said["token"] == "业务 7"
     assert [one["places"][0]["page"] for one in said["signatures"]] == [1, 2]
-    for index in (0, 1):
-        merged = parallel.merge(PDF, said, index)
-        [signature] = read(merged).signatures
-        assert ses.parse_signature(signature.contents).data_hash == signature.digest()
-    with pytest.raises(parallel.ParallelError) as stale:
-        parallel.merge(parallel.merge(PDF, said), said, 1)
+    now = datetime.now(UTC)
+    merged = merging.merge(PDF, {"type": "parallelSignData", "contents": said}, InProcess(), now)
+    assert merged.startswith(PDF)
+    first, second = read(merged).signatures
+    assert (first.changed_after, second.changed_after) == (None, None)
+    assert [ses.parse_signature(one.contents).data_hash for one in (first, second)] == [
+        first.digest(),
+        second.digest(),
+    ]
+    with pytest.raises(ParallelError) as stale:
+        merging.merge(merged, said, InProcess(), now)
     assert stale.value.code == "stale-base"
     assert page.ask("save").json()["code"] == "not-sealed"
     pacs.put("/reports/a.pdf", PDF + b"\n", "application/pdf")
@@ -272,7 +298,7 @@ class Token:
 def test_a_device_in_place_of_wallets(tmp_path: Path, pacs: Pacs, net: dict[str, str]):
     """The seam for key devices; a device that signs with another key is found out before anything is handed over."""
     token = Token(seal_desk.signer().private)
-    with seal_desk.seal_desk(tmp_path, [], open={"hosts": [pacs.url()]}, device=token) as desk:
+    with seal_desk.seal_desk(tmp_path, [], open={"hosts": [pacs.url()]}, held=token) as desk:
         page = desk.page(**net)
         base = page.open()["sm3"]
         assert page.seal(base, (1, 10.0, 10.0), pin="other").json()["code"] == "wrong-pin"

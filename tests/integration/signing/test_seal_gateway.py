@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,19 @@ import httpx
 import pytest
 
 from tests.acceptance.senders import HOSPITAL, exam, report
-from tests.helpers import seals
+from tests.helpers import report_pdf as reports
+from tests.helpers import seal_desk, seals
+from tests.helpers.coss import APP, SECRET, call
+from tests.helpers.seal_desk import Pacs, SealDesk
 from tests.helpers.sealed_files import report_pdf, sealed_pdf, trust_files
-from tests.peers.gateway import RunningGateway
+from tests.peers.bouncycastle import BouncyCastle
+from tests.peers.gateway import RunningGateway, free_port
+from yingqiao.gm import ses, timestamp
+from yingqiao.signing.seals.pdf.reading import read
 
 NOW = datetime.now(UTC)
 SEALED = sealed_pdf()
+REPORT = reports.report(2)
 
 
 def altered(raw: bytes = SEALED) -> bytes:
@@ -252,3 +260,146 @@ def test_a_profile_refuses_wrong_seals_at_once(gateway: RunningGateway):
         answer = gateway.push("/report/sync", report(record, "S5") | with_pdf(raw) | more, hospital=code)
         assert answer["code"] == accepted, answer
         assert ("电子签章" in answer["message"]) == (not accepted)
+
+
+@pytest.fixture(scope="module")
+def stamping(gateway: RunningGateway) -> RunningGateway:
+    """It knows an application that may ask for time stamps."""
+    done = gateway.cli("apps", "add", APP, "--secret", SECRET)
+    assert done.returncode == 0, done.stderr
+    time.sleep(1.2)
+    return gateway
+
+
+@pytest.fixture(scope="module")
+def pacs() -> Iterator[Pacs]:
+    with seal_desk.pacs() as running:
+        running.put("/a.pdf", REPORT, "application/pdf")
+        running.put("/sealed.pdf", sealed_pdf(REPORT, page=1), "application/pdf")
+        yield running
+
+
+def desk_of(folder: Path, pacs: Pacs, url: str, **stamp: object) -> AbstractContextManager[SealDesk]:
+    folder.mkdir(exist_ok=True)
+    (folder / "stamp.secret").write_text(f"{SECRET}\n")
+    told = {"url": url, "app": APP, "seconds": 5} | stamp
+    return seal_desk.seal_desk(
+        folder, [], open={"hosts": [pacs.url()]}, stamp=told, verify={"url": url, "seconds": 5}
+    )
+
+
+def where(pacs: Pacs, name: str = "a") -> dict[str, str]:
+    return {"fileUrl": f"{pacs.url()}/{name}.pdf", "savePath": f"{pacs.url()}/upload"}
+
+
+def sealed_on(page: seal_desk.DeskPage) -> dict:
+    answer = page.seal(page.open()["sm3"], (2, 60.0, 60.0))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.peer
+def test_stamped_judged_and_saved(
+    stamping: RunningGateway, pacs: Pacs, tmp_path: Path, bouncycastle: BouncyCastle
+):
+    """§2.6: a token over the signature value, in the gateway's journal; passed by our verification and by BouncyCastle."""
+    with desk_of(tmp_path, pacs, stamping.url) as running:
+        page = running.page(**where(pacs))
+        said = sealed_on(page)
+        assert (said["stamped"], said["withoutStamp"]) == (True, "")
+        [one] = said["signatures"]
+        assert (one["whole"], one["stamped"], one["signer"]) == (True, True, "影桥测试医院")
+        trust = page.ask("trust").json()
+        assert trust == {"words": "", "verdicts": [{"trusted": True, "code": 0, "words": "成功"}]}
+        assert page.ask("save").json()["stamped"] is True
+        assert running.uses()[-1]["stamped"] is True
+        sealed = page.ask("pdf").content
+    [signature] = read(sealed).signatures
+    token = ses.parse_signature(signature.contents).token
+    assert timestamp.parse_token(token).info.imprint.of(ses.parse_signature(signature.contents).signature)
+    spans = b"".join(
+        sealed[at : at + size] for at, size in zip(*[iter(signature.byte_range)] * 2, strict=True)
+    )
+    assert bouncycastle.ask("seal-signature", signature.contents, spans) == "OK stamped"
+
+
+def test_earlier_seals_are_told_with_trust(stamping: RunningGateway, pacs: Pacs, tmp_path: Path):
+    """Who, when, whole or not, and what the gateway holds of it; a changed file, and a gateway that is away."""
+    with desk_of(tmp_path, pacs, stamping.url) as running:
+        page = running.page(**where(pacs, "sealed"))
+        [one] = page.open()["signatures"]
+        assert (one["name"], one["whole"], one["problem"], one["kind"]) == (
+            *("影桥测试医院影像诊断专用章", True, ""),
+            "seal",
+        )
+        assert datetime.fromtimestamp(one["time"] / 1000, UTC) == datetime(2026, 3, 1, 2, 5, 6, tzinfo=UTC)
+        assert page.ask("trust").json()["verdicts"][0]["code"] == 0
+        changed = sealed_pdf(REPORT).replace(b"/STSong-Light/Enc", b"/STSong-Lighd/Enc", 1)
+        pacs.put("/changed.pdf", changed, "application/pdf")
+        page = running.page(**where(pacs, "changed"))
+        [one] = page.open()["signatures"]
+        assert (one["whole"], "改动" in one["problem"]) == (False, True)
+        assert page.ask("trust").json()["verdicts"][0]["code"] == 1010
+    with desk_of(tmp_path / "away", pacs, f"http://127.0.0.1:{free_port()}") as running:
+        page = running.page(**where(pacs, "sealed"))
+        assert page.open()["signatures"][0]["whole"] is True
+        said = page.ask("trust").json()
+        assert (said["verdicts"], "没有判断" in said["words"]) == ([], True)
+
+
+def test_an_authority_that_is_silent(pacs: Pacs, tmp_path: Path):
+    """`stamp.silent = "refuse"`: nothing is sealed, and the person may try again. (`seal` is tried in Chromium.)"""
+    with desk_of(tmp_path, pacs, f"http://127.0.0.1:{free_port()}") as running:
+        page = running.page(**where(pacs))
+        answer = page.seal(page.open()["sm3"], (1, 60.0, 60.0), (2, 10.0, 10.0))
+        assert (answer.status_code, answer.json()["code"]) == (503, "stamp-silent")
+        assert "没有应答" in answer.json()["message"]
+        assert running.uses() == []
+        assert page.ask("pdf").content == REPORT
+
+
+def test_a_wrong_secret_never_seals(stamping: RunningGateway, pacs: Pacs, tmp_path: Path):
+    """Not silence: somebody has to mend it, whatever `silent` says."""
+    with desk_of(tmp_path, pacs, stamping.url, app="another", silent="seal") as running:
+        page = running.page(**where(pacs))
+        answer = page.seal(page.open()["sm3"], (1, 60.0, 60.0))
+        assert (answer.status_code, answer.json()["code"]) == (409, "stamp-refused")
+        assert running.uses() == []
+
+
+def test_what_base64_stands_for_is_stamped(stamping: RunningGateway):
+    """oriDataType (our extension of 四(二)4(3)): binary values; nothing else is taken for it."""
+    value = bytes(range(256))
+    asked = {"oriData": base64.b64encode(value).decode(), "oriDataType": "BASE64", "attachCert": "true"}
+    token = call(stamping.url, "createAndGetTssInfo", asked)["data"]["tsResp"]
+    assert timestamp.parse_token(base64.b64decode(token)).info.imprint.of(value)
+    verified = call(stamping.url, "verifyTS", asked | {"tsResp": token})
+    assert verified["data"] == {"verifyRes": "1"}
+    for odd in ({"oriData": "!"}, {"oriDataType": "HEX"}):
+        assert call(stamping.url, "createAndGetTssInfo", asked | odd)["status"] == 400
+
+
+def test_the_command_line_stamps(stamping: RunningGateway, tmp_path: Path):
+    """`seal sign --stamp`: the gateway's authority by an application's secret. (The data folder's own: test_seal_office.)"""
+    wallet, source, target = (tmp_path / name for name in ("a.seal.json", "in.pdf", "out.pdf"))
+    wallet.write_bytes(seal_desk.wallet())
+    source.write_bytes(REPORT)
+    stamping.environ = {
+        "YINGQIAO_PIN": seal_desk.PIN,
+        "YINGQIAO_STAMP_APP": APP,
+        "YINGQIAO_STAMP_SECRET": SECRET,
+    }
+    files = (str(source), str(target), "--wallet", str(wallet), "--at", "1,60,60", "--paging")
+    done = stamping.cli("seal", "sign", *files, "--stamp", stamping.url)
+    assert done.returncode == 0, done.stderr
+    assert "带时间戳" in done.stdout
+    body = {
+        "transId": "1",
+        "requestTime": 1,
+        "fileDataType": 0,
+        "fileData": base64.b64encode(target.read_bytes()).decode(),
+    }
+    answer = httpx.post(f"{stamping.url}/sef/v1/SEF_VerifySeal", json=body, timeout=60).json()
+    judged = answer["fileVerifyInfo"]["signInfoList"]
+    assert [(one["verifyResult"], one["resultMsg"]) for one in judged] == [(0, "成功")] * 2
+    stamping.environ = {}

@@ -52,12 +52,30 @@ def test_saving_goes_where_opening_may_unless_said_otherwise(tmp_path: Path):
         (LEAST + '[open]\nca = "none.pem"\n', "open.ca"),
         (LEAST + '[save]\nmethod = "post"\n', "save.method"),
         (LEAST + "[seal]\npin_tries = 0\n", "seal.pin_tries"),
+        (LEAST + '[stamp]\nurl = "https://gw"\n', "stamp.app"),
+        (LEAST + '[stamp]\nurl = "https://gw"\napp = "A"\n', "stamp.secret_file"),
+        (LEAST + '[stamp]\nsilent = "perhaps"\n', "stamp.silent"),
+        (LEAST + '[verify]\nurl = "ftp://gw"\n', "verify.url"),
         ("[client\n", "TOML"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str):
     with pytest.raises(ConfigError, match=words):
         read_config(config(tmp_path, text))
+
+
+def test_the_gateway_is_asked_for_time_stamps_and_for_trust(tmp_path: Path):
+    (tmp_path / "stamp.secret").write_text("geheim\n")
+    told = '[stamp]\nurl = "https://gw:8443"\napp = "A1"\n[verify]\nurl = "https://gw:8443"\n'
+    loaded = read_config(config(tmp_path, LEAST + told))
+    assert loaded.stamp is not None
+    assert (loaded.stamp.url, loaded.stamp.app_id, loaded.stamp.secret) == (
+        "https://gw:8443",
+        "A1",
+        b"geheim",
+    )
+    assert "geheim" not in repr(loaded)
+    assert loaded.verifier is not None
 
 
 def test_every_key_has_words():

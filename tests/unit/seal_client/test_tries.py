@@ -77,3 +77,12 @@ def test_a_damaged_count_is_not_none(tmp_path: Path, clock: Clock):
     (tmp_path / "state" / "pin-tries.json").write_bytes(b"{")
     with pytest.raises(msgspec.DecodeError):
         tries(tmp_path, clock)
+
+
+def test_what_a_device_says_is_left_and_what_was_no_try(tmp_path: Path, clock: Clock):
+    counted = tries(tmp_path, clock)
+    with pytest.raises(Refused, match="还可以试 1 次"), counted.one("a"):
+        raise WrongPin(1)
+    with pytest.raises(Refused, match="不在"), counted.one("a"):
+        raise Refused(503, "device-away", "不在")
+    assert "还可以试 1 次" in wrong(counted).reason

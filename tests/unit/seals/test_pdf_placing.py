@@ -77,6 +77,45 @@ def test_odd_and_even_pages(which, numbers):
     assert [mark.page.number for mark in marks] == numbers
 
 
+@given(st.integers(2, 40), st.floats(20, 60), st.sampled_from(Side))
+def test_sheets_printed_on_both_sides_have_one_slice_each(count, size, side):
+    """§3.5, double-sided: a sheet's front and back show the same slice on the same edge; turned over, the stack
+    shows the seal as well.
+    """
+    listed = [page(number) for number in range(1, count + 1)]
+    if count < 3:
+        refused("pdf-single-page", lambda: placing.paging(Paging(side, Which.DUPLEX), listed, size, size))
+        return
+    marks = placing.paging(Paging(side, Which.DUPLEX), listed, size, size)
+    assert [mark.page.number for mark in marks] == list(range(1, count + 1))
+    across = listed[0].size_mm[0]
+    for front, back in zip(marks[::2], marks[1::2], strict=False):
+        if side in (Side.RIGHT, Side.LEFT):
+            assert (front.part.left, front.part.right) == pytest.approx(
+                (back.part.left, back.part.right), abs=0.01
+            )
+            assert front.x_mm + front.part.width / 2 == pytest.approx(
+                across - back.x_mm - back.part.width / 2, abs=0.01
+            )
+        else:
+            assert front.part.bottom == pytest.approx(size - back.part.top, abs=0.01)
+        assert front.y_mm == pytest.approx(back.y_mm, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [3, 4, 7])
+def test_facing_pages_share_a_whole_seal_across_the_fold(count):
+    """§3.5, facing pages: 2 and 3, 4 and 5 … of different sizes at one height; the cover and a last even page face nothing."""
+    listed = [page(number, box=pdfs.A4 if number % 2 else (0, 0, 400, 500)) for number in range(1, count + 1)]
+    marks = placing.paging(Paging(which=Which.FACING), listed, 41, 30)
+    assert [mark.page.number for mark in marks] == list(range(2, count + 1 - (count + 1) % 2))
+    for left, right in zip(marks[::2], marks[1::2], strict=True):
+        assert (left.part.left, left.part.right, right.part.right) == (0, right.part.left, 41)
+        assert left.x_mm + left.part.width == pytest.approx(left.page.size_mm[0])
+        assert (right.x_mm, right.y_mm) == (0, left.y_mm)
+    refused("pdf-single-page", lambda: placing.paging(Paging(which=Which.FACING), listed[:2], 40, 40))
+    refused("pdf-place", lambda: placing.paging(Paging(Side.TOP, Which.FACING), listed, 40, 40))
+
+
 def refused(code: str, call) -> PdfError:
     with pytest.raises(PdfError) as caught:
         call()

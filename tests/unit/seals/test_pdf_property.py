@@ -10,7 +10,7 @@ from tests.helpers import pdfs
 from tests.helpers.pdfs import Sheet
 from yingqiao.gm import ses, sm3
 from yingqiao.signing.seals.pdf.errors import PdfError
-from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side
+from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side, Which
 from yingqiao.signing.seals.pdf.reading import read
 
 SIZES = st.sampled_from(
@@ -24,13 +24,13 @@ SHEETS = st.builds(
 )
 FILES = st.builds(
     pdfs.make,
-    st.lists(SHEETS, min_size=1, max_size=4),
+    st.lists(SHEETS, min_size=1, max_size=5),
     streams=st.booleans(),
     packed=st.sampled_from([False] * 4 + [True]),
 )
 PLACES: st.SearchStrategy[Placement] = st.one_of(
     st.builds(AtPoint, st.just((1,)), st.floats(21, 116), st.floats(21, 116)),
-    st.builds(Paging, st.sampled_from(Side), group=st.none() | st.integers(2, 3)),
+    st.builds(Paging, st.sampled_from(Side), st.sampled_from(Which), group=st.none() | st.integers(2, 3)),
     st.builds(AtKeyword, st.just("Report"), st.sampled_from([1, None])),
 )
 

@@ -1,15 +1,18 @@
 """Seals put into files (§3.2): incremental, in the right millimetres, as many as wanted; judged by qpdf, pdfium, pyHanko."""
 
 import io
+from datetime import timedelta
 
 import pypdfium2
 import pytest
 from PIL import Image
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from tests.helpers import pdfs, seals
+from tests.helpers import pdfs, pki, seals
 from tests.helpers.pdfs import Sheet
 from yingqiao.gm import ses, sm3
+from yingqiao.gm.errors import GmError
+from yingqiao.gm.issuing import Profile
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals.pdf import pages, writing
 from yingqiao.signing.seals.pdf.document import Manner, opened
@@ -203,9 +206,15 @@ def test_a_file_whose_fields_are_all_locked_is_refused():
 
 def test_the_room_is_made_anew_when_the_time_stamp_is_longer():
     """§3.2(3): computed, never a constant."""
-    made = pdfs.sealed(pdfs.make(), by=pdfs.sealer(stamp=lambda value: bytes(9000)))
+
+    def stamp(value: bytes) -> bytes:
+        return seals.stamp(
+            value, seals.SIGNED_AT, more=[pki.make(Profile.CA, f"CA {n}").certificate for n in range(12)]
+        )
+
+    made = pdfs.sealed(pdfs.make(), by=pdfs.sealer(stamp=stamp))
     (one,) = check_valid(made, 1)
-    assert ses.parse_signature(one.contents).token == bytes(9000)
+    assert len(ses.parse_signature(one.contents).token) > 4096 + 512
 
 
 def test_a_real_time_stamp_fits_at_once():
@@ -218,6 +227,26 @@ def test_a_real_time_stamp_fits_at_once():
     made = pdfs.sealed(pdfs.make(), by=pdfs.sealer(stamp=stamp))
     (one,) = check_valid(made, 1)
     assert [ses.parse_signature(one.contents).signature] == asked
+
+
+def test_a_wrong_time_stamp_is_never_put_in():
+    """§2.6: it is over the signature value; row 8 of §2.7 asks that both times agree."""
+    wrong = {
+        "stamp-wrong": lambda value: seals.stamp(value + b"x", seals.SIGNED_AT),
+        "clock-apart": lambda value: seals.stamp(value, seals.SIGNED_AT + timedelta(minutes=9)),
+    }
+    for code, stamp in wrong.items():
+        with pytest.raises(SigningRefused) as caught:
+            pdfs.sealed(pdfs.make(), by=pdfs.sealer(stamp=stamp))
+        assert caught.value.code == code
+    with pytest.raises(GmError):
+        pdfs.sealed(pdfs.make(), by=pdfs.sealer(stamp=lambda value: b"0"))
+
+
+def test_a_seal_without_the_time_stamp_that_was_not_to_be_had():
+    by = pdfs.sealer(stamp=lambda value: None)
+    (one,) = check_valid(pdfs.sealed(pdfs.make(), by=by), 1)
+    assert (ses.parse_signature(one.contents).token, by.stamped) == (None, False)
 
 
 def test_names_may_be_set():

@@ -70,7 +70,7 @@ def test_valid():
     assert code(write_response(token())) == "1"
     known = Trust(others=(W.ca.certificate, W.tsa.certificate))
     assert code(token(attach=False), known) == "1"
-    assert verify_text(DATA.decode(), base64.b64encode(token()).decode(), Trust()).code is VerifyRes.VALID
+    assert verify_text(DATA, base64.b64encode(token()).decode(), Trust()).code is VerifyRes.VALID
 
 
 def test_expired_since_is_no_matter():

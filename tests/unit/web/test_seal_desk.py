@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.helpers import pdfs, pki, seals
+from tests.helpers.in_process import InProcess
+from tests.helpers.pdfs import Sheet
 from tests.helpers.seal_office import made
 from tests.integration.web.test_office import Desk
+from yingqiao.gm import sm3
 from yingqiao.sandbox import Busy, TooLong
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.private_keys import DeviceError
+from yingqiao.signing.seals import merging, parallel
+from yingqiao.signing.seals.context import SealContext
+from yingqiao.signing.seals.documents import judge_file
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side, Which
+from yingqiao.signing.seals.pdf.writing import seal_once
 from yingqiao.store.database import open_database
-from yingqiao.web.api.seal_desk import seal_desk_routes
+from yingqiao.web.api.seal_desk import SealedFile, seal_desk_routes
 from yingqiao.web.site import _starlette
 
 
@@ -25,15 +36,26 @@ class Api:
     def __init__(self, office: Any) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.raises: Exception | None = None
-        self._app = _starlette(seal_desk_routes(office, self._seal))
+        self._app = _starlette(seal_desk_routes(office, self))
 
-    def _seal(
-        self, pdf: bytes, seal: str, placements: Sequence[Placement], *, who: str, matter: str, reason: str
-    ) -> bytes:
+    def seal(
+        self,
+        pdf: bytes,
+        seal: str,
+        placements: Sequence[Placement],
+        *,
+        who: str,
+        matter: str,
+        reason: str,
+        stamp: bool | None,
+    ) -> SealedFile:
         if self.raises:
             raise self.raises
-        self.asked.append((pdf, seal, list(placements), who, matter, reason))
-        return pdf + b"sealed"
+        self.asked.append((pdf, seal, list(placements), who, matter, reason, stamp))
+        return SealedFile(pdf + b"sealed", stamped=stamp is not False)
+
+    def merge(self, base: bytes, said: Mapping[str, Any]) -> bytes:
+        return merging.merge(base, said, InProcess(), seals.SIGNED_AT)
 
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         async def one() -> httpx.Response:
@@ -43,7 +65,7 @@ class Api:
 
         return asyncio.run(one())
 
-    def seal(self, query: str, content: bytes = b"%PDF-1.7") -> httpx.Response:
+    def ask_seal(self, query: str, content: bytes = b"%PDF-1.7") -> httpx.Response:
         return self.ask("POST", f"/seals/1/pdf?{query}", content=content)
 
 
@@ -57,21 +79,26 @@ def desk(tmp_path: Path) -> Any:
 
 def test_placements_are_said_by_the_query() -> None:
     api = Api(None)
-    answer = api.seal(
+    answer = api.ask_seal(
         "at=1,120,160&at=2-3,10.5,20&keyword=审核医师&nth=2&dx=3&matter=R1&who=PACS&reason=审核通过"
     )
     assert (answer.status_code, answer.content) == (200, b"%PDF-1.7sealed")
     assert answer.headers["content-type"] == "application/pdf"
-    ((_, seal, placements, who, matter, reason),) = api.asked
-    assert (seal, who, matter, reason) == ("1", "api:PACS", "R1", "审核通过")
+    ((_, seal, placements, who, matter, reason, stamp),) = api.asked
+    assert (seal, who, matter, reason, stamp) == ("1", "api:PACS", "R1", "审核通过", None)
+    assert answer.headers["x-yingqiao-stamped"] == "true"
     assert placements == [
         AtPoint((1,), 120.0, 160.0),
         AtPoint((2, 3), 10.5, 20.0),
         AtKeyword("审核医师", 2, 3.0, 0.0),
     ]
-    api.seal("paging=true&side=left&pages=odd&group=5")
+    api.ask_seal("paging=true&side=left&pages=odd&group=5")
     assert api.asked[-1][2] == [Paging(Side.LEFT, Which.ODD, 5)]
-    api.seal("keyword=章&nth=all")
+    api.ask_seal("paging=true&pages=duplex")
+    assert api.asked[-1][2] == [Paging(Side.RIGHT, Which.DUPLEX)]
+    plain = api.ask_seal("at=1,1,1&stamp=false")
+    assert (api.asked[-1][-1], plain.headers["x-yingqiao-stamped"]) == (False, "false")
+    api.ask_seal("keyword=章&nth=all")
     assert api.asked[-1][2] == [AtKeyword("章", None, 0.0, 0.0)]
 
 
@@ -93,6 +120,7 @@ def test_placements_are_said_by_the_query() -> None:
         "paging=yes",
         "paging=true&side=up",
         "paging=true&group=0",
+        "at=1,1,1&stamp=own",
         "at=1,1,1&place=2",
         "at=1,1,1&matter=a&matter=b",
         "&".join(["at=1,1,1"] * 21),
@@ -100,22 +128,79 @@ def test_placements_are_said_by_the_query() -> None:
 )
 def test_what_cannot_be_is_refused_in_words(query: str) -> None:
     api = Api(None)
-    answer = api.seal(query)
+    answer = api.ask_seal(query)
     assert answer.status_code == 400
     assert answer.json()["message"]
     assert api.asked == []
 
 
 def test_only_pdf_is_sealed() -> None:
-    assert Api(None).seal("at=1,1,1", b"hello").status_code == 400
+    assert Api(None).ask_seal("at=1,1,1", b"hello").status_code == 400
 
 
-@pytest.mark.parametrize(("error", "status"), [(Busy(), 503), (TooLong(), 422)])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Busy(), 503),
+        (TooLong(), 422),
+        (SigningRefused("no-time", "暂停签发时间戳"), 503),
+        (DeviceError("device-away"), 503),
+    ],
+)
 def test_a_file_that_cannot_be_taken_apart(error: Exception, status: int) -> None:
     api = Api(None)
     api.raises = error
-    answer = api.seal("at=1,1,1")
+    answer = api.ask_seal("at=1,1,1")
     assert (answer.status_code, bool(answer.json()["message"])) == (status, True)
+
+
+def parallel_seal() -> tuple[bytes, dict[str, Any]]:
+    """A base, and what parallel signing made of it."""
+    base, by = pdfs.make(), pdfs.sealer()
+    names = {"reserve": by.reserve, "at": seals.SIGNED_AT}
+    done = seal_once(base, AtPoint((1,), 100, 100), by.picture, by, **names)
+    part = parallel.part(base, done.data, done.prepared.byte_range, done.signature, [])
+    return base, parallel.contents(base, [part], token="7", seal={}, at=seals.SIGNED_AT)
+
+
+def merged(base: bytes, contents: Any) -> httpx.Response:
+    return Api(None).ask(
+        "POST", "/seals/merge", json={"base": b64encode(base).decode(), "contents": contents}
+    )
+
+
+def test_parallel_signing_is_merged() -> None:
+    """bParallelSign (§3.4): the merged file holds the seal, whole; a changed base is a conflict."""
+    base, said = parallel_seal()
+    done = merged(base, said)
+    assert done.status_code == 200
+    (one,) = judge_file(done.content, SealContext(seals.seal_trust(), pki.NOW), InProcess())
+    assert one.verdict.code in (0, 1009), one.text()
+    assert done.content.startswith(base)
+    stale = merged(done.content, said)
+    assert (stale.status_code, "重新盖章" in stale.json()["message"]) == (409, True)
+
+
+def test_what_is_no_seal_is_not_merged() -> None:
+    """What is not the promised seals, whole, is refused, whatever digests it brings along."""
+    base, said = parallel_seal()
+    forged = [dict(said["signatures"][0]) for _ in range(3)]
+    other = pdfs.make([Sheet(), Sheet()])[len(base) // 2 :]
+    tail = bytearray(b64decode(forged[1]["increment"]))
+    at = tail.index(b"/Sig")
+    tail[at - 4 : at - 3] = b" "
+    for one, increment in zip(forged, (b"\n", bytes(tail), other), strict=True):
+        one["increment"] = b64encode(increment).decode()
+        one["sealedSm3"] = sm3.digest(base + increment).hex()
+    odd = [
+        *({**said, "signatures": [one]} for one in forged),
+        {**said, "signatures": []},
+        {**said, "version": 9},
+    ]
+    for contents in (*odd, {}, [], 5, None, {"type": "parallelSignData"}):
+        assert merged(base, contents).status_code in (400, 422), contents
+    for body in (b"", b"[]", b'{"base":"!"}'):
+        assert Api(None).ask("POST", "/seals/merge", content=body).status_code == 400
 
 
 def test_the_registry_is_read(desk: Desk) -> None:

@@ -1,21 +1,37 @@
 // One page: drawn when it comes near the window, with what lies on it: earlier seals, found words, seals to be put.
-import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
+import { memo, useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { drawPage, PIXELS_PER_MM, type PDFDocumentProxy, type RenderTask } from "@/common/pdf";
-import type { Piece, Rect, SealInfo, Signature } from "./api";
+import type { Piece, Point, Rect, SealInfo, Signature } from "./api";
 import type { Placed, Size } from "./placing";
+import type { KeywordHit } from "./useHits";
 
 interface Props {
   pdf: PDFDocumentProxy;
   number: number;
   size: Size;
   zoom: number;
-  children: ReactNode;
-  onPointerMove?: (event: PointerEvent<HTMLDivElement>) => void;
-  onPointerLeave?: () => void;
-  onClick?: (event: React.MouseEvent<HTMLDivElement>) => void;
+  seal: SealInfo | null;
+  signatures: Signature[];
+  hits: KeywordHit[];
+  pieces: Piece[];
+  placed: Placed[];
+  hover: Point | null;
+  hands: Hands;
 }
 
-export function PageView({ pdf, number, size, zoom, children, ...handlers }: Props) {
+/** What the person's hand does on a page; the same functions for as long as the file is open. */
+export interface Hands {
+  over: (event: PointerEvent<HTMLDivElement>) => void;
+  leave: () => void;
+  click: (event: React.MouseEvent<HTMLDivElement>) => void;
+  toggle: (hit: number) => void;
+  grab: (at: Placed, event: PointerEvent<HTMLDivElement>) => void;
+  nudge: (at: Placed, across: number, down: number) => void;
+  remove: (at: Placed) => void;
+}
+
+/** Drawn anew only when something of its own changes: there may be five hundred, and the pointer moves over one. */
+export const PageView = memo(function PageView({ pdf, number, size, zoom, seal, hands, ...on }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const near = useNear(frame);
   const canvas = useDrawn(pdf, number, zoom, near);
@@ -28,11 +44,42 @@ export function PageView({ pdf, number, size, zoom, children, ...handlers }: Pro
       role="group"
       aria-label={`第 ${number} 页`}
       style={{ width: size.width * scale, height: size.height * scale }}
-      {...handlers}
+      onPointerMove={hands.over}
+      onPointerLeave={hands.leave}
+      onClick={hands.click}
     >
       <canvas ref={canvas} />
-      {near && children}
+      {near && <Marks seal={seal} zoom={zoom} hands={hands} {...on} />}
     </div>
+  );
+});
+
+type MarksProps = Omit<Props, "pdf" | "number" | "size">;
+
+function Marks({ seal, zoom, signatures, hits, pieces, placed, hover, hands }: MarksProps) {
+  return (
+    <>
+      {signatures.map((one, index) => (
+        <EarlierSeal key={index} signature={one} zoom={zoom} />
+      ))}
+      {hits.map((hit) => (
+        <Hit key={`h${hit.index}`} at={hit} zoom={zoom} chosen={hit.chosen} onToggle={() => hands.toggle(hit.index)} />
+      ))}
+      {seal !== null && pieces.map((piece, index) => <PieceView key={`p${index}`} piece={piece} seal={seal} zoom={zoom} />)}
+      {seal !== null &&
+        placed.map((at) => (
+          <Ghost
+            key={`g${at.id}`}
+            at={at}
+            seal={seal}
+            zoom={zoom}
+            onGrab={(event) => hands.grab(at, event)}
+            onNudge={(across, down) => hands.nudge(at, across, down)}
+            onRemove={() => hands.remove(at)}
+          />
+        ))}
+      {hover !== null && seal !== null && <Hover x={hover.x} y={hover.y} seal={seal} zoom={zoom} />}
+    </>
   );
 }
 
@@ -94,12 +141,12 @@ const box = (at: Omit<Rect, "page">, scale: number) => ({
 });
 
 /** A frame around a seal that is in the file already: the picture itself is the page's. */
-export function EarlierSeal({ signature, zoom }: { signature: Signature; zoom: number }) {
+function EarlierSeal({ signature, zoom }: { signature: Signature; zoom: number }) {
   if (signature.rect === null) return null;
   const words = `已有签章：${signature.name || "未知"}${signature.signer === "" ? "" : `，${signature.signer}`}`;
   return (
     <div
-      className={signature.problem === "" ? "earlier" : "earlier broken"}
+      className={signature.whole === false ? "earlier broken" : "earlier"}
       title={signature.problem === "" ? words : `${words}。${signature.problem}`}
       aria-label={words}
       role="img"
@@ -108,7 +155,7 @@ export function EarlierSeal({ signature, zoom }: { signature: Signature; zoom: n
   );
 }
 
-export function Hit({ at, zoom, chosen, onToggle }: { at: Rect; zoom: number; chosen: boolean; onToggle: () => void }) {
+function Hit({ at, zoom, chosen, onToggle }: { at: Rect; zoom: number; chosen: boolean; onToggle: () => void }) {
   return (
     <button
       type="button"
@@ -141,7 +188,7 @@ const ARROWS: Record<string, [number, number]> = {
 };
 
 /** A seal that is to be put: dragged, moved by arrow keys (with Shift ten millimetres), removed by Delete. */
-export function Ghost({ at, seal, zoom, onGrab, onNudge, onRemove }: GhostProps) {
+function Ghost({ at, seal, zoom, onGrab, onNudge, onRemove }: GhostProps) {
   const scale = PIXELS_PER_MM * zoom;
   const pressed = (event: KeyboardEvent) => {
     const step = ARROWS[event.key];
@@ -171,7 +218,7 @@ export function Ghost({ at, seal, zoom, onGrab, onNudge, onRemove }: GhostProps)
 }
 
 /** The seal under the pointer before it is put. */
-export function Hover({ x, y, seal, zoom }: { x: number; y: number; seal: SealInfo; zoom: number }) {
+function Hover({ x, y, seal, zoom }: { x: number; y: number; seal: SealInfo; zoom: number }) {
   return (
     <div className="ghost hover" style={box({ x, y, width: seal.width, height: seal.height }, PIXELS_PER_MM * zoom)}>
       <img src={seal.picture} alt="" draggable={false} />
@@ -180,7 +227,7 @@ export function Hover({ x, y, seal, zoom }: { x: number; y: number; seal: SealIn
 }
 
 /** A page's piece of the paging seal. */
-export function PieceView({ piece, seal, zoom }: { piece: Piece; seal: SealInfo; zoom: number }) {
+function PieceView({ piece, seal, zoom }: { piece: Piece; seal: SealInfo; zoom: number }) {
   const scale = PIXELS_PER_MM * zoom;
   return (
     <div className="ghost piece" role="img" aria-label={`第 ${piece.page} 页的骑缝章`} style={box(piece, scale)}>

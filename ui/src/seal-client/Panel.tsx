@@ -1,8 +1,9 @@
-// Beside the pages: seals to choose, keyword, copies to further pages, what is in the file already.
+// Beside the pages: seals to choose, keyword, copies to further pages.
 import { Alert, Button, Checkbox, Empty, Flex, Input, Space, Typography } from "antd";
 import { useState, type PointerEvent } from "react";
-import { api, wordsOf, type Rect, type SealInfo, type Signature } from "./api";
+import { api, wordsOf, type Rect, type SealInfo } from "./api";
 import { pagesOf } from "./placing";
+import type { KeywordHit } from "./useHits";
 
 interface SealsProps {
   seals: SealInfo[];
@@ -36,8 +37,7 @@ export function SealCards({ seals, chosen, onChoose, onGrab }: SealsProps) {
 }
 
 interface KeywordProps {
-  hits: Rect[];
-  chosen: Set<number>;
+  hits: KeywordHit[];
   ready: boolean;
   onHits: (hits: Rect[]) => void;
   onToggle: (index: number) => void;
@@ -46,9 +46,10 @@ interface KeywordProps {
   onGo: (page: number) => void;
 }
 
-export function Keyword({ hits, chosen, ready, onHits, onToggle, onAll, onPlace, onGo }: KeywordProps) {
+export function Keyword({ hits, ready, onHits, onToggle, onAll, onPlace, onGo }: KeywordProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
+  const count = hits.filter((hit) => hit.chosen).length;
   const search = async (text: string) => {
     setProblem("");
     if (text.trim() === "") {
@@ -79,17 +80,17 @@ export function Keyword({ hits, chosen, ready, onHits, onToggle, onAll, onPlace,
       {hits.length > 0 && (
         <>
           <Flex justify="space-between" align="center" style={{ margin: "8px 0" }}>
-            <Checkbox checked={chosen.size === hits.length} onChange={(event) => onAll(event.target.checked)}>
+            <Checkbox checked={count === hits.length} onChange={(event) => onAll(event.target.checked)}>
               共 {hits.length} 处
             </Checkbox>
-            <Button size="small" type="primary" ghost disabled={!ready || chosen.size === 0} onClick={onPlace}>
-              在选中的 {chosen.size} 处放置
+            <Button size="small" type="primary" ghost disabled={!ready || count === 0} onClick={onPlace}>
+              在选中的 {count} 处放置
             </Button>
           </Flex>
           <div className="hits">
-            {hits.map((hit, index) => (
-              <div key={index}>
-                <Checkbox checked={chosen.has(index)} onChange={() => onToggle(index)}>
+            {hits.map((hit) => (
+              <div key={hit.index}>
+                <Checkbox checked={hit.chosen} onChange={() => onToggle(hit.index)}>
                   第 {hit.page} 页
                 </Checkbox>
                 <Button type="link" size="small" onClick={() => onGo(hit.page)}>
@@ -131,22 +132,4 @@ export function FurtherPages({ pages, onCopy }: { pages: number; onCopy: (pages:
       </Flex>
     </>
   );
-}
-
-export function Earlier({ signatures, onGo }: { signatures: Signature[]; onGo: (page: number) => void }) {
-  return signatures.map((one, index) => (
-    <div key={index} style={{ marginBottom: 8 }}>
-      <Button type="link" size="small" disabled={one.page === null} onClick={() => one.page !== null && onGo(one.page)}>
-        {one.page === null ? "不显示" : `第 ${one.page} 页`}
-      </Button>
-      {one.name || "签名"}
-      <div>
-        <Typography.Text type="secondary">
-          {one.signer}
-          {one.time !== null && ` ${new Date(one.time).toLocaleString("zh-CN")}`}
-        </Typography.Text>
-      </div>
-      {one.problem !== "" && <Typography.Text type="danger">{one.problem}</Typography.Text>}
-    </div>
-  ));
 }

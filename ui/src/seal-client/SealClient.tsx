@@ -1,6 +1,6 @@
 // The seal client: open, look, choose, place, seal with a PIN, save (四(二)4(6)).
 import { Button, Result, Spin } from "antd";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { api } from "./api";
 import { Workplace } from "./Workplace";
 import { tell } from "./messages";
@@ -17,7 +17,8 @@ const ENDINGS: Record<Ending, { title: string; words: string }> = {
 
 export function SealClient() {
   const { state, reload } = useDocument();
-  const [ending, setEnding] = useState<Ending | null>(null);
+  const [ended, setEnded] = useState<{ ending: Ending; note: string } | null>(null);
+  const end = useCallback((ending: Ending, note = "") => setEnded({ ending, note }), []);
   const told = useRef("");
 
   useEffect(() => {
@@ -38,9 +39,10 @@ export function SealClient() {
     return () => window.removeEventListener("pagehide", leave);
   }, []);
 
-  if (ending !== null) {
-    const { title, words } = ENDINGS[ending];
-    return <Result status={ending === "cancelled" ? "info" : "success"} title={title} subTitle={words} />;
+  if (ended !== null) {
+    const { title, words } = ENDINGS[ended.ending];
+    const status = ended.ending === "cancelled" ? "info" : ended.note === "" ? "success" : "warning";
+    return <Result status={status} title={title} subTitle={words} extra={ended.note} />;
   }
   switch (state.step) {
     case "opening":
@@ -60,6 +62,6 @@ export function SealClient() {
         />
       );
     case "open":
-      return <Workplace {...state} reload={reload} onEnd={setEnding} />;
+      return <Workplace {...state} reload={reload} onEnd={end} />;
   }
 }

@@ -1,5 +1,5 @@
 // The list of pages, drawn small as they come into sight.
-import { useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import type { PDFDocumentProxy } from "@/common/pdf";
 import type { Size } from "./placing";
 import { useDrawn } from "./PageView";
@@ -14,7 +14,7 @@ interface Props {
   onGo: (page: number) => void;
 }
 
-export function Thumbnails({ pdf, sizes, current, marked, onGo }: Props) {
+export const Thumbnails = memo(function Thumbnails({ pdf, sizes, current, marked, onGo }: Props) {
   return (
     <nav className="thumbnails" aria-label="页面列表">
       {sizes.map((size, index) => (
@@ -30,7 +30,7 @@ export function Thumbnails({ pdf, sizes, current, marked, onGo }: Props) {
       ))}
     </nav>
   );
-}
+});
 
 interface OneProps {
   pdf: PDFDocumentProxy;
@@ -41,7 +41,7 @@ interface OneProps {
   onGo: (page: number) => void;
 }
 
-function Thumbnail({ pdf, number, size, current, marked, onGo }: OneProps) {
+const Thumbnail = memo(function Thumbnail({ pdf, number, size, current, marked, onGo }: OneProps) {
   const button = useRef<HTMLButtonElement>(null);
   const [near, setNear] = useState(false);
   useEffect(() => {
@@ -54,6 +54,9 @@ function Thumbnail({ pdf, number, size, current, marked, onGo }: OneProps) {
     watching.observe(element);
     return () => watching.disconnect();
   }, []);
+  useEffect(() => {
+    if (current) button.current?.scrollIntoView({ block: "nearest" });
+  }, [current]);
   const canvas = useDrawn(pdf, number, WIDTH_MM / size.width, near);
   return (
     <button
@@ -71,4 +74,4 @@ function Thumbnail({ pdf, number, size, current, marked, onGo }: OneProps) {
       </span>
     </button>
   );
-}
+});

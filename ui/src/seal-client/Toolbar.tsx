@@ -1,5 +1,5 @@
-import { Button, Flex, InputNumber, Popover, Radio, Tooltip } from "antd";
-import type { Paging, Side } from "./api";
+import { Button, Flex, InputNumber, Tooltip } from "antd";
+import type { Paging } from "./api";
 
 export const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
@@ -65,14 +65,7 @@ interface PagingProps {
   onChange: (paging: Paging | null) => void;
 }
 
-const SIDES: { value: Side; label: string }[] = [
-  { value: "right", label: "右边" },
-  { value: "left", label: "左边" },
-  { value: "top", label: "上边" },
-  { value: "bottom", label: "下边" },
-];
-
-/** 骑缝章: one seal across the edges of all pages. A file of one page has none. */
+/** 骑缝章: one seal across the edges of all pages; pressed again it is taken away. A file of one page has none. */
 export function PagingButton({ paging, pages, ready, onChange }: PagingProps) {
   if (pages < 2) {
     return (
@@ -81,45 +74,16 @@ export function PagingButton({ paging, pages, ready, onChange }: PagingProps) {
       </Tooltip>
     );
   }
-  if (paging === null) {
-    return (
-      <Button disabled={!ready} onClick={() => onChange({ side: "right", offset: null })}>
-        骑缝章
-      </Button>
-    );
-  }
-  const along = paging.side === "left" || paging.side === "right" ? "距上" : "距左";
-  const settings = (
-    <Flex vertical gap="small">
-      <Radio.Group
-        aria-label="骑缝章在哪一边"
-        optionType="button"
-        options={SIDES}
-        value={paging.side}
-        onChange={(event) => onChange({ ...paging, side: event.target.value as Side })}
-      />
-      <Flex align="center" gap={8}>
-        {along}
-        <InputNumber
-          aria-label={`骑缝章${along}（毫米）`}
-          min={0}
-          max={2000}
-          placeholder="居中"
-          value={paging.offset}
-          onChange={(offset) => onChange({ ...paging, offset })}
-        />
-        毫米
-      </Flex>
-      <Button danger onClick={() => onChange(null)}>
-        移除骑缝章
-      </Button>
-    </Flex>
-  );
+  const on = paging !== null;
   return (
-    <Popover content={settings} trigger="click" title="骑缝章" defaultOpen>
-      <Button type="primary" ghost>
-        骑缝章 ✓
-      </Button>
-    </Popover>
+    <Button
+      disabled={!ready}
+      type={on ? "primary" : "default"}
+      ghost={on}
+      aria-pressed={on}
+      onClick={() => onChange(on ? null : { side: "right", offset: null, which: "all", group: null })}
+    >
+      骑缝章{on && " ✓"}
+    </Button>
   );
 }

@@ -1,27 +1,30 @@
 // A file that is open: everything a person does with it until it is saved or left.
 import { Alert, App, Button, Flex, Typography } from "antd";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { PIXELS_PER_MM } from "@/common/pdf";
 import { api, codeOf, wordsOf, type Facts, type Opened, type Point, type SealInfo } from "./api";
-import { EarlierSeal, Ghost, Hit, Hover, PageView, PieceView } from "./PageView";
-import { Earlier, FurtherPages, Keyword, SealCards } from "./Panel";
+import { Earlier } from "./Earlier";
+import { PageView, type Hands } from "./PageView";
+import { PagingSettings, WHICH } from "./PagingSettings";
+import { FurtherPages, Keyword, SealCards } from "./Panel";
 import { PinDialog } from "./PinDialog";
 import type { Ending } from "./SealClient";
 import { Thumbnails } from "./Thumbnails";
 import { PagingButton, Toolbar } from "./Toolbar";
 import { tell } from "./messages";
-import { inside, usePlaces, type Size } from "./placing";
+import { inside, usePlaces, type Places, type Size } from "./placing";
 import { pointUnder, useDrag } from "./useDrag";
 import type { Shown } from "./useDocument";
 import { useHits } from "./useHits";
 import { usePieces } from "./usePieces";
+import { useTrust } from "./useTrust";
 
 interface Props {
   opened: Opened;
   facts: Facts;
   shown: Shown;
   reload: (facts: Facts) => Promise<void>;
-  onEnd: (ending: Ending) => void;
+  onEnd: (ending: Ending, note?: string) => void;
 }
 
 const A4: Size = { width: 210, height: 297 };
@@ -39,6 +42,8 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
   const { places, canUndo, ...places_ } = usePlaces();
   const found = useHits();
   const planned = usePieces(seal, places.paging, facts.sm3);
+  const trust = useTrust(facts.sm3, facts.signatures.length);
+  const [withoutStamp, setWithoutStamp] = useState("");
   const { token } = opened;
   const unsaved = facts.sealed > 0 && !opened.parallel;
   const pending = places.points.length > 0 || places.paging !== null;
@@ -62,10 +67,12 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
   useCurrentPage(scroller, setCurrent, shown);
   useLeaving(unsaved || pending);
 
-  const fit = () => {
-    const width = Math.max(...shown.sizes.map((size) => size.width));
-    setZoom(Math.min(4, Math.max(0.25, ((scroller.current?.clientWidth ?? 800) - 40) / (width * PIXELS_PER_MM))));
-  };
+  const fit = () => setZoom(Math.max(0.25, Math.min(4, fitting(scroller.current, sizeOf(current)))));
+  useLayoutEffect(() => {
+    const first = shown.sizes[0];
+    if (first !== undefined) setZoom((now) => Math.min(now, Math.max(0.5, fitting(scroller.current, first))));
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once: what was chosen later stays
+  }, []);
 
   const seal_ = async (pin: string) => {
     if (seal === null) return;
@@ -75,9 +82,10 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
       setAsking(false);
       places_.clear();
       found.show([]);
+      setWithoutStamp(sealed.withoutStamp);
       if (opened.parallel) {
         tell(opened, { type: "parallelSignData", contents: sealed.parallel });
-        onEnd("handed");
+        onEnd("handed", sealed.withoutStamp === "" ? "" : `${UNSTAMPED}：${sealed.withoutStamp}`);
         return;
       }
       choose(null); // to look at, not to put further seals by a stray click
@@ -124,9 +132,34 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
     places_.add(pages.filter((page) => !there.has(page)).map((page) => fitted({ ...last, page })));
   };
 
-  const summary = useMemo(() => summaryOf(seal, places.points, places.paging !== null, facts.pages), [seal, places, facts.pages]);
-  const marked = new Set([...places.points, ...planned.pieces].map((one) => one.page));
+  const summary = useMemo(() => summaryOf(seal, places, facts.pages), [seal, places, facts.pages]);
+  const marked = useMemo(
+    () => new Set([...places.points, ...planned.pieces].map((one) => one.page)),
+    [places.points, planned.pieces],
+  );
   const placing = seal !== null && !drag.dragging;
+  const hands = useSteady<Hands>({
+    over: (event) => {
+      if (!placing || (event.target instanceof Element && event.target.closest(".ghost:not(.hover), .hit"))) setHover(null);
+      else setHover(withCentre(pointUnder(event.clientX, event.clientY, zoom), centred));
+    },
+    leave: () => placing && setHover(null),
+    click: (event) => {
+      const at = pointUnder(event.clientX, event.clientY, zoom);
+      if (placing && at !== null && !drag.endedDrag()) places_.add([centred(at)]);
+    },
+    toggle: found.toggle,
+    grab: (at, event) => {
+      const under = pointUnder(event.clientX, event.clientY, zoom);
+      if (under !== null) drag.grab(event, at.id, under.x - at.x, under.y - at.y);
+    },
+    nudge: (at, across, down) => places_.move(at.id, fitted({ page: at.page, x: at.x + across, y: at.y + down }), true),
+    remove: (at) => places_.remove(at.id),
+  });
+  const signaturesOf = useByPage(facts.signatures, (one) => one.rect?.page ?? 0);
+  const hitsOf = useByPage(found.hits, pageOf);
+  const piecesOf = useByPage(planned.pieces, pageOf);
+  const placedOf = useByPage(places.points, pageOf);
   return (
     <div className={placing ? "client placing" : "client"}>
       <Toolbar name={opened.name} pages={facts.pages} current={current} zoom={zoom} onGo={go} onZoom={setZoom} onFit={fit}>
@@ -155,54 +188,22 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
             number={index + 1}
             size={size}
             zoom={zoom}
-            onPointerMove={(event) => {
-              if (!placing || event.target instanceof Element && event.target.closest(".ghost:not(.hover), .hit")) setHover(null);
-              else setHover(withCentre(pointUnder(event.clientX, event.clientY, zoom), centred));
-            }}
-            onPointerLeave={() => placing && setHover(null)}
-            onClick={(event) => {
-              const at = pointUnder(event.clientX, event.clientY, zoom);
-              if (placing && at !== null && !drag.endedDrag()) places_.add([centred(at)]);
-            }}
-          >
-            {facts.signatures.map(
-              (one, number) => one.rect?.page === index + 1 && <EarlierSeal key={number} signature={one} zoom={zoom} />,
-            )}
-            {found.hits.map(
-              (hit, number) =>
-                hit.page === index + 1 && (
-                  <Hit key={`h${number}`} at={hit} zoom={zoom} chosen={found.chosen.has(number)} onToggle={() => found.toggle(number)} />
-                ),
-            )}
-            {seal !== null &&
-              planned.pieces.map(
-                (piece, number) => piece.page === index + 1 && <PieceView key={`p${number}`} piece={piece} seal={seal} zoom={zoom} />,
-              )}
-            {seal !== null &&
-              places.points.map(
-                (at) =>
-                  at.page === index + 1 && (
-                    <Ghost
-                      key={`g${at.id}`}
-                      at={at}
-                      seal={seal}
-                      zoom={zoom}
-                      onGrab={(event) => {
-                        const under = pointUnder(event.clientX, event.clientY, zoom);
-                        if (under !== null) drag.grab(event, at.id, under.x - at.x, under.y - at.y);
-                      }}
-                      onNudge={(across, down) => places_.move(at.id, fitted({ page: at.page, x: at.x + across, y: at.y + down }), true)}
-                      onRemove={() => places_.remove(at.id)}
-                    />
-                  ),
-              )}
-            {hover?.page === index + 1 && seal !== null && <Hover x={hover.x} y={hover.y} seal={seal} zoom={zoom} />}
-          </PageView>
+            seal={seal}
+            signatures={signaturesOf(index + 1)}
+            hits={hitsOf(index + 1)}
+            pieces={piecesOf(index + 1)}
+            placed={placedOf(index + 1)}
+            hover={hover?.page === index + 1 ? hover : null}
+            hands={hands}
+          />
         ))}
       </main>
       <aside className="panel" aria-label="盖章">
         {problem !== "" && <Alert type="error" showIcon title={problem} style={{ marginBottom: 12 }} />}
         {planned.problem !== "" && <Alert type="error" showIcon title={planned.problem} style={{ marginBottom: 12 }} />}
+        {withoutStamp !== "" && (
+          <Alert type="warning" showIcon title={UNSTAMPED} description={withoutStamp} style={{ marginBottom: 12 }} />
+        )}
         {facts.troubles.map((words) => (
           <Alert key={words} type="warning" title={words} style={{ marginBottom: 12 }} />
         ))}
@@ -226,17 +227,21 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
             </Button>
           </Flex>
         )}
+        {places.paging !== null && (
+          <>
+            <h2>骑缝章</h2>
+            <PagingSettings paging={places.paging} onChange={places_.setPaging} />
+          </>
+        )}
         <h2>按关键字</h2>
         <Keyword
           hits={found.hits}
-          chosen={found.chosen}
           ready={seal !== null}
           onHits={found.show}
           onToggle={found.toggle}
           onAll={found.all}
           onPlace={() => {
-            const at = found.hits.filter((_, index) => found.chosen.has(index));
-            places_.add(at.map((hit) => centred({ page: hit.page, x: hit.x + hit.width / 2, y: hit.y + hit.height / 2 })));
+            places_.add(found.chosen.map((hit) => centred({ page: hit.page, x: hit.x + hit.width / 2, y: hit.y + hit.height / 2 })));
             found.show([]);
           }}
           onGo={go}
@@ -250,7 +255,7 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
         {facts.signatures.length > 0 && (
           <>
             <h2>文件中已有的签章</h2>
-            <Earlier signatures={facts.signatures} onGo={go} />
+            <Earlier signatures={facts.signatures} trust={trust} onGo={go} />
           </>
         )}
       </aside>
@@ -260,7 +265,9 @@ export function Workplace({ opened, facts, shown, reload, onEnd }: Props) {
 }
 
 /** The person can try again: the host hears of failures that end the act. */
-const RETRIED = new Set(["wrong-pin", "busy"]);
+const RETRIED = new Set(["wrong-pin", "busy", "stamp-silent", "device-away"]);
+const UNSTAMPED = "没有加盖时间戳";
+const pageOf = (one: { page: number }) => one.page;
 
 const withCentre = (at: Point | null, centred: (at: Point) => Point) => (at === null ? null : centred(at));
 
@@ -293,8 +300,13 @@ function useCurrentPage(scroller: React.RefObject<HTMLElement | null>, onPage: (
     const look = () => {
       const line = root.getBoundingClientRect().top + root.clientHeight / 3;
       const sheets = root.querySelectorAll<HTMLElement>("[data-page]");
-      const at = [...sheets].filter((one) => one.getBoundingClientRect().top <= line).at(-1);
-      if (at !== undefined) onPage(Number(at.dataset.page));
+      let low = 0;
+      for (let high = sheets.length; low + 1 < high; ) {
+        const middle = (low + high) >> 1;
+        if ((sheets[middle]?.getBoundingClientRect().top ?? 0) <= line) low = middle;
+        else high = middle;
+      }
+      if (sheets.length > 0) onPage(low + 1);
     };
     root.addEventListener("scroll", look, { passive: true });
     return () => root.removeEventListener("scroll", look);
@@ -311,11 +323,57 @@ function useLeaving(atStake: boolean) {
   }, [atStake]);
 }
 
-function summaryOf(seal: SealInfo | null, points: Point[], paging: boolean, pages: number): string[] {
+/** The zoom at which the whole width of a page is seen: a paging seal is at its edge. */
+function fitting(scroller: HTMLElement | null, size: Size): number {
+  return ((scroller?.clientWidth ?? 800) - 40) / (size.width * PIXELS_PER_MM);
+}
+
+/** What lies on each page; the same array for as long as nothing changes on any. */
+function useByPage<T>(all: T[], page: (one: T) => number): (number: number) => T[] {
+  const pages = useMemo(() => {
+    const found = new Map<number, T[]>();
+    for (const one of all) {
+      const there = found.get(page(one));
+      if (there === undefined) found.set(page(one), [one]);
+      else there.push(one);
+    }
+    return found;
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `page` only reads a number of its argument
+  }, [all]);
+  return (number) => pages.get(number) ?? (NOTHING as T[]);
+}
+const NOTHING: unknown[] = [];
+
+/** The latest of some functions, behind faces that stay the same: who is given them is not drawn anew. */
+function useSteady<T extends object>(latest: T): T {
+  const current = useRef(latest);
+  useEffect(() => {
+    current.current = latest;
+  });
+  const [faces] = useState(() => {
+    const face = (name: string) => (...given: unknown[]) =>
+      (current.current as Record<string, (...given: unknown[]) => unknown>)[name]?.(...given);
+    return Object.fromEntries(Object.keys(latest).map((name) => [name, face(name)])) as T;
+  });
+  return faces;
+}
+
+function summaryOf(seal: SealInfo | null, { points, paging }: Places, pages: number): string[] {
   if (seal === null) return [];
   const where = [...new Set(points.map((one) => one.page))].sort((one, other) => one - other);
   const lines = [`印章：${seal.name}（${seal.width}×${seal.height} mm）`];
-  if (points.length > 0) lines.push(`盖 ${points.length} 处：第 ${where.join("、")} 页`);
-  if (paging) lines.push(`骑缝章：共 ${pages} 页`);
+  if (points.length > 0) lines.push(`盖 ${points.length} 处：第 ${listed(where)} 页`);
+  if (paging !== null) lines.push(`骑缝章：共 ${pages} 页，${WHICH.find((one) => one.value === paging.which)?.label ?? ""}`);
   return lines;
+}
+
+/** `1、3、5–9` */
+function listed(pages: number[]): string {
+  const runs: [number, number][] = [];
+  for (const page of pages) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === page - 1) last[1] = page;
+    else runs.push([page, page]);
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : last === first + 1 ? `${first}、${last}` : `${first}–${last}`)).join("、");
 }

@@ -24,12 +24,32 @@ export interface Rect {
 }
 
 export interface Signature {
+  kind: "seal" | "signature" | "timestamp";
   name: string;
   signer: string;
   time: number | null;
+  /** It has a time stamp; what that is worth is a question of trust. */
+  stamped: boolean;
+  /** Its signatures fit, and the document is what was sealed; null: cannot be told. */
+  whole: boolean | null;
+  problem: string;
+  /** What later revisions did, harmless or not. */
+  changes: string[];
   page: number | null;
   rect: Rect | null;
-  problem: string;
+}
+
+/** What the gateway holds of one signature: 0 is trusted, else the code of SEF_VerifySeal. */
+export interface Verdict {
+  trusted: boolean;
+  code: number;
+  words: string;
+}
+
+/** One a signature, null where the gateway says nothing of it; `words`: why nobody was asked. */
+export interface Trust {
+  words: string;
+  verdicts: (Verdict | null)[];
 }
 
 export interface Facts {
@@ -79,9 +99,14 @@ export interface Point {
 
 export type Side = "right" | "left" | "top" | "bottom";
 
+export type Which = "all" | "odd" | "even" | "duplex" | "facing";
+
 export interface Paging {
   side: Side;
   offset: number | null;
+  which: Which;
+  /** Pages (of duplex: sheets) a seal; null: as many as leave readable slices. */
+  group: number | null;
 }
 
 export interface Wishes {
@@ -97,12 +122,16 @@ export interface Piece extends Rect {
 
 export interface Sealed extends Facts {
   parallel: unknown;
+  stamped: boolean;
+  /** Why there is no time stamp where there should be one. */
+  withoutStamp: string;
 }
 
 export interface Saved {
   answer: unknown;
   sm3: string;
   size: number;
+  stamped: boolean;
 }
 
 const secret = document.querySelector<HTMLMetaElement>("meta[name=yingqiao-session]")?.content ?? "";
@@ -132,6 +161,7 @@ export const api = {
   progress: () => json<{ received: number }>("progress"),
   pdf: async () => new Uint8Array(await (await ask("pdf", {})).arrayBuffer()),
   seals: () => json<SealInfo[]>("seals"),
+  trust: () => json<Trust>("trust"),
   find: (keyword: string) => json<Rect[]>("find", { keyword }),
   plan: (seal: string, wishes: Wishes) => json<Piece[]>("plan", { seal, wishes }),
   seal: (seal: string, wishes: Wishes, base: string, pin: string) =>

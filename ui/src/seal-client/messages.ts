@@ -4,7 +4,7 @@ import type { Opening } from "./api";
 export type Told =
   | { type: "sealOpened"; contents: { token: string; pages: number; sm3: string } }
   | { type: "parallelSignData"; contents: unknown }
-  | { type: "sealFinished"; contents: { token: string; savePath: string; sm3: string; size: number; seals: number; answer: unknown } }
+  | { type: "sealFinished"; contents: { token: string; savePath: string; sm3: string; size: number; seals: number; stamped: boolean; answer: unknown } }
   | { type: "sealCancelled"; contents: { token: string } }
   | { type: "sealFailed"; contents: { token: string; stage: "open" | "seal" | "save"; code: string; message: string } };
 

@@ -2,22 +2,19 @@
 import { useState } from "react";
 import type { Rect } from "./api";
 
+export interface KeywordHit extends Rect {
+  index: number;
+  chosen: boolean;
+}
+
 export function useHits() {
-  const [hits, setHits] = useState<Rect[]>([]);
-  const [chosen, setChosen] = useState<Set<number>>(new Set());
+  const [hits, setHits] = useState<KeywordHit[]>([]);
   return {
     hits,
-    chosen,
-    show: (found: Rect[]) => {
-      setHits(found);
-      setChosen(new Set(found.length === 1 ? [0] : []));
-    },
+    chosen: hits.filter((hit) => hit.chosen),
+    show: (found: Rect[]) => setHits(found.map((hit, index) => ({ ...hit, index, chosen: found.length === 1 }))),
     toggle: (index: number) =>
-      setChosen((before) => {
-        const after = new Set(before);
-        if (!after.delete(index)) after.add(index);
-        return after;
-      }),
-    all: (all: boolean) => setChosen(new Set(all ? hits.keys() : [])),
+      setHits((before) => before.map((hit) => (hit.index === index ? { ...hit, chosen: !hit.chosen } : hit))),
+    all: (all: boolean) => setHits((before) => before.map((hit) => ({ ...hit, chosen: all }))),
   };
 }

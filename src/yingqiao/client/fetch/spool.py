@@ -7,7 +7,6 @@ length can survive without its bytes.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
@@ -70,7 +69,7 @@ class Part:
         self._note_path = folder / f"{name}.json"
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._fd)
         except OSError as error:
             os.close(self._fd)
             self._fd = -1
@@ -180,7 +179,7 @@ def _sweep_one(folder: Path, name: str, limit: float) -> bool:
         fd = -1
     try:
         if fd >= 0:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
         if any(path.stat().st_mtime > limit for path in paths if path.exists()):
             return False
         for path in paths:
@@ -199,3 +198,10 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+def _lock(fd: int) -> None:
+    """Raises BlockingIOError when another has it."""
+    import fcntl  # not on Windows, where nothing that spools runs
+
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

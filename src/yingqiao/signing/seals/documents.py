@@ -86,7 +86,12 @@ def _is_seal(raw: bytes) -> bool:
 
 def judge_pdf(raw: bytes, context: SealContext, reader: PdfReader) -> list[Found]:
     """Every signature of a PDF, in the order of signing. Raises GmError."""
-    return [_judged(raw, one, context, reader) for one in reader.read(raw).signatures]
+    return judge_read(raw, reader.read(raw), context, reader)
+
+
+def judge_read(raw: bytes, sealed: SealedPdf, context: SealContext, reader: PdfReader) -> list[Found]:
+    """The same of a file that was read already."""
+    return [_judged(raw, one, context, reader) for one in sealed.signatures]
 
 
 def _judged(raw: bytes, one: PdfSignature, context: SealContext, reader: PdfReader) -> Found:

@@ -1,8 +1,9 @@
-"""Parallel signing (bParallelSign): seals over one base revision, delivered as data and merged by the host.
+"""Parallel signing (bParallelSign): the seals of one act as data, to be put into the file by its host.
 
-What the standard means by it is not published. This is our reading: each part is one seal over the same base, an
-incremental revision with its SES_Signature and its places. One part merges into the base as it is; whoever wants a second
-seal in the same file seals again over the merged file, since a signature covers the bytes before it.
+What the standard means by it is not published. This is our reading: whoever seals leaves the file where it is, and hands
+over incremental revisions, each with its SES_Signature and its places, the first over the host's base, each further one over
+what the one before made. Acts of several people on one base do not merge: a signature covers the bytes before it, so
+the second is refused as stale and sealed again over what the first made.
 """
 
 from __future__ import annotations
@@ -15,25 +16,32 @@ from typing import Any
 
 from yingqiao.gm import sm3
 from yingqiao.gm.errors import GmError
-from yingqiao.signing.seals.pdf.writing import Prepared
 
-VERSION = 1
+VERSION = 2
+MESSAGE = "parallelSignData"
+STALE, DAMAGED, NOT_WHOLE = "stale-base", "parallel", "parallel-seal"
+_MOST = 1000
 
 
 class ParallelError(GmError):
-    """`stale-base`: the file is not the one that was sealed; `parallel`: not such data, or damaged."""
+    """`stale-base`: the file is not the one that was sealed; `parallel`: not such data, or damaged; `parallel-seal`: what
+    it would put into the file is no seal, or does more than that.
+    """
 
-    code = "parallel"
+    code = DAMAGED
 
 
 def part(
-    base: bytes, prepared: Prepared, signature: bytes, places: Sequence[Mapping[str, Any]]
+    base: bytes,
+    sealed: bytes,
+    byte_range: Sequence[int],
+    signature: bytes,
+    places: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """One seal. `signature` is the SES_Signature over `prepared`; `places` in mm. Raises PdfError `pdf-reserve`."""
-    sealed = prepared.finish(base, signature)
+    """One seal: `sealed` is `base` with one more revision, `signature` its SES_Signature, `places` in mm."""
     return {
         "places": list(places),
-        "byteRange": list(prepared.byte_range),
+        "byteRange": list(byte_range),
         "ses": b64encode(signature).decode(),
         "increment": b64encode(memoryview(sealed)[len(base) :]).decode(),
         "sealedSm3": sm3.digest(sealed).hex(),
@@ -54,18 +62,36 @@ def contents(
     }
 
 
-def merge(base: bytes, said: Mapping[str, Any], index: int = 0) -> bytes:
-    """`base` with the seal `index` of `said` (as `contents` made it). Raises ParallelError."""
+def joined(base: bytes, said: Mapping[str, Any]) -> tuple[bytes, list[bytes]]:
+    """`base` with every revision of `said`, and their SES_Signatures. Raises ParallelError.
+
+    `said` is what `contents` made, or the whole message. Whether the revisions are seals is not looked at.
+    """
+    said = _said(said)
     try:
-        if said["version"] != VERSION:
-            raise ParallelError("并行签名数据的版本不同")
-        expected, chosen = said["base"]["sm3"], said["signatures"][index]
-        increment, sealed = b64decode(chosen["increment"], validate=True), chosen["sealedSm3"]
-    except (KeyError, IndexError, TypeError, binascii.Error, ValueError) as error:
+        version, expected, parts = said["version"], said["base"]["sm3"], said["signatures"]
+        if version != VERSION:
+            raise ParallelError(f"并行签名数据的版本应为 {VERSION}")
+        if not 0 < len(parts) <= _MOST:
+            raise ParallelError("并行签名数据中没有签章")
+        increments = [b64decode(one["increment"], validate=True) for one in parts]
+        signatures = [b64decode(one["ses"], validate=True) for one in parts]
+        digests = [one["sealedSm3"] for one in parts]
+    except (KeyError, TypeError, binascii.Error, ValueError) as error:
         raise ParallelError("不是并行签名数据，或已损坏") from error
     if sm3.digest(base).hex() != expected:
-        raise ParallelError("底稿已变化，须对现在的文件重新盖章", code="stale-base")
-    merged = b"".join((base, increment))
-    if sm3.digest(merged).hex() != sealed:
-        raise ParallelError("并行签名数据已损坏")
-    return merged
+        raise ParallelError("底稿已变化，须对现在的文件重新盖章", code=STALE)
+    merged = base
+    for increment, digest in zip(increments, digests, strict=True):
+        merged += increment
+        if sm3.digest(merged).hex() != digest:
+            raise ParallelError("并行签名数据已损坏")
+    return merged, signatures
+
+
+def _said(said: Any) -> Mapping[str, Any]:
+    if isinstance(said, Mapping) and said.get("type") == MESSAGE:
+        said = said.get("contents")
+    if not isinstance(said, Mapping):
+        raise ParallelError("不是并行签名数据，或已损坏")
+    return said

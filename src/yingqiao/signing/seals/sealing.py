@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from yingqiao.gm import certificates, ses, sm3
 from yingqiao.gm.ses import Seal
 from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.seals import stamps
 from yingqiao.signing.seals.pdf.picture import SealPicture
 from yingqiao.signing.seals.pdf.writing import Prepared
+from yingqiao.signing.seals.stamps import Stamp
 
 _DUMMY_SIGNATURE = bytes(72)
 _DUMMY_RANGE = "ByteRange[0 999999999 999999999 999999999]"
@@ -19,7 +21,10 @@ _FIRST_TOKEN = 4096
 
 
 class Sealer:
-    """What `seal_pdf` signs with. `sign` gives the DER signature over SM3(Z ‖ message), `stamp` a token over a value."""
+    """What `seal_pdf` signs with. `sign` gives the DER signature over SM3(Z ‖ message), `stamp` a token over a value.
+
+    `stamped` says afterwards whether every seal made has a time stamp.
+    """
 
     def __init__(
         self,
@@ -27,7 +32,7 @@ class Sealer:
         certificate: bytes,
         sign: Callable[[bytes], bytes],
         *,
-        stamp: Callable[[bytes], bytes] | None = None,
+        stamp: Stamp | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`esl` is the SESeal, `certificate` the signer's, both DER. Raises SigningRefused, GmError.
@@ -37,6 +42,7 @@ class Sealer:
         seal = ses.parse_seal(esl)
         self._esl, self._certificate, self._sign, self._stamp, self._now = esl, certificate, sign, stamp, now
         self._token_length = _FIRST_TOKEN
+        self.stamped = stamp is not None
         check(seal, certificate, now())
         self.seal = seal
         shown = seal.info.picture
@@ -54,13 +60,20 @@ class Sealer:
         return certificates.parse(self._certificate).subject.common_name or ""
 
     def __call__(self, prepared: Prepared) -> bytes:
-        """The SES_Signature. Raises what `sign` and `stamp` raise, GmError."""
-        tbs = ses.to_sign(self._esl, self._now(), prepared.digest, prepared.property_info)
+        """The SES_Signature. Raises what `sign` and `stamp` raise, SigningRefused for a wrong time stamp, GmError."""
+        at = self._now()
+        tbs = ses.to_sign(self._esl, at, prepared.digest, prepared.property_info)
         value = self._sign(tbs)
+        return ses.signature(tbs, self._certificate, value, self._token(value, at))
+
+    def _token(self, value: bytes, at: datetime) -> bytes | None:
         token = self._stamp(value) if self._stamp else None
-        if token is not None:
-            self._token_length = max(self._token_length, len(token))
-        return ses.signature(tbs, self._certificate, value, token)
+        if token is None:
+            self.stamped = False
+            return None
+        stamps.check(token, value, at)
+        self._token_length = max(self._token_length, len(token))
+        return token
 
 
 def check(seal: Seal, certificate: bytes, at: datetime) -> None:

@@ -1,4 +1,5 @@
-"""Seals over the API: the registry read (GET), a PDF sealed on the gateway (POST /api/seals/{seal}/pdf).
+"""Seals over the API: the registry read (GET), a PDF sealed on the gateway (POST /api/seals/{seal}/pdf), parallel
+signing merged (POST /api/seals/merge).
 
 The file is the body; where the seal goes is said by query parameters: `at=page,x,y` (mm from the left and the top, the
 seal's centre), `keyword=…` with `nth`, or `paging=true`. Several are sealed one after the other.
@@ -6,9 +7,13 @@ seal's centre), `keyword=…` with `nth`, or `paging=true`. Several are sealed o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,40 +31,80 @@ from yingqiao.web.office.files import csv_file
 from yingqiao.web.office.seals_shown import USE_COLUMNS, seal_shown, use_shown, whole_seal_shown
 
 MAX_FILE = 100 * 1024 * 1024
+MAX_MERGE = 64 * 1024 * 1024
+STAMPED = "x-yingqiao-stamped"
 _MOST_PLACEMENTS = 20
 _MOST_PAGES = 200
 _LONGEST_WORD = 100
-_STATUSES = {"no-seal": 404, "seal-state": 409, "key-elsewhere": 409, "seal-name": 409, "seal-validity": 409}
+_STATUSES = {
+    "no-seal": 404,
+    **dict.fromkeys(("seal-state", "key-elsewhere", "seal-name", "seal-validity", "stale-base"), 409),
+    **dict.fromkeys(("no-time", "device-away"), 503),
+}
+"""By the code of a refusal; others are 422."""
 
 
-class SealPdf(Protocol):
-    """Seals a file; blocks. Raises SigningRefused, GmError, SandboxError, StoreUnavailable."""
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """`stamped`: every seal put into it has a time stamp."""
 
-    def __call__(
-        self, pdf: bytes, seal: str, placements: Sequence[Placement], *, who: str, matter: str, reason: str
-    ) -> bytes: ...
+    pdf: bytes = field(repr=False)
+    stamped: bool
 
 
-def seal_desk_routes(office: Office, seal: SealPdf) -> list[BaseRoute]:
+class Sealing(Protocol):
+    """What seals files; both block. Raise SigningRefused, GmError, SandboxError, StoreUnavailable."""
+
+    def seal(
+        self,
+        pdf: bytes,
+        seal: str,
+        placements: Sequence[Placement],
+        *,
+        who: str,
+        matter: str,
+        reason: str,
+        stamp: bool | None,
+    ) -> SealedFile: ...
+
+    def merge(self, base: bytes, said: Mapping[str, Any]) -> bytes: ...
+
+
+def seal_desk_routes(office: Office, desk: Sealing) -> list[BaseRoute]:
     """To be mounted with the others, behind the token."""
 
     def reading(handler: Callable[[Office, Request], Response]) -> Callable[[Request], Response]:
         return lambda request: _answered(lambda: handler(office, request))
 
     async def sealing(request: Request) -> Response:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_FILE:
-                return error(413, f"文件超过 {MAX_FILE // 1024 // 1024} MiB")
-        return await run_in_threadpool(_answered, lambda: _sealed(seal, request, bytes(body)))
+        body = await _body(request, MAX_FILE)
+        if body is None:
+            return error(413, f"文件超过 {MAX_FILE // 1024 // 1024} MiB")
+        return await run_in_threadpool(_answered, lambda: _sealed(desk, request, body))
+
+    async def merging(request: Request) -> Response:
+        body = await _body(request, MAX_MERGE)
+        if body is None:
+            return error(413, f"请求超过 {MAX_MERGE // 1024 // 1024} MiB")
+        return await run_in_threadpool(_answered, lambda: _merged(desk, request, body))
 
     return [
         Route("/seals", reading(_list)),
+        Route("/seals/merge", merging, methods=["POST"]),
         Route("/seals/{seal}", reading(_show)),
         Route("/seals/{seal}/uses", reading(_uses)),
         Route("/seals/{seal}/pdf", sealing, methods=["POST"]),
     ]
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """None when it is more."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 def _answered(handle: Callable[[], Response]) -> Response:
@@ -68,10 +113,8 @@ def _answered(handle: Callable[[], Response]) -> Response:
         return handle()
     except RequestError as refusal:
         return error(400, str(refusal))
-    except SigningRefused as refusal:
+    except (SigningRefused, GmError) as refusal:
         return error(_STATUSES.get(refusal.code, 422), refusal.reason)
-    except GmError as refusal:
-        return error(422, refusal.reason)
     except SandboxError as refusal:
         return error(503 if isinstance(refusal, Busy) else 422, refusal.reason)
     except StoreUnavailable:
@@ -103,9 +146,9 @@ def _uses(office: Office, request: Request) -> Response:
     return json({"items": rows})
 
 
-def _sealed(seal: SealPdf, request: Request, pdf: bytes) -> Response:
+def _sealed(desk: Sealing, request: Request, pdf: bytes) -> Response:
     single = _given(
-        request, "matter", "who", "reason", "nth", "dx", "dy", "paging", "side", "pages", "group",
+        request, "matter", "who", "reason", "nth", "dx", "dy", "paging", "side", "pages", "group", "stamp",
         several=("at", "keyword"),
     )  # fmt: skip
     placements = list(_placements(request, single))
@@ -114,15 +157,32 @@ def _sealed(seal: SealPdf, request: Request, pdf: bytes) -> Response:
     if not pdf.startswith(b"%PDF-"):
         raise RequestError("正文应为 PDF 文件")
     who = single.get("who", "")
-    done = seal(
+    done = desk.seal(
         pdf,
         request.path_params["seal"],
         placements,
         who=f"api:{who}" if who else "api",
         matter=single.get("matter", ""),
         reason=single.get("reason", "")[:_LONGEST_WORD],
+        stamp=_truth("stamp", single["stamp"]) if "stamp" in single else None,
     )
-    return Response(done, headers={"cache-control": "no-store"}, media_type="application/pdf")
+    return _pdf(done.pdf, {STAMPED: "true" if done.stamped else "false"})
+
+
+def _merged(desk: Sealing, request: Request, body: bytes) -> Response:
+    _given(request)
+    try:
+        asked = orjson.loads(body)
+        base, said = b64decode(asked["base"], validate=True), asked["contents"]
+    except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError) as problem:
+        raise RequestError(
+            "正文应为 JSON：base 是底稿（Base64），contents 是 parallelSignData 的 contents"
+        ) from problem
+    return _pdf(desk.merge(base, said), {})
+
+
+def _pdf(data: bytes, headers: Mapping[str, str]) -> Response:
+    return Response(data, headers={"cache-control": "no-store", **headers}, media_type="application/pdf")
 
 
 def _placements(request: Request, given: dict[str, str]) -> Iterator[Placement]:
@@ -136,12 +196,10 @@ def _placements(request: Request, given: dict[str, str]) -> Iterator[Placement]:
             raise RequestError(f"参数 keyword 应为 1 至 {_LONGEST_WORD} 个字")
         dx, dy = (_length(name, given.get(name, "0")) for name in ("dx", "dy"))
         yield AtKeyword(word, None if nth == "all" else _whole("nth", nth, 10_000), dx, dy)
-    if given.get("paging", "false") not in ("true", "false"):
-        raise RequestError("参数 paging 应为 true 或 false")
-    if given.get("paging") == "true":
+    if _truth("paging", given.get("paging", "false")):
         side, which = given.get("side", "right"), given.get("pages", "all")
         if side not in tuple(Side) or which not in tuple(Which):
-            raise RequestError("参数 side 应为 right、left、top、bottom，pages 应为 all、odd、even")
+            raise RequestError(f"参数 side 应为 {'、'.join(Side)}，pages 应为 {'、'.join(Which)}")
         group = _whole("group", given["group"], 1000) if "group" in given else None
         yield Paging(Side(side), Which(which), group)
 
@@ -173,6 +231,12 @@ def _given(request: Request, *names: str, several: Sequence[str] = ()) -> dict[s
             raise RequestError(f"参数 {name} 给了两次")
         given[name] = value
     return given
+
+
+def _truth(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise RequestError(f"参数 {name} 应为 true 或 false")
+    return text == "true"
 
 
 def _whole(name: str, text: str, most: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +16,7 @@ from yingqiao.gm import sm3
 from yingqiao.gm.timestamp import TimestampError
 from yingqiao.signing import timestamps
 from yingqiao.signing.clock import ClockError, TrustedClock
+from yingqiao.signing.hmac_signature import Parameters
 from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.timestamps import TrustStore
 from yingqiao.signing.tsa import Tsa
@@ -44,9 +46,11 @@ class Timestamps:
     trust: TrustStore
 
     async def create(self, _: Posted, opened: Opened) -> object:
-        """A token over the UTF-8 bytes of oriData exactly as sent, answered once it is in the journal."""
+        """A token over the UTF-8 bytes of oriData exactly as sent, answered once it is in the journal; where
+        oriDataType is BASE64 (ours: a seal's signature value is no text), over the bytes it stands for.
+        """
         parameters, settings = opened.parameters, opened.application.settings
-        original = parameters.find("oriData").encode()
+        original = _original(parameters)
         if len(original) > settings.max_original_bytes:
             raise Refused(BAD_REQUEST, f"oriData 超过 {settings.max_original_bytes} 字节")
         attach = parameters.find("attachCert").lower()
@@ -75,7 +79,7 @@ class Timestamps:
 
     async def verify(self, _: Posted, opened: Opened) -> object:
         """Whether a token is right over oriData; the code alone goes out, the reason to the log."""
-        original, token = opened.parameters.find("oriData"), opened.parameters.find("tsResp")
+        original, token = _original(opened.parameters), opened.parameters.find("tsResp")
         if len(original) + len(token) > _LARGE:
             verdict = await asyncio.to_thread(timestamps.verify_text, original, token, self.trust)
         else:
@@ -84,3 +88,16 @@ class Timestamps:
             app = opened.application.app_id
             _log.info("tsa.not_valid", app=app, code=str(verdict.code), reason=verdict.reason)
         return {"verifyRes": str(verdict.code)}
+
+
+def _original(parameters: Parameters) -> bytes:
+    """What is stamped. Raises Refused."""
+    text, kind = parameters.find("oriData"), parameters.find("oriDataType").upper()
+    if kind in ("", "TEXT"):
+        return text.encode()
+    if kind != "BASE64":
+        raise Refused(BAD_REQUEST, "oriDataType 只能是 TEXT 或 BASE64（影桥的扩展，默认 TEXT）")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise Refused(BAD_REQUEST, "oriData 不是 Base64") from None

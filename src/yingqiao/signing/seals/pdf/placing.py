@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from yingqiao.signing.seals.pdf.errors import PdfError
@@ -51,9 +51,15 @@ class Side(StrEnum):
 
 
 class Which(StrEnum):
+    """Which pages a paging seal goes over, and what lies on what."""
+
     ALL = "all"
     ODD = "odd"
     EVEN = "even"
+    DUPLEX = "duplex"
+    """Sheets printed on both sides: a sheet has one slice, on its front (odd) and, where the same edge is, on its back."""
+    FACING = "facing"
+    """A book that lies open: 2 and 3, 4 and 5 … share a whole seal across the fold; the cover faces nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Paging:
     side: Side = Side.RIGHT
     which: Which = Which.ALL
     group: int | None = None
-    """At most so many pages a seal; never so many that a slice is below 3 mm."""
+    """At most so many pages (of DUPLEX: sheets) a seal; never so many that a slice is below 3 mm. FACING has two."""
     centre_mm: float | None = None
     """Of the seal along the side, from the top or the left of the page as shown; None is the middle."""
 
@@ -134,23 +140,63 @@ def _whole(width: float, height: float) -> Part:
 
 def paging(wish: Paging, pages: Sequence[Page], width: float, height: float) -> list[Mark]:
     """The slices, page after page. Raises PdfError `pdf-single-page`, `pdf-place`."""
-    chosen = [page for page in pages if _chosen(page.number, wish.which)]
-    if len(chosen) < 2:
-        raise PdfError("骑缝章至少需要两页", code="pdf-single-page")
-    length = width if wish.side in (Side.RIGHT, Side.LEFT) else height
+    if wish.which is Which.FACING:
+        return _facing(wish, pages, width, height)
+    leaves = _leaves(pages, wish.which)
+    if len(leaves) < 2:
+        raise PdfError(_TOO_FEW.get(wish.which, "骑缝章至少需要两页"), code="pdf-single-page")
+    length = width if wish.side in _UPRIGHT else height
     marks: list[Mark] = []
     at = 0
-    for size in groups(len(chosen), length, wish.group):
+    for size in groups(len(leaves), length, wish.group):
         edges = [round(length * index / size, 3) for index in range(size)] + [length]
-        for index in range(size):
-            page = chosen[at + index]
-            marks.append(_slice(page, wish, index, edges, width, height))
+        for index, leaf in enumerate(leaves[at : at + size]):
+            marks += _leaf(leaf, wish, index, edges, width, height)
         at += size
     return marks
 
 
-def _chosen(number: int, which: Which) -> bool:
-    return which is Which.ALL or (number % 2 == 1) == (which is Which.ODD)
+_UPRIGHT = (Side.RIGHT, Side.LEFT)
+_BACK = {Side.RIGHT: Side.LEFT, Side.LEFT: Side.RIGHT, Side.TOP: Side.TOP, Side.BOTTOM: Side.BOTTOM}
+_TOO_FEW = {
+    Which.DUPLEX: "双面打印的骑缝章至少需要两张纸（三页）",
+    Which.FACING: "对开骑缝章至少需要三页：第 1 页是封面，第 2、3 页相对",
+}
+
+
+def _leaves(pages: Sequence[Page], which: Which) -> list[Sequence[Page]]:
+    """The pages of each sheet, its front first."""
+    if which is Which.DUPLEX:
+        return [pages[at : at + 2] for at in range(0, len(pages), 2)]
+    return [(page,) for page in pages if which is Which.ALL or (page.number % 2 == 1) == (which is Which.ODD)]
+
+
+def _leaf(
+    leaf: Sequence[Page], wish: Paging, index: int, edges: list[float], width: float, height: float
+) -> list[Mark]:
+    """The slice on a sheet's front, and on its back: there the same edge is on the other side, and the last sheet on top."""
+    marks = [_slice(leaf[0], wish, wish.side, index, edges, width, height)]
+    if len(leaf) > 1:
+        length = edges[-1]
+        mirrored = [round(length - edge, 3) for edge in reversed(edges)]
+        marks.append(_slice(leaf[1], wish, _BACK[wish.side], len(edges) - 2 - index, mirrored, width, height))
+    return marks
+
+
+def _facing(wish: Paging, pages: Sequence[Page], width: float, height: float) -> list[Mark]:
+    """The left page's right edge has the left half, the right page's left edge the right half, at one height."""
+    if len(pages) < 3:
+        raise PdfError(_TOO_FEW[Which.FACING], code="pdf-single-page")
+    if wish.side not in _UPRIGHT:
+        raise PdfError("对开骑缝章在左右两页之间，不能选上边、下边", code="pdf-place")
+    half = round(width / 2, 3)
+    marks: list[Mark] = []
+    for left, right in zip(pages[1::2], pages[2::2], strict=False):
+        middle = min(left.size_mm[1], right.size_mm[1]) / 2
+        both = wish if wish.centre_mm is not None else replace(wish, centre_mm=middle)
+        marks.append(_slice(left, both, Side.RIGHT, 0, [0.0, half, width], width, height))
+        marks.append(_slice(right, both, Side.LEFT, 0, [0.0, width - half, width], width, height))
+    return marks
 
 
 def groups(count: int, length_mm: float, wanted: int | None = None) -> list[int]:
@@ -166,18 +212,20 @@ def groups(count: int, length_mm: float, wanted: int | None = None) -> list[int]
     return [few + 1] * more + [few] * (number - more)
 
 
-def _slice(page: Page, wish: Paging, index: int, edges: list[float], width: float, height: float) -> Mark:
+def _slice(
+    page: Page, wish: Paging, side: Side, index: int, edges: list[float], width: float, height: float
+) -> Mark:
     """Pages lie one upon the other, the first on top: the next sticks out further, so it shows the next slice."""
     across, down = page.size_mm
     begin, end = edges[index], edges[index + 1]
     length = edges[-1]
-    if wish.side in (Side.RIGHT, Side.LEFT):
+    if side in _UPRIGHT:
         y = _along(wish.centre_mm, down, height, page)
-        if wish.side is Side.RIGHT:
+        if side is Side.RIGHT:
             return Mark(page, across - (end - begin), y, Part(begin, 0.0, end, height))
         return Mark(page, 0.0, y, Part(length - end, 0.0, length - begin, height))
     x = _along(wish.centre_mm, across, width, page)
-    if wish.side is Side.BOTTOM:
+    if side is Side.BOTTOM:
         return Mark(page, x, down - (end - begin), Part(0.0, length - end, width, length - begin))
     return Mark(page, x, 0.0, Part(0.0, begin, width, end))
 

@@ -121,26 +121,49 @@ def seal_pdf(
     `preparing` may be a face of `prepare` that runs elsewhere.
     """
     for placement in placements:
-        data = _sealed(data, placement, seal, sign, reserve, at, names, limits, preparing or prepare)
+        data = seal_once(
+            data,
+            placement,
+            seal,
+            sign,
+            reserve=reserve,
+            at=at,
+            names=names,
+            limits=limits,
+            preparing=preparing,
+        ).data
     return data
 
 
-def _sealed(
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A file with one more seal: `prepared` is its revision, `signature` the SES_Signature in it."""
+
+    data: bytes = field(repr=False)
+    prepared: Prepared = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def seal_once(
     data: bytes,
     placement: Placement,
     seal: SealPicture,
     sign: Sign,
+    *,
     reserve: int,
     at: datetime,
-    names: Names,
-    limits: Limits,
-    preparing: Prepare,
-) -> bytes:
+    names: Names = Names(),
+    limits: Limits = DEFAULT,
+    preparing: Prepare | None = None,
+) -> Sealed:
+    """As `seal_pdf`, for one placement."""
     for _ in range(_TRIES):
-        revision = preparing(data, placement, seal, reserve=reserve, at=at, names=names, limits=limits)
+        revision = (preparing or prepare)(
+            data, placement, seal, reserve=reserve, at=at, names=names, limits=limits
+        )
         signature = sign(revision)
         if len(signature) <= revision.room:
-            return revision.finish(data, signature)
+            return Sealed(revision.finish(data, signature), revision, signature)
         reserve = len(signature)
     raise PdfError("签章值的长度每次都不同，无法预留空间", code="pdf-reserve")
 
