@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .PHONY: help setup demo test test-long lint lock bench-dicom bench-retrieve bench-http bench-fetch bench-backfill bench-gm bench-cooperative fuzz clean
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 export FUZZ_SECONDS
 
 help: ## 列出所有目标 / list the targets
@@ -53,8 +53,8 @@ bench-gm: setup ## SM2 签名、验签、协同签名与 openssl speed 同场比
 bench-cooperative: setup ## 一次协同签名花费服务器多少处理器时间（经 HTTP）/ server CPU of a cooperative signature
 	@.venv/bin/python -m benchmarks.cooperative $(BENCH_ARGS)
 
-fuzz: setup ## 覆盖率引导的模糊测试，每项 FUZZ_SECONDS 秒 / every fuzzer for FUZZ_SECONDS seconds
-	@scripts/fuzz.sh
+fuzz: setup ## 覆盖率引导的模糊测试，共 FUZZ_SECONDS 秒、各项均分；FUZZ=signing 只做签名与印章 / fuzzers share FUZZ_SECONDS
+	@scripts/fuzz.sh $(FUZZ)
 
 clean: ## 删除环境、缓存与演示数据 / remove the environment, caches and the demo's data
 	rm -rf .venv .uv demo-data demo-data.previous tutorial-data

@@ -233,6 +233,14 @@ class PhoneSettings(msgspec.Struct, frozen=True, kw_only=True):
     auto_sign_max_minutes: Annotated[
         int, _help("自动签名的最长期限（分钟），默认 30 天；0 = 不开放", ge=0, le=527_040)
     ] = 43_200
+    auto_sign_by: Annotated[
+        str,
+        _help(
+            "自动签名由谁开启：doctor 医师在手机上（服务版本 2.1）；office 管理员逐个开启，医师在手机上设 1–24 小时的截止时间"
+            "（服务版本 2.0）",
+            pattern=r"^(doctor|office)$",
+        ),
+    ] = "doctor"
     peer_rate: Annotated[float, _help("每个来源地址每秒可下证、登录、取验证码的次数上限；0 = 不限", ge=0)] = (
         5.0
     )

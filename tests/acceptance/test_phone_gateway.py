@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -232,6 +233,34 @@ def test_automatic_signing_within_its_limits(
     phone.goto(f"{shared_gateway.url}/phone/#/certificates")
     expect(phone.get_by_text("自动签名证书")).to_be_visible()
     shot(phone, "47-certificates")
+
+
+def test_automatic_signing_that_the_office_switches(
+    shared_gateway: RunningGateway, phone: Page, tmp_path: Path
+) -> None:
+    """Row 19, versions up to 2.0: the switch is the service's; where it is on, the doctor sets a deadline of a day at most."""
+    with served(tmp_path, auto_sign_by="office") as service:
+        service.world.now = time.time_ns() // 10**6  # a deadline is chosen by the phone's clock
+        activate_by_code(phone, shared_gateway.url, service.activation())
+        automatic = f"{shared_gateway.url}/phone/#/auto"
+        phone.get_by_role("button", name="自动签名").click()
+        expect(phone.get_by_text("由管理员在服务端开启和关闭")).to_be_visible()
+        expect(phone.get_by_role("switch")).to_be_disabled()
+        expect(phone.get_by_text("截止时间", exact=True)).to_have_count(0)
+        shot(phone, "48-automatic-managed-off")
+        service.world.desk.automatic.switch(1, enabled=True)
+        phone.get_by_role("img", name="返回").click()
+        phone.get_by_role("button", name="自动签名").click()
+        assert phone.url == automatic
+        expect(phone.get_by_text("还没有截止时间", exact=False)).to_be_visible()
+        phone.get_by_text("截止时间", exact=True).click()
+        shot(phone, "49-automatic-deadline")
+        phone.get_by_text("确定", exact=True).click()
+        expect(phone.get_by_text("还没有截止时间", exact=False)).to_have_count(0)
+        shot(phone, "50-automatic-managed-on")
+        pushed, _ = service.push("值守时的报告", authorizedUserId="U7")
+        assert service.world.desk.automatic.turn() == 1
+        assert service.result(pushed)["result"] == "true"
 
 
 def test_a_handwritten_seal_holds_once_it_is_reviewed(

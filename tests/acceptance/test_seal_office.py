@@ -234,3 +234,15 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
     assert gateway.cli("seals", "form", "unit", "--out", str(tmp_path / "blank.pdf")).returncode == 0
     render((tmp_path / "blank.pdf").read_bytes(), tmp_path / "blank.png")
     assert gateway.cli("seals", "export", "1", "--public", "--out", str(tmp_path / "a.esl")).returncode == 0
+    lines = [json.loads(line) for line in (gateway.data / "office.log").read_text().splitlines()]
+    seals = [
+        (one["act"], one["subject"], one["who"]) for one in lines if one["act"][:5] in ("case.", "seal.")
+    ]
+    assert seals[:5] == [
+        ("case.submit", "1", "经办甲"),
+        ("case.submit", "2", "经办甲"),
+        ("case.approve", "1", "审批乙"),
+        ("case.approve", "2", "审批乙"),
+        ("seal.make", "1", "审批乙"),
+    ]
+    assert [act for act, *_ in seals[5:]] == ["seal.suspend", "seal.revoke"]

@@ -159,7 +159,12 @@ def _retention(around: Surroundings) -> Sequence[Timer]:
         (job_days, "sign-jobs-reduce", _reduce_jobs),
         (token_days, "timestamps-forget", _forget_tokens),
     )
-    return [(_RETENTION_S, name, partial(forget, database, days)) for days, name, forget in asked if days]
+    timers = [(_RETENTION_S, name, partial(forget, database, days)) for days, name, forget in asked if days]
+    return [*timers, (_RETENTION_S, "attempts-forget", partial(_forget_attempts, database))]
+
+
+def _forget_attempts(database: Database) -> None:
+    retention.forget_attempts(database, time.time_ns() // 10**6)
 
 
 def _forget(database: Database, days: int) -> None:

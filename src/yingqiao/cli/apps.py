@@ -10,6 +10,7 @@ from typing import Any
 import click
 import msgspec
 
+from yingqiao.cli.journal import record
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Exit, Shape, camel_case, fail, shape_of, show_rows, when
 from yingqiao.exchange.callbacks import callback_address
@@ -54,6 +55,7 @@ def add(
         if not known:
             fail(f"没有医疗机构 {hospital}")
         drawn = opened.apps.add(app_id, chosen, name=name, hospital_code=hospital, settings=AppSettings())
+    record(settings, "app.add", app_id, hospital=hospital)
     click.echo(f"已登记应用 {app_id}")
     if chosen is None:
         click.echo(f"密钥（只显示这一次）：{drawn}")
@@ -84,6 +86,7 @@ def rotate(app_id: str, secret: str | None, overlap: str, settings: Settings) ->
     chosen = _secret(secret, generate=secret is None)
     with stores(settings) as opened:
         drawn = opened.apps.rotate(app_id, chosen, int(match[1]) * _UNITS[match[2]])
+    record(settings, "app.rotate", app_id)
     click.echo(f"应用 {app_id} 已启用新密钥；旧密钥 {overlap} 后失效")
     if chosen is None:
         click.echo(f"新密钥（只显示这一次）：{drawn}")
@@ -96,6 +99,7 @@ def disable(app_id: str, settings: Settings) -> None:
     """停用应用：拒绝它的一切请求"""
     with stores(settings) as opened:
         opened.apps.set_disabled(app_id, True)
+    record(settings, "app.disable", app_id)
     click.echo(f"已停用应用 {app_id}")
 
 
@@ -106,6 +110,7 @@ def enable(app_id: str, settings: Settings) -> None:
     """恢复停用的应用"""
     with stores(settings) as opened:
         opened.apps.set_disabled(app_id, False)
+    record(settings, "app.enable", app_id)
     click.echo(f"已恢复应用 {app_id}")
 
 
@@ -130,6 +135,7 @@ def set_(app_id: str, settings: Settings, **given: Any) -> None:
             opened.apps.set_settings(app_id, _changed(before, given))
         except (ApplicationError, FetchError, msgspec.ValidationError) as error:
             fail(str(error), Exit.USE)
+    record(settings, "app.set", app_id)
     click.echo(f"已修改应用 {app_id} 的设置")
 
 

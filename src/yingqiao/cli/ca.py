@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from yingqiao.cli.office import office, record
+from yingqiao.cli.journal import record, recorded
+from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import Exit, fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.gm.crl import Reason
@@ -95,6 +96,7 @@ def publish(out: Path | None, settings: Settings) -> None:
         content = opened.authority.publish()
     if content is None:
         fail("离线方式下吊销列表由签发证书的 CA 发布")
+    record(settings, "ca.publish")
     if out is not None:
         out.write_bytes(content)
     click.echo(f"已发布吊销列表，{len(content)} 字节")
@@ -106,9 +108,8 @@ def publish(out: Path | None, settings: Settings) -> None:
 @data_options
 def revoke(number: int, reason: str, settings: Settings) -> None:
     """吊销一张证书并立即发布吊销列表；不能撤销"""
-    with office(settings) as opened:
+    with office(settings) as opened, recorded(settings, "certificate.revoke", number):
         opened.authority.revoke(number, Reason(_REASONS[reason]))
-    record(settings, "certificate.revoke", number)
     click.echo(f"已吊销证书 {number}（{_REASONS[reason].words}）")
 
 
@@ -122,6 +123,7 @@ def requests(out: Path | None, as_json: bool, settings: Settings) -> None:
     """离线方式下等待签发的证书请求（PKCS#10）"""
     with office(settings) as opened:
         waiting = opened.authority.waiting_requests()
+    record(settings, "certificate.requests", len(waiting))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         for number, der in waiting:

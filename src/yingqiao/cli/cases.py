@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from yingqiao.cli.office import office, record, who
+from yingqiao.cli.journal import record, who
+from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.settings import Settings

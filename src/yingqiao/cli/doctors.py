@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from yingqiao.cli.office import office, record
-from yingqiao.cli.options import data_options, shape_options
+from yingqiao.app.phone import phone_desk
+from yingqiao.cli.journal import record
+from yingqiao.cli.office import office
+from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import fail, shape_of, show_json, show_pairs, show_rows, when
+from yingqiao.gm.errors import GmError
 from yingqiao.settings import Settings
 from yingqiao.signing import qr
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.store.signing.automatic import Automatic
 from yingqiao.web.office.admin_people import doctor_shown
 from yingqiao.web.office.self_service import activation_text, certificate_shown
 
@@ -26,6 +33,16 @@ _COLUMNS = {
     "sampled": "已采样",
     "disabled": "停用",
 }
+
+
+@contextmanager
+def _automatic(settings: Settings) -> Iterator[Automatic]:
+    """Refusals become Chinese lines and exit code 1."""
+    try:
+        with stores(settings) as opened:
+            yield phone_desk(settings, opened).automatic
+    except (SigningRefused, GmError) as error:
+        fail(error.reason)
 
 
 @click.group()
@@ -115,3 +132,15 @@ def activate(number: int, url: str | None, png: Path | None, as_json: bool, sett
         show_json({"code": code, "expiresAt": until, "qrText": text})
     else:
         show_pairs({"激活码": code, "有效至": when(until), "二维码内容": text})
+
+
+@command.command("auto-sign")
+@click.argument("number", type=int)
+@click.option("--on/--off", "enabled", required=True, help="开启（phone.auto_sign_by = office 时）或关闭")
+@data_options
+def auto_sign(number: int, enabled: bool, settings: Settings) -> None:
+    """为一位医师开启或关闭自动签名；开启后由医师在手机上设 1–24 小时的截止时间"""
+    with _automatic(settings) as automatic:
+        automatic.switch(number, enabled=enabled)
+    record(settings, f"doctor.auto-sign-{'on' if enabled else 'off'}", number)
+    click.echo(f"已为医师 {number} {'开启' if enabled else '关闭'}自动签名")

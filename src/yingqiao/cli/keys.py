@@ -10,6 +10,7 @@ import click
 from yingqiao.app import key_rotation
 from yingqiao.app.keyring import WORDS
 from yingqiao.app.keys import key_place
+from yingqiao.cli.journal import record
 from yingqiao.cli.options import data_options, stores
 from yingqiao.cli.output import Exit, Shape, fail, show_json, show_pairs, show_rows
 from yingqiao.gm.keystore import new_master_key
@@ -67,9 +68,11 @@ def rotate(dry_run: bool, prepare: bool, settings: Settings) -> None:
             return
         if prepare:
             made = key_rotation.prepare(place).next
+            record(settings, "keys.prepare", made.id if made else "")
             click.echo(f"备用主密钥 {made.id if made else ''} 已写入 {place.words}；请复制到每一台网关")
             return
         done = key_rotation.rotate(opened, place, _tell)
+    record(settings, "keys.rotate", done.key_id)
     what = "继续上次的更换" if done.resumed else "已启用新的主密钥"
     click.echo(f"{what} {done.key_id}；请立即备份它")
     _conclude(done.steps, "重新封存")
@@ -83,6 +86,7 @@ def retire(settings: Settings) -> None:
     with stores(settings) as opened, key_rotation.one_at_a_time(opened.folder):
         gone, kept = key_rotation.retire(opened, key_place(settings, opened.folder))
     for key in gone:
+        record(settings, "keys.retire", key)
         click.echo(f"已删去旧主密钥 {key}；以前的数据库备份仍需要它，请与那些备份一起另行保管或销毁")
     for one in kept:
         click.echo(f"保留旧主密钥 {one.key_id}：{one.why}", err=True)

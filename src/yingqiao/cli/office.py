@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import os
-import pwd
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
-import click
-import orjson
-
-from yingqiao.app.folder import open_folder
 from yingqiao.app.signing_office import open_office
 from yingqiao.cli.options import stores
 from yingqiao.cli.output import fail
@@ -31,38 +24,6 @@ def office(settings: Settings, *, create: bool = False) -> Iterator[Office]:
             yield open_office(settings, opened)
     except (SigningRefused, GmError) as error:
         fail(error.reason)
-
-
-def who() -> str:
-    """Who acts at a command line: the account of the operating system."""
-    try:
-        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
-    except KeyError:
-        return f"cli:{os.getuid()}"
-
-
-def record(
-    settings: Settings, act: str, subject: object = "", *, by: str | None = None, hospital: str = ""
-) -> None:
-    """Who did what to which number, never whom it concerns: the line that the page's acts leave in the gateway's log, in
-    DATA/office.log. `by` is what was claimed, `account` the operating system's.
-    """
-    line = {
-        "time": datetime.now(UTC).isoformat(),
-        "event": "office.done",
-        "act": act,
-        "who": by or who(),
-        "account": who(),
-        "subject": str(subject),
-        "hospital": hospital,
-    }
-    try:
-        path = open_folder(settings).office_log
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "ab") as stream:
-            stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    except OSError as error:
-        click.echo(f"已完成，但没有记入 office.log（{error.strerror}）", err=True)
 
 
 def ask_password(what: str = "口令") -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from yingqiao.cli.cases import with_pictures
+from yingqiao.cli.journal import record
 from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options
 from yingqiao.cli.output import Exit, fail
@@ -43,9 +44,15 @@ def read_rows(form: Form, sheet: Path) -> list[dict[str, Any]]:
     return [with_pictures(form, row, sheet.parent) for row in rows]
 
 
-def hand_in(office_: Office, form: Form, hospital: str, rows: Sequence[dict[str, Any]], by: str) -> list[int]:
-    """Their numbers. Raises SigningRefused."""
-    return [submit(office_, form, hospital, entries, by) for entries in rows]
+def hand_in(
+    settings: Settings, opened: Office, form: Form, hospital: str, rows: Sequence[dict[str, Any]], by: str
+) -> list[int]:
+    """Their numbers, each in the journal. Raises SigningRefused."""
+    numbers = []
+    for entries in rows:
+        numbers.append(submit(opened, form, hospital, entries, by))
+        record(settings, "case.submit", numbers[-1], by=by, hospital=hospital)
+    return numbers
 
 
 def _refuse_wrong(form: Form, rows: Sequence[SheetRow]) -> None:
@@ -118,6 +125,7 @@ def form_command(what: str, out: Path | None, sheet: bool, settings: Settings) -
             with office(settings) as opened, Sandbox(_ONE) as sandbox:
                 seal = opened.seals.get(what)
                 content = sandbox.call(seal_sheet, whole_seal_shown(opened, seal), seal.picture)
+            record(settings, "seal.print", seal.id, hospital=seal.hospital_code)
             path = out or Path(f"电子印章登记表-{seal.id}.pdf")
     except NoFontError as error:
         fail(str(error))

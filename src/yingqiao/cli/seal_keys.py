@@ -13,7 +13,7 @@ import click
 
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stamping import own_stamps
-from yingqiao.cli.office import who
+from yingqiao.cli.journal import who
 from yingqiao.cli.options import stores
 from yingqiao.cli.output import Exit, fail
 from yingqiao.client.seal_wallet import WalletFile

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import click
 
-from yingqiao.cli.office import ask_pin, office, who
+from yingqiao.cli.journal import record, recorded, who
+from yingqiao.cli.office import ask_pin, office
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import Exit, fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.cli.seal_forms import form_command, hand_in, read_rows, sample_command
@@ -16,8 +17,8 @@ from yingqiao.signing.seals.application import STAMP, UNIT
 from yingqiao.signing.seals.making import Holders, Kind
 from yingqiao.signing.seals.states import Act
 from yingqiao.signing.trust import TrustError, read_bundle
+from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.seal_making import Making
-from yingqiao.store.signing.seals_registry import KeptSeal
 from yingqiao.web.office.files import xlsx_bytes
 from yingqiao.web.office.seals_shown import (
     SEAL_COLUMNS,
@@ -56,7 +57,7 @@ def apply(hospital: str, unit: Path, stamp: Path, by: str | None, settings: Sett
         for form, rows in given:
             if len(rows) != 1:
                 fail(f"《{form.title}》应只有一份，表格里有 {len(rows)} 份；多份请用 seals import")
-        numbers = [hand_in(opened, form, hospital, rows, by or who())[0] for form, rows in given]
+        numbers = [hand_in(settings, opened, form, hospital, rows, by or who())[0] for form, rows in given]
     click.echo(f"已提交：申请表 {numbers[0]}，采样表 {numbers[1]}")
 
 
@@ -70,7 +71,7 @@ def import_(file: Path, form: str, hospital: str, by: str | None, settings: Sett
     """从表格提交多份申请（unit 附件 5，stamp 附件 6），每行一份；有一行不对就一份也不提交"""
     chosen = _FORMS[form]
     with office(settings) as opened:
-        numbers = hand_in(opened, chosen, hospital, read_rows(chosen, file), by or who())
+        numbers = hand_in(settings, opened, chosen, hospital, read_rows(chosen, file), by or who())
     click.echo(f"已提交 {len(numbers)} 份，编号 {'、'.join(map(str, numbers))}")
 
 
@@ -132,6 +133,7 @@ def approve(numbers: tuple[int, ...], by: str | None, settings: Settings) -> Non
             if case.form.id not in _FORMS:
                 fail(f"申请 {number} 是《{case.form.title}》，请用 cases approve")
             opened.cases.approve(number, by or who())
+            record(settings, "case.approve", number, by=by, hospital=case.hospital_code)
             click.echo(f"已通过申请 {number}")
 
 
@@ -163,7 +165,7 @@ def make(
     """制作印章：签发医院的签章证书，由制章者证书签名"""
     wanted = Making(unit, stamp, name, _KINDS[kind], _holders(digests), _certificates(files))
     with office(settings) as opened:
-        _told(opened.seal_making.make(wanted, by or who()))
+        _make(settings, opened, wanted, by)
 
 
 @command.command()
@@ -199,7 +201,7 @@ def renew(
             _certificates(files),
             before.id,
         )
-        _told(opened.seal_making.make(wanted, by or who()))
+        _make(settings, opened, wanted, by)
 
 
 @command.command()
@@ -255,6 +257,8 @@ def export(seal: str, out: Path, public: bool, by: str | None, settings: Setting
     with office(settings) as opened:
         found = opened.seals.get(seal)
         content = found.esl if public else opened.seals.export(found.id, ask_pin(), by or who())
+        if not public:
+            record(settings, "seal.export", found.id, by=by, hospital=found.hospital_code)
     out.touch(mode=0o600)
     out.write_bytes(content)
     click.echo(f"已写出 {out}，{len(content)} 字节")
@@ -292,11 +296,15 @@ def uses(
 
 def _change(settings: Settings, seal: str, act: Act, by: str | None, reason: str) -> None:
     with office(settings) as opened:
-        after = opened.seals.change(opened.seals.get(seal).id, act, by or who(), reason)
-    click.echo(f"印章 {after.id} 已{act.words}")
+        found = opened.seals.get(seal)
+        with recorded(settings, f"seal.{act}", found.id, by=by, hospital=found.hospital_code):
+            opened.seals.change(found.id, act, by or who(), reason)
+    click.echo(f"印章 {found.id} 已{act.words}")
 
 
-def _told(made: KeptSeal) -> None:
+def _make(settings: Settings, opened: Office, wanted: Making, by: str | None) -> None:
+    made = opened.seal_making.make(wanted, by or who())
+    record(settings, "seal.make", made.id, by=by, hospital=made.hospital_code)
     click.echo(f"已制作印章 {made.id}：{made.name}，标识 {made.es_id}，有效至 {when(made.valid_to)}")
 
 

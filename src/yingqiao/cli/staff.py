@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from yingqiao.cli.office import ask_password, office, record
+from yingqiao.cli.journal import record
+from yingqiao.cli.office import ask_password, office
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import shape_of, show_rows, when
 from yingqiao.settings import Settings

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from yingqiao.cli.journal import record
 from yingqiao.cli.options import data_options, shape_options, stores
 from yingqiao.cli.output import Exit, camel_case, fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.exchange.fetch import FetchError, parse_address
@@ -67,6 +68,8 @@ def add(file: Path, role: str, lists: tuple[str, ...], as_json: bool, settings: 
                 store.add_url(_lowest(bundle.certificates, ids), url)
     except (GmError, FetchError) as error:
         fail(error.reason)
+    for number in ids:
+        record(settings, "trust.add", number)
     if as_json:
         show_json({"ids": ids, "oddities": list(known.oddities)})
         return
@@ -182,6 +185,7 @@ def remove(number: int, settings: Settings) -> None:
     with stores(settings) as opened:
         if not opened.trust.remove(number):
             fail(f"没有编号为 {number} 的证书")
+    record(settings, "trust.remove", number)
     click.echo(f"不再信任 #{number}")
 
 

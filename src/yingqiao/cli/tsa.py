@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from yingqiao.cli.journal import record
 from yingqiao.cli.options import data_options, stores
 from yingqiao.cli.output import BEIJING, Exit, fail, show_json, show_pairs, when
 from yingqiao.gm.certificates import Certificate
@@ -38,6 +39,7 @@ def init(name: str, renew: bool, settings: Settings) -> None:
             fail("已有时间戳证书；要另做一套请加 --renew")
         key = tsa.make(name, datetime.now(UTC), opened.keys)
         tokens.keep_authority(opened.database, opened.master_key, key, "built-in")
+    record(settings, "tsa.init", key.certificate.serial_hex)
     click.echo(f"已生成时间戳证书 {key.certificate.subject}")
 
 
@@ -56,6 +58,7 @@ def import_(key: Path, certificate: Path, chain: tuple[Path, ...], settings: Set
         fail(error.reason, Exit.USE)
     with stores(settings, create=True) as opened:
         tokens.keep_authority(opened.database, opened.master_key, found, "imported")
+    record(settings, "tsa.import", found.certificate.serial_hex)
     click.echo(f"已导入时间戳证书 {found.certificate.subject}，序列号 {found.certificate.serial_hex}")
 
 

@@ -15,8 +15,8 @@ from yingqiao.gm.names import Name
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import DataType, Job
 
-VERSION = "2.1"
-"""Above 2.0: the doctor switches automatic signing on and sets its end (annex 7, row 19)."""
+VERSION, MANAGED_VERSION = "2.1", "2.0"
+"""Above 2.0 the doctor switches automatic signing on and sets its end; up to 2.0 the service does the first (annex 7, 19)."""
 _NAME = re.compile(r"(csr|login|job):([A-Za-z0-9_-]{1,64})")
 _HEADS = (
     (b"%PDF-", "application/pdf"),

@@ -114,6 +114,12 @@ class HeldKey:
     def subject_key(self) -> SubjectKey:
         return sm2_key(self.point)
 
+    def exported(self) -> sm2.PrivateKey:
+        """The key itself, to be handed out under a PIN. Raises DeviceError: what is in a device stays there."""
+        if self.in_device:
+            raise DeviceError(UNSUPPORTED, "a key in a device is not exported")
+        return sm2.PrivateKey.from_pkcs8(self.handle)
+
 
 def held_here(private: sm2.PrivateKey) -> HeldKey:
     """A key of ours."""

@@ -160,7 +160,9 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        driver = connection.connection.driver_connection
+        if driver is not None:  # past SQLAlchemy: its way to a bare word costs more than a small SELECT
+            driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from yingqiao.exchange.callbacks import callback_address
@@ -72,8 +72,14 @@ def _by_trans_id(connection: Connection, job: Job) -> Row[Any] | None:
 def find(database: Database, job_id: str) -> Job | None:
     """The job of a signDataId. Raises StoreUnavailable."""
     with database.read() as connection:
-        row = connection.execute(select(sign_jobs).where(sign_jobs.c.job_id == job_id)).first()
+        row = connection.execute(_FIND, {"job": job_id}).first()
     return None if row is None else _job(row)
+
+
+def find_claimed(connection: Connection, job_id: str) -> tuple[Job, int | None] | None:
+    """The job of a signDataId, and the doctor who claimed it by its ticket."""
+    row = connection.execute(_FIND_CLAIMED, {"job": job_id}).first()
+    return None if row is None else (_job(row), row.claimed_by)
 
 
 def by_ticket(database: Database, ticket: str) -> Job | None:
@@ -172,20 +178,18 @@ def _step(database: Database, job_id: str, step: Callable[[Job], Job], at: int) 
 
 def _change(connection: Connection, before: Job, after: Job, now: int) -> bool:
     """False when someone else was first."""
-    changed = connection.execute(
-        update(sign_jobs)
-        .where(sign_jobs.c.job_id == before.job_id, sign_jobs.c.status == str(before.status))
-        .values(
-            status=str(after.status),
-            result=after.result,
-            signature=after.signature,
-            certificate=after.certificate,
-            signer=after.signer,
-            reason=after.reason,
-            finished_at=after.finished_at,
-        )
-    )
-    if not changed.rowcount:
+    given = {
+        "of_job": before.job_id,
+        "read_status": str(before.status),
+        "status": str(after.status),
+        "result": after.result,
+        "signature": after.signature,
+        "certificate": after.certificate,
+        "signer": after.signer,
+        "reason": after.reason,
+        "finished_at": after.finished_at,
+    }
+    if not connection.execute(_CHANGE, given).rowcount:
         return False
     if after.callback_url:
         ledger.add(connection, [callback_of(after)], now_ms=now)
@@ -228,7 +232,7 @@ def _row(job: Job) -> dict[str, Any]:
 
 def _job(row: Row[Any], **more: bytes) -> Job:
     found = dict(row._mapping) | more  # noqa: SLF001 SQLAlchemy's documented way
-    for name in ("id", "request_digest", "size", "reduced_at"):
+    for name in ("id", "request_digest", "size", "reduced_at", "claimed_by"):
         found.pop(name, None)
     found["trans_id"] = found["trans_id"] or ""
     found["data_type"], found["status"] = DataType(found["data_type"]), JobStatus(found["status"])
@@ -241,3 +245,14 @@ def shown(found: Sequence[Job]) -> list[dict[str, Any]]:
     """Jobs as lists show them: neither data nor ticket."""
     names = ("job_id", "app_id", "data_type", "status", "result", "created_at", "expires_at", "finished_at")
     return [{name: getattr(job, name) for name in names} for job in found]
+
+
+_FIND = select(sign_jobs).where(sign_jobs.c.job_id == bindparam("job"))
+_FIND_CLAIMED = (
+    select(sign_jobs, job_claims.c.doctor_id.label("claimed_by"))
+    .outerjoin(job_claims, job_claims.c.job_id == sign_jobs.c.job_id)
+    .where(sign_jobs.c.job_id == bindparam("job"))
+)
+_CHANGE = update(sign_jobs).where(
+    sign_jobs.c.job_id == bindparam("of_job"), sign_jobs.c.status == bindparam("read_status")
+)

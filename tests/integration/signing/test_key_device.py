@@ -9,24 +9,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from tests.helpers import seal_office
 from tests.helpers.odd_device import OddDevice
 from tests.helpers.phone import PhoneApp, PhoneRefused
 from tests.integration.signing.test_phone import MESSAGE, World
 from tests.integration.store.test_signing_people import _pem
 from yingqiao.app.folder import StartError
 from yingqiao.app.stores import open_stores
-from yingqiao.gm import certificates, sm2, timestamp
+from yingqiao.gm import certificates, ses, sm2, timestamp
 from yingqiao.gm.crl import Reason
+from yingqiao.gm.issuing import Profile
 from yingqiao.gm.keystore import KeystoreError, MasterKey, new_master_key
 from yingqiao.settings import DeviceSettings, Settings
 from yingqiao.signing import tsa
 from yingqiao.signing.certificates.authority import IssuingRule
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.private_keys import DeviceError, PrivateKeys, Purpose
+from yingqiao.signing.seals.states import Act, SealState
 from yingqiao.store import tokens
 from yingqiao.store.database import Database, open_database
+from yingqiao.store.objects import LocalObjects
+from yingqiao.store.schema import unit_certificates
 from yingqiao.store.signing.authority import CertificateAuthority
+from yingqiao.store.signing.office import office_of
+from yingqiao.store.signing.unit_certificates import SEAL_CONTEXT
 from yingqiao.tasks.revocation import ListPublisher
 
 E = bytes(range(32))
@@ -199,7 +207,7 @@ def test_a_revocation_stands_and_its_list_follows(odd: OddDevice, database: Data
     odd.behave("away")
     with pytest.raises(SigningRefused) as refused:
         world.desk.authority.revoke(number, Reason.KEY_COMPROMISE)
-    assert refused.value.code == "crl-later"
+    assert (refused.value.code, refused.value.stands) == ("crl-later", True)
     assert world.desk.authority.get(number).revoked_at is not None
     publisher = ListPublisher(world.desk.authority, 86_400_000, world.clock)
     with pytest.raises(DeviceError):
@@ -235,6 +243,34 @@ def test_automatic_signing_by_a_device_waits_for_it(odd: OddDevice, database: Da
     odd.behave("")
     assert world.desk.automatic.turn() == 1
     assert world.result(number)["jobStatus"] == "FINISH"
+
+
+def test_a_seal_maker_in_a_device(odd: OddDevice, database: Database, tmp_path: Path):
+    """GM/T 0031: the maker's signature over a seal comes from the device; away, nothing is made, revocations stand."""
+    keys = PrivateKeys(odd.device, [Purpose.SEAL_MAKER, Purpose.CA])
+    master, objects = _master(), LocalObjects(tmp_path / "objects")
+    office = office_of(database, master, objects, IssuingRule(), lambda: 1_795_000_000_000, keys=keys)
+    office.hospitals.add("H1", "太原市第一医院", "00" * 16)
+    office.authority.start("设备 CA")
+    odd.behave("away")
+    with pytest.raises(DeviceError):
+        seal_office.made(office)
+    assert office.seals.list() == []
+    odd.behave("")
+    odd.later()
+    made = seal_office.made(office, name="设备印章")
+    seal = ses.parse_seal(made.esl)
+    assert sm2.verify(sm2.PublicKey(certificates.parse(seal.maker).key.point), seal.signed, seal.signature)
+    makers = select(unit_certificates.c.sealed).where(unit_certificates.c.profile == str(Profile.SEAL_MAKER))
+    with database.read() as connection:
+        (sealed,) = connection.scalars(makers)
+    assert master.unseal(sealed, SEAL_CONTEXT).startswith(b"device"), "the gateway has a name, not a key"
+    assert office.seals.open_seal(made.id).sign(b"x"), "the unit's own key is here, for the client's wallet"
+    odd.behave("away")
+    with pytest.raises(SigningRefused) as refused:
+        office.seals.change(made.id, Act.REVOKE, "审批乙", "停用")
+    assert refused.value.code == "crl-later"
+    assert office.seals.get(made.id).standing(datetime.now(UTC)).state is SealState.REVOKED
 
 
 def test_the_root_is_verified_like_any_other(odd: OddDevice, database: Database):

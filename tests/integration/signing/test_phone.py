@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import event
 
 from tests.helpers import sm2_reference as reference
 from tests.helpers.coss import APP, SECRET, job, signed
@@ -31,6 +32,7 @@ from yingqiao.signing.certificates.authority import IssuingRule, root_certificat
 from yingqiao.signing.certificates.states import add_months
 from yingqiao.signing.clock import TrustedClock
 from yingqiao.signing.enrolment.case import CaseState
+from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.signing.trust import NOTHING, Role
@@ -40,6 +42,7 @@ from yingqiao.store.database import Database, open_database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.hospitals import HospitalRegistry
 from yingqiao.store.objects import LocalObjects
+from yingqiao.store.signing import retention
 from yingqiao.store.signing.cases import Cases
 from yingqiao.store.signing.personal import PersonalData
 from yingqiao.store.signing.phone_desk import open_desk
@@ -607,6 +610,44 @@ def test_automatic_signing(world: World) -> None:
     assert world.desk.automatic.turn() == 0
 
 
+def test_automatic_signing_by_the_office(database: Database, tmp_path: Path) -> None:
+    """Annex 7, row 19, versions up to 2.0: the service switches, the doctor sets a deadline 1 to 24 hours away."""
+    world = World(database, tmp_path, auto_sign_by="office")
+    phone, automatic, hour = world.activated(), world.desk.automatic, 3_600_000
+    assert phone.call("getServiceInfo")["version"] == "2.0"
+    assert phone.with_token("autoSign") == {"enabled": False, "until": None, "maxMinutes": 1440}
+    assert refusal(phone.with_token, "setAutoSign", enabled=True) == "automatic-managed"
+    for _ in range(2):
+        automatic.switch(1, enabled=True)
+    assert phone.with_token("autoSign") == {"enabled": True, "until": None, "maxMinutes": 1440}
+    world.push(authorizedUserId="U7")
+    assert automatic.turn() == 0, "no deadline yet"
+    world.now += 1
+    assert refusal(phone.with_token, "setAutoSign", enabled=False) == "automatic-managed"
+    for until in (world.now + hour - 6 * 60_000, world.now + DAY + 6 * 60_000):
+        assert refusal(phone.with_token, "setAutoSign", enabled=True, until=until) == "until"
+    said = phone.with_token("setAutoSign", enabled=True, until=world.now + hour)
+    assert said == {"enabled": True, "until": world.now + hour, "maxMinutes": 1440}
+    world.push(authorizedUserId="U7", title="另一份")
+    assert automatic.turn() == 1
+    world.now += hour
+    assert phone.with_token("autoSign") == {"enabled": True, "until": None, "maxMinutes": 1440}
+    phone.with_token("setAutoSign", enabled=True, until=world.now + 2 * hour)
+    automatic.switch(1, enabled=False)
+    assert (
+        refusal(phone.with_token, "setAutoSign", enabled=True, until=world.now + hour) == "automatic-managed"
+    )
+
+
+def test_automatic_signing_by_the_doctor_is_not_switched_on_by_the_office(world: World) -> None:
+    phone = world.activated()
+    with pytest.raises(SigningRefused, match="医师在手机上开启"):
+        world.desk.automatic.switch(1, enabled=True)
+    phone.with_token("setAutoSign", enabled=True)
+    world.desk.automatic.switch(1, enabled=False)
+    assert phone.with_token("autoSign")["enabled"] is False
+
+
 def test_own_ca_is_trusted_with_its_lists(world: World) -> None:
     """The CA that issues here is trusted as `ca` without being added, and what it revoked is known."""
     phone = world.activated()
@@ -642,3 +683,34 @@ def test_own_ca_is_trusted_with_its_lists(world: World) -> None:
 )
 def test_what_is_no_request(world: World, name: str, given: dict[str, Any], code: str) -> None:
     assert refusal(PhoneApp(world.post).call, name, **given) == code
+
+
+def test_a_signature_takes_few_statements(world: World) -> None:
+    """Issue 5, what a signature costs the server: each step looks once at all it stands on and keeps it in one transaction."""
+    phone = world.activated()
+    number, _ = world.push(authorizedUserId="U7")
+    name, e = f"job:{number}", phone.digest(MESSAGE)
+    asked: list[str] = []
+    ended: list[None] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+        asked.append(statement.split()[0])
+
+    event.listen(world.database.engine, "before_cursor_execute", count)
+    event.listen(world.database.engine, "commit", lambda _: ended.append(None))
+    answer = phone.offer(name, e)
+    assert asked == ["SELECT"] * 3 + ["UPDATE", "INSERT"]
+    asked.clear()
+    phone.finish(name, e, answer)
+    assert asked == ["SELECT"] * 2 + ["UPDATE", "UPDATE"]
+    assert len(ended) == 2
+    event.remove(world.database.engine, "before_cursor_execute", count)
+
+
+def test_attempts_are_forgotten_when_no_job_can_ask_for_them(world: World) -> None:
+    """A number answered is refused for as long as its job lives (three days at most), and not kept for ever."""
+    phone = world.activated()
+    number, _ = world.push(authorizedUserId="U7", expiryDate="4320")
+    phone.offer(f"job:{number}", phone.digest(MESSAGE))
+    assert retention.forget_attempts(world.database, world.now + 4 * DAY) == 0
+    assert retention.forget_attempts(world.database, world.now + 8 * DAY) >= 1

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tests.helpers import sm2_reference as reference
 from tests.helpers.sm2_reference import Phone
 from yingqiao.gm import certificates, cooperative, crl, csr, names, oids, sm2
-from yingqiao.gm.cooperative import SignFinish, SignOffer
+from yingqiao.gm.cooperative import Outcome, SignFinish, SignOffer
 from yingqiao.gm.issuing import Authority, Profile
 from yingqiao.gm.key_share import CooperativeError, KeyOffer
 from yingqiao.gm.keystore import MasterKey, new_master_key
@@ -33,7 +33,7 @@ from yingqiao.store.signing.doctors import Doctors
 from yingqiao.store.signing.logins import SESSION_MS, Sessions
 from yingqiao.store.signing.personal import PersonalData
 from yingqiao.store.signing.phone_codes import PhoneCodes
-from yingqiao.store.signing.shared_keys import SharedKeys
+from yingqiao.store.signing.shared_keys import SharedKey, SharedKeys
 from yingqiao.store.signing.staff import Role, Staff
 
 HOSPITAL = "H1"
@@ -369,21 +369,26 @@ def test_a_phone_and_the_kept_half_sign_together(office: Office) -> None:
     e = sm2.digest_for(key.public, b"report")
     asked = SignOffer.from_bytes(phone.offer_signature("job", 1, e))
 
-    def reply(share, state):  # type: ignore[no-untyped-def]
-        return cooperative.answer(share, state, asked, job="job", used=0, e=e, now=0, lifetime=60)
+    def reply() -> tuple[SharedKey, Outcome]:
+        read = office.keys.get(key_id)
+        share = office.keys.open(read)
+        return read, cooperative.answer(share, read.state, asked, job="job", used=0, e=e, now=0, lifetime=60)
 
-    first = office.keys.run(key_id, reply)
+    read, first = reply()
+    _, late = reply()
+    assert office.keys.keep(read, first)
+    assert not office.keys.keep(read, late), "another step came first: its answer may not leave"
+    assert reply()[1].answer == first.answer != late.answer
     assert first.answer is not None
-    assert office.keys.run(key_id, reply).answer == first.answer
     final = SignFinish.from_bytes(phone.finish(first.answer.to_bytes(), 1, e))
-    done = office.keys.run(
-        key_id, lambda _, state: cooperative.finish(key.public, state, final, job="job", now=1)
-    )
+    answered = office.keys.get(key_id)
+    done = cooperative.finish(key.public, answered.state, final, job="job", now=1)
+    assert office.keys.keep(answered, done)
     assert sm2.verify(key.public, b"report", done.signature or b"")
     assert office.keys.get(key_id).state.attempt.answer is None  # type: ignore[union-attr]
     with office.database.write() as connection:
         office.keys.erase(connection, key_id)
-    assert refusal(office.keys.run, key_id, reply) == "key-erased"
+    assert refusal(reply) == "key-erased"
 
 
 def test_a_phone_without_proof_gets_no_key(office: Office) -> None:

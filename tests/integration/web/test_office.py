@@ -65,9 +65,9 @@ def png(width: int = 40, height: int = 20) -> bytes:
 class Desk:
     """The office with a clock that a test sets, and browsers that ask it."""
 
-    def __init__(self, database: Database, folder: Path, pictures: Sandbox) -> None:
+    def __init__(self, database: Database, folder: Path, pictures: Sandbox | None = None) -> None:
         self.now = 1_795_000_000_000
-        self.pictures = pictures
+        self.pictures = pictures or Sandbox()
         self.database = database
         key = MasterKey(new_master_key())
         registry = HospitalRegistry(database, key)
@@ -77,7 +77,7 @@ class Desk:
         self.office: Office = office_of(
             database, key, LocalObjects(folder), rule, lambda: self.now, "http://public"
         )
-        self.app = _starlette(office_routes(self.office, DoorRule(logins_per_minute=0), pictures))
+        self.app = _starlette(office_routes(self.office, DoorRule(logins_per_minute=0), self.pictures))
 
     def browser(self) -> Browser:
         return Browser(self.app)

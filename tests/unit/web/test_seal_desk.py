@@ -17,7 +17,7 @@ from tests.helpers.pdfs import Sheet
 from tests.helpers.seal_office import made
 from tests.integration.web.test_office import Desk
 from yingqiao.gm import sm3
-from yingqiao.sandbox import Busy, TooLong
+from yingqiao.sandbox import Busy, Sandbox, TooLong
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.seals import merging, parallel
@@ -73,7 +73,8 @@ class Api:
 def desk(tmp_path: Path) -> Any:
     database = open_database(tmp_path)
     database.migrate()
-    yield Desk(database, tmp_path / "objects")
+    with Sandbox() as pictures:  # no process: no picture is opened
+        yield Desk(database, tmp_path / "objects", pictures)
     database.close()
 
 

@@ -59,7 +59,7 @@ function Login({ problem, onDone }: { problem: string; onDone: (account: Account
     }
   };
   return (
-    <Card title="证书管理 · 登录" style={{ maxWidth: 420, margin: "64px auto" }}>
+    <Card title="证书管理 · 登录" style={{ width: "calc(100% - 32px)", maxWidth: 420, margin: "64px auto" }}>
       <Form layout="vertical" requiredMark={false} onFinish={(entries) => void submit(entries)}>
         <Form.Item name="name" label="账号" rules={[{ required: true, message: "请输入账号" }]}>
           <Input autoComplete="username" maxLength={64} />
@@ -91,7 +91,7 @@ function FirstPassword({ account, onDone, onLeave }: Props) {
     <Card
       title={`${account.name}，请先设置自己的口令`}
       extra={<Button onClick={onLeave}>退出</Button>}
-      style={{ maxWidth: 420, margin: "64px auto" }}
+      style={{ width: "calc(100% - 32px)", maxWidth: 420, margin: "64px auto" }}
     >
       <PasswordForm save={save} oldHint="管理员给的首个口令" />
     </Card>

@@ -1,7 +1,7 @@
 // Certificates of doctors; an administrator revokes them.
 import { Alert, App, Button, Flex, Modal, Select, Table, Tag } from "antd";
 import { useState } from "react";
-import { post, when, wordsOf } from "@/office/ask";
+import { post, stands, when, wordsOf } from "@/office/ask";
 import { colourOf } from "@/office/states";
 import { REASONS, type Account, type HeldCertificate } from "./kinds";
 import { useList } from "./useList";
@@ -15,11 +15,12 @@ export function Certificates({ account }: { account: Account }) {
     try {
       await post(`/admin/certificates/${one.id}/revoke`, { reason });
       void message.success("已吊销，吊销列表已发布");
-      setRevoking(null);
-      again();
     } catch (error) {
-      void message.error(wordsOf(error));
+      if (!stands(error)) return void message.error(wordsOf(error));
+      void message.warning(wordsOf(error));
     }
+    setRevoking(null);
+    again();
   };
   return (
     <Flex vertical gap="middle">
@@ -39,9 +40,9 @@ export function Certificates({ account }: { account: Account }) {
         columns={[
           { title: "编号", dataIndex: "id" },
           { title: "医师", dataIndex: "doctor" },
-          { title: "医疗机构", dataIndex: "hospitalName" },
           { title: "种类", dataIndex: "profileWords" },
-          { title: "状态", render: (_, one) => <Tag color={colourOf(one.state)}>{one.stateWords}</Tag> },
+          { title: "状态", render: (_, one) => <Tag color={colourOf(one.state)}>{one.state === "waiting" ? "等待导入" : one.stateWords}</Tag> },
+          { title: "医疗机构", dataIndex: "hospitalName" },
           { title: "生效", render: (_, one) => when(one.notBefore) },
           { title: "到期", render: (_, one) => when(one.notAfter) },
           { title: "序列号", dataIndex: "serial" },
@@ -50,6 +51,7 @@ export function Certificates({ account }: { account: Account }) {
             ? [
                 {
                   title: "",
+                  fixed: "right" as const, // on a phone the rest scrolls beneath it
                   render: (_: unknown, one: HeldCertificate) =>
                     one.state !== "revoked" && (
                       <Button

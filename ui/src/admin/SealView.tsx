@@ -1,7 +1,7 @@
 // One seal whole: what it is, its history, its uses, what may be done with it.
 import { Alert, App, Button, Descriptions, Drawer, Flex, Input, Modal, Spin, Table, Tag } from "antd";
 import { useCallback, useEffect, useState } from "react";
-import { get, post, when, wordsOf } from "@/office/ask";
+import { get, post, stands, when, wordsOf } from "@/office/ask";
 import { colourOf } from "@/office/states";
 import type { Account, Role, SealUse, WholeSeal } from "./kinds";
 import { Wallet } from "./Wallet";
@@ -51,12 +51,13 @@ export function SealView({ id, account, onClose }: { id: number; account: Accoun
     try {
       await post(`${root}/${one.name}`, { reason });
       void message.success(`已${one.words}`);
-      setDoing(null);
-      setReason("");
-      load();
     } catch (error) {
-      void message.error(wordsOf(error));
+      if (!stands(error)) return void message.error(wordsOf(error));
+      void message.warning(wordsOf(error));
     }
+    setDoing(null);
+    setReason("");
+    load();
   };
   return (
     <Drawer open size={720} title={seal?.name ?? "印章"} onClose={onClose}>

@@ -3,6 +3,7 @@ import { App, ConfigProvider } from "antd";
 import chinese from "antd/locale/zh_CN";
 import { StrictMode, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
+import "./page.css";
 
 /** Puts a page into the document. */
 export function show(page: ReactNode): void {

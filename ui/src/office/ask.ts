@@ -87,3 +87,8 @@ export function base64Of(file: Blob): Promise<string> {
     reader.readAsDataURL(file);
   });
 }
+
+/** A refusal that says the act stands all the same: its revocation list follows when the device is there. */
+export function stands(error: unknown): boolean {
+  return error instanceof Refused && error.code === "crl-later";
+}

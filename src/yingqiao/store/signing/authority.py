@@ -27,6 +27,7 @@ from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.signing.private_keys import SOFTWARE, DeviceError, HeldKey, PrivateKeys, Purpose
 from yingqiao.store.database import Database
+from yingqiao.store.joined import Part
 from yingqiao.store.schema import (
     authorities,
     personal_certificates,
@@ -207,7 +208,7 @@ class CertificateAuthority:
                     connection.execute(
                         update(personal_certificates).where(where).values(_certificate_columns(der))
                     )
-                    return self._issued(connection.execute(_PERSONAL.where(where)).one())
+                    return self.read(connection.execute(_PERSONAL.where(where)).one())
         raise SigningRefused("no-request", "没有与该证书公钥相符、正在等待导入的申请")
 
     def waiting_requests(self) -> list[tuple[int, bytes]]:
@@ -224,7 +225,7 @@ class CertificateAuthority:
             query = query.where(personal_certificates.c.profile == str(profile))
         with self._database.read() as connection:
             return [
-                self._issued(row)
+                self.read(row)
                 for row in connection.execute(query.order_by(personal_certificates.c.id.desc()))
             ]
 
@@ -233,7 +234,7 @@ class CertificateAuthority:
             row = connection.execute(_PERSONAL.where(personal_certificates.c.id == certificate_id)).first()
         if row is None:
             raise SigningRefused("no-certificate", f"没有证书 {certificate_id}")
-        return self._issued(row)
+        return self.read(row)
 
     @staticmethod
     def is_issued(connection: Connection, certificate_id: int) -> bool:
@@ -246,7 +247,7 @@ class CertificateAuthority:
         """All that were issued or wait, newest first."""
         query = _PERSONAL.order_by(personal_certificates.c.id.desc()).limit(limit)
         with self._database.read() as connection:
-            return [self._issued(row) for row in connection.execute(query)]
+            return [self.read(row) for row in connection.execute(query)]
 
     def revoke(self, certificate_id: int, reason: crl.Reason) -> Issued:
         """Revoked now and for ever; the revocation list that says so is published before this returns.
@@ -263,14 +264,17 @@ class CertificateAuthority:
         if not done:
             self.get(certificate_id)
             raise SigningRefused("revoked", "该证书已经吊销")
+        self.publish_revoked()
+        return self.get(certificate_id)
+
+    def publish_revoked(self) -> None:
+        """`publish` after a revocation that stands. Raises SigningRefused `crl-later` where `publish` raises DeviceError."""
         try:
             self.publish()
         except DeviceError as error:
             _log.error("crl.not_published", reason=error.code, detail=error.detail)
-            raise SigningRefused(
-                "crl-later", "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
-            ) from error
-        return self.get(certificate_id)
+            words = "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
+            raise SigningRefused("crl-later", words, stands=True) from error
 
     def owes_list(self, authority_id: int) -> bool:
         """Whether something is revoked that its newest list does not say: publishing it had failed."""
@@ -356,7 +360,8 @@ class CertificateAuthority:
         private = self._keys.open(self._master_key.unseal(row.sealed, CA_KEY))
         return CurrentAuthority(row.id, row.name, certificate, Authority.of(certificate, private.signer))
 
-    def _issued(self, row: Row[Any]) -> Issued:
+    def read(self, row: Row[Any] | Part) -> Issued:
+        """Of a row of `personal_certificates`."""
         return Issued(
             id=row.id,
             doctor_id=row.doctor_id,
@@ -372,7 +377,7 @@ class CertificateAuthority:
             state=self._state(row),
         )
 
-    def _state(self, row: Row[Any]) -> CertificateState | None:
+    def _state(self, row: Row[Any] | Part) -> CertificateState | None:
         if row.not_after is None:
             return CertificateState.REVOKED if row.revoked_at is not None else None
         revoked_at = moment(row.revoked_at) if row.revoked_at is not None else None

@@ -26,6 +26,7 @@ from yingqiao.store.signing.visits import Visitor, signer_of
 
 DEFAULT_MS = 24 * 3600 * 1000
 _MINUTE_MS = 60_000
+_HOUR_MS = 60 * _MINUTE_MS
 _CLOCKS_DIFFER_MS = 5 * _MINUTE_MS
 """The longest as a phone's clock has it is the longest."""
 _AT_ONCE = 50
@@ -33,8 +34,29 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class AutomaticRule:
+    """Who switches it on, and how long a deadline may be away. `max_minutes` 0: not offered.
+
+    `by_office`: services of versions up to 2.0, where an administrator switches it on for a doctor, and the doctor sets a
+    deadline one to twenty-four hours away. Above 2.0 the doctor does both.
+    """
+
+    max_minutes: int
+    by_office: bool = False
+
+    @property
+    def soonest_ms(self) -> int:
+        return _HOUR_MS if self.by_office else 0
+
+    @property
+    def longest(self) -> int:
+        """Minutes."""
+        return min(self.max_minutes, 24 * 60) if self.by_office else self.max_minutes
+
+
+@dataclass(frozen=True, slots=True)
 class AutomaticState:
-    """`until` is Unix ms; None while it is off."""
+    """`until` is Unix ms; None while it is off, or on by the office without a deadline: then nothing is signed."""
 
     enabled: bool
     until: int | None
@@ -42,40 +64,60 @@ class AutomaticState:
 
 
 class Automatic:
-    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key.
+
+    A row is a doctor's deadline; by the office it stands while it is on, with 0 for none yet.
+    """
 
     def __init__(
         self,
         database: Database,
         authority: CertificateAuthority,
         doctors: Doctors,
-        max_minutes: int,
+        rule: AutomaticRule,
         now_ms: Callable[[], int],
     ) -> None:
-        """`max_minutes` 0: not offered."""
         self._database = database
         self._authority = authority
         self._doctors = doctors
-        self._max_minutes = max_minutes
+        self._rule = rule
         self._now_ms = now_ms
 
     def get(self, visitor: Visitor) -> AutomaticState:
-        c = automatic_signing.c
-        with self._database.read() as connection:
-            until = connection.scalar(select(c.until).where(c.doctor_id == visitor.doctor.id))
-        on = until is not None and until > self._now_ms()
-        return AutomaticState(on, until if on else None, self._max_minutes)
+        until = self._deadline(visitor.doctor.id)
+        ahead = until is not None and until > self._now_ms()
+        on = until is not None if self._rule.by_office else ahead
+        return AutomaticState(on, until if ahead else None, self._rule.longest)
 
     def set(self, visitor: Visitor, *, enabled: bool, until: int | None) -> AutomaticState:
-        """On until a moment (24 hours from now when none is given), or off."""
-        doctor, now = visitor.doctor, self._now_ms()
-        mine = automatic_signing.c.doctor_id == doctor.id
+        """On until a moment (24 hours from now when none is given), or off; by the office only the moment is the doctor's."""
+        if self._rule.by_office and not (enabled and self.get(visitor).enabled):
+            raise SigningRefused("automatic-managed", "自动签名由管理员在服务端开启和关闭")
+        if enabled:
+            self._begin(visitor.doctor, self._checked(until))
+        else:
+            self._end(visitor.doctor.id)
+        return self.get(visitor)
+
+    def switch(self, doctor_id: int, *, enabled: bool) -> None:
+        """By the office: on, the doctor's deadline to come, or off. Where doctors do it themselves, off only."""
         if not enabled:
-            with self._database.write() as connection:
-                connection.execute(delete(automatic_signing).where(mine))
-            _log.info("phone.automatic_off", doctor=doctor.id)
-            return self.get(visitor)
-        until = self._checked(until, now)
+            self._end(doctor_id)
+            return
+        if not self._rule.by_office:
+            raise SigningRefused("automatic-own", "自动签名由医师在手机上开启（phone.auto_sign_by = doctor）")
+        self._refuse_unless_offered()
+        doctor = self._doctors.get(doctor_id)
+        if self._deadline(doctor_id) is None:
+            self._begin(doctor, 0)
+
+    def _deadline(self, doctor_id: int) -> int | None:
+        c = automatic_signing.c
+        with self._database.read() as connection:
+            return connection.scalar(select(c.until).where(c.doctor_id == doctor_id))
+
+    def _begin(self, doctor: Doctor, until: int) -> None:
+        now, mine = self._now_ms(), automatic_signing.c.doctor_id == doctor.id
         usable = self._usable(doctor.id)
         with self._database.write() as connection:
             number = usable.id if usable else self._authority.issue_automatic(connection, doctor)
@@ -85,7 +127,11 @@ class Automatic:
             row = {"doctor_id": doctor.id, "enabled_at": since, "until": until, "certificate_id": number}
             connection.execute(insert(automatic_signing).values(row))
         _log.info("phone.automatic_on", doctor=doctor.id, until=until)
-        return self.get(visitor)
+
+    def _end(self, doctor_id: int) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(automatic_signing).where(automatic_signing.c.doctor_id == doctor_id))
+        _log.info("phone.automatic_off", doctor=doctor_id)
 
     def turn(self) -> int:
         """Sign what waits for doctors who have it on; how many. Call it every second or so, in one process of all."""
@@ -102,17 +148,20 @@ class Automatic:
                 _log.error("phone.automatic_failed", doctor=row.doctor_id, reason=refused.code)
         return count
 
-    def _checked(self, until: int | None, now: int) -> int:
-        if not self._max_minutes:
+    def _refuse_unless_offered(self) -> None:
+        if not self._rule.max_minutes:
             raise SigningRefused("automatic-off", "本服务没有开放自动签名")
-        most = now + self._max_minutes * _MINUTE_MS
+
+    def _checked(self, until: int | None) -> int:
+        self._refuse_unless_offered()
+        now, rule = self._now_ms(), self._rule
+        most = now + rule.longest * _MINUTE_MS
         if until is None:
             return min(now + DEFAULT_MS, most)
-        if not now < until <= most + _CLOCKS_DIFFER_MS:
-            days, minutes = divmod(self._max_minutes, 1440)
-            words = f"{days} 天" if not minutes else f"{self._max_minutes} 分钟"
-            raise SigningRefused("until", f"截止时间应晚于现在，且不超过 {words}")
-        return min(until, most)
+        soonest = now + rule.soonest_ms
+        if not max(now + 1, soonest - _CLOCKS_DIFFER_MS) <= until <= most + _CLOCKS_DIFFER_MS:
+            raise SigningRefused("until", f"截止时间应{_span_words(rule)}")
+        return min(max(until, soonest), most)
 
     def _usable(self, doctor_id: int) -> Issued | None:
         """The certificate kept from before, or the one that waits for import."""
@@ -151,3 +200,9 @@ class Automatic:
             return 0  # signed, refused or over meanwhile
         _log.info("phone.signed_automatically", job=job.job_id, certificate=issued.id)
         return 1
+
+
+def _span_words(rule: AutomaticRule) -> str:
+    first = "晚于现在" if not rule.by_office else "在 1 小时之后"
+    days, minutes = divmod(rule.longest, 1440)
+    return f"{first}，且不超过 " + (f"{days} 天" if not minutes else f"{rule.longest} 分钟")

@@ -13,6 +13,7 @@ from yingqiao.signing import passwords
 from yingqiao.signing.certificates.identity import clean_id_number, first_password
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.store.database import Database
+from yingqiao.store.joined import Part
 from yingqiao.store.schema import doctors, hospitals
 from yingqiao.store.signing.logins import Sessions, log_in
 from yingqiao.store.signing.personal import PersonalData
@@ -142,14 +143,15 @@ class Doctors:
         if hospital_code is not None:
             query = query.where(doctors.c.hospital_code == hospital_code)
         with self._database.read() as connection:
-            return [self._doctor(row) for row in connection.execute(query)]
+            return [self.read(row) for row in connection.execute(query)]
 
     def _find(self, where: ColumnElement[bool]) -> Doctor | None:
         with self._database.read() as connection:
             row = connection.execute(_DOCTORS.where(where)).first()
-        return self._doctor(row) if row is not None else None
+        return self.read(row) if row is not None else None
 
-    def _doctor(self, row: Row[Any]) -> Doctor:
+    def read(self, row: Row[Any] | Part) -> Doctor:
+        """Of a row of `doctors` with its `hospital_name`."""
         secret = self._personal.open(row.sealed, SEAL_CONTEXT)
         return Doctor(
             id=row.id,

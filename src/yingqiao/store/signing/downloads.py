@@ -89,10 +89,9 @@ class Downloads:
             raise SigningRefused("not-renewable", f"证书{visitor.state.words}，不需要更新")
         return self._make(visitor.doctor, None, device, session, offer)
 
-    def info_of(self, key_id: str) -> bytes:
+    def info_of(self, connection: Connection, key_id: str) -> bytes:
         """What is to be signed for this key."""
-        with self._database.read() as connection:
-            return bytes(self._waiting(connection, key_id).info)
+        return bytes(self._waiting(connection, key_id).info)
 
     def issue(
         self, connection: Connection, key_id: str, public: sm2.PublicKey, signature: bytes

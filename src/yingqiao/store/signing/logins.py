@@ -66,20 +66,20 @@ class Sessions:
     def open_in(self, connection: Connection, who: str, now: int) -> str:
         """As `open`, in the caller's transaction."""
         token = secrets.token_urlsafe(32)
-        row = {"digest": _digest(token), "who": who, "created_at": now, "expires_at": now + SESSION_MS}
+        row = {"digest": token_digest(token), "who": who, "created_at": now, "expires_at": now + SESSION_MS}
         connection.execute(delete(login_sessions).where(login_sessions.c.expires_at <= now))
         connection.execute(insert(login_sessions).values(row))
         return token
 
     def who(self, token: str, now: int) -> str | None:
         """Whose session it is; None when it has ended or never was. Raises StoreUnavailable."""
-        alive = (login_sessions.c.digest == _digest(token)) & (login_sessions.c.expires_at > now)
+        alive = (login_sessions.c.digest == token_digest(token)) & (login_sessions.c.expires_at > now)
         with self._database.read() as connection:
             return connection.scalar(select(login_sessions.c.who).where(alive))
 
     def close(self, token: str) -> None:
         with self._database.write() as connection:
-            connection.execute(delete(login_sessions).where(login_sessions.c.digest == _digest(token)))
+            connection.execute(delete(login_sessions).where(login_sessions.c.digest == token_digest(token)))
 
     def close_all(self, who: str) -> None:
         """After a new password, or when somebody is shut out."""
@@ -87,5 +87,6 @@ class Sessions:
             connection.execute(delete(login_sessions).where(login_sessions.c.who == who))
 
 
-def _digest(token: str) -> bytes:
+def token_digest(token: str) -> bytes:
+    """What is kept of a session's token."""
     return hashlib.sha256(token.encode()).digest()

@@ -60,7 +60,7 @@ def office_of(
     doctors = Doctors(database, personal, sessions, now_ms)
     cases = Cases(database, personal, doctors, now_ms)
     authority = CertificateAuthority(database, master_key, rule, now_ms, keys)
-    units = UnitCertificates(database, master_key, authority, rule, now_ms)
+    units = UnitCertificates(database, master_key, authority, rule, now_ms, keys)
     seals = SealRegistry(database, units, authority, now_ms)
     return Office(
         hospitals=HospitalRegistry(database, master_key),

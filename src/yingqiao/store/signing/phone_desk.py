@@ -14,7 +14,7 @@ from yingqiao.store.database import Database
 from yingqiao.store.objects import Objects
 from yingqiao.store.signing.activations import Activations
 from yingqiao.store.signing.authority import CertificateAuthority
-from yingqiao.store.signing.automatic import Automatic
+from yingqiao.store.signing.automatic import Automatic, AutomaticRule
 from yingqiao.store.signing.cases import Cases
 from yingqiao.store.signing.cosigning import Cosigning
 from yingqiao.store.signing.doctors import Doctors
@@ -62,13 +62,13 @@ def open_desk(
     cases = Cases(database, personal, doctors, now_ms)
     authority = CertificateAuthority(database, master_key, rule, now_ms, keys)
     activations, shared = Activations(database, now_ms), SharedKeys(database, master_key, now_ms, keys)
-    visits = Visits(database, doctors, shared, authority, sessions, now_ms)
+    visits = Visits(database, doctors, authority, now_ms)
     downloads = Downloads(database, doctors, activations, shared, authority, sessions, now_ms)
     jobs = PhoneJobs(database, now_ms)
     return PhoneDesk(
         activations=activations,
         authority=authority,
-        automatic=Automatic(database, authority, doctors, settings.auto_sign_max_minutes, now_ms),
+        automatic=Automatic(database, authority, doctors, _automatic_rule(settings), now_ms),
         codes=PhoneCodes(database, personal, doctors, activations, sender, now_ms),
         cosigning=Cosigning(database, shared, visits, downloads, jobs, sessions, settings.name, now_ms),
         doctors=doctors,
@@ -78,3 +78,7 @@ def open_desk(
         sessions=sessions,
         visits=visits,
     )
+
+
+def _automatic_rule(settings: PhoneSettings) -> AutomaticRule:
+    return AutomaticRule(settings.auto_sign_max_minutes, settings.auto_sign_by == "office")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from yingqiao.signing.errors import SigningRefused
@@ -31,6 +31,14 @@ class ShownJob:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class FoundJob:
+    """With the doctor who claimed it by its ticket."""
+
+    job: Job
+    claimed_by: int | None
+
+
 class PhoneJobs:
     """Safe from any thread. Methods raise SigningRefused, StoreUnavailable."""
 
@@ -44,32 +52,29 @@ class PhoneJobs:
         if job is None:
             raise SigningRefused("ticket", "没有这个签名二维码，或它已失效")
         if visitor is not None:
-            self._claim(visitor.doctor, job)
+            self.claim(visitor.doctor, FoundJob(job, self._claimed_by(job)))
         return self.shown(job)
 
-    def find(self, job_id: str) -> Job:
-        job = sign_jobs.find(self._database, job_id)
-        if job is None:
-            raise SigningRefused("no-job", "没有这个签名任务")
-        return job
-
-    def find_theirs(self, visitor: Visitor, job_id: str) -> Job:
+    def find_theirs(self, visitor: Visitor, job_id: str) -> FoundJob:
         """A job of this doctor's; others' answer as if there were none."""
-        job = sign_jobs.find(self._database, job_id)
-        if job is None or not self._is_theirs(visitor.doctor, job):
-            raise SigningRefused("no-job", "没有这个签名任务")
-        return job
+        with self._database.read() as connection:
+            return self.find_theirs_in(connection, visitor, job_id)
 
-    def open_for(self, visitor: Visitor, job_id: str) -> Job:
-        """A job this doctor may sign now."""
-        job = self.find_theirs(visitor, job_id)
-        self._claim(visitor.doctor, job)
+    @staticmethod
+    def find_theirs_in(connection: Connection, visitor: Visitor, job_id: str) -> FoundJob:
+        """As `find_theirs`, in the caller's transaction."""
+        found = sign_jobs.find_claimed(connection, job_id)
+        if found is None or not _is_theirs(visitor.doctor, *found):
+            raise SigningRefused("no-job", "没有这个签名任务")
+        return FoundJob(*found)
+
+    def refuse_over(self, job: Job) -> None:
+        """Raises SigningRefused unless it may still be signed."""
         status = job.status_at(self._now_ms())
         if status is JobStatus.EXPIRE:
             raise SigningRefused("job-expired", "签名任务已过期")
         if status is JobStatus.FINISH:
             raise SigningRefused("job-over", "签名任务已处理")
-        return job
 
     def shown(self, job: Job) -> ShownJob:
         return ShownJob(job, self._names().get(job.app_id, job.app_id), len(job.data))
@@ -90,7 +95,7 @@ class PhoneJobs:
         shown = [
             ShownJob(job, names.get(job.app_id, job.app_id), size)
             for job, size in found
-            if not job.for_user or self._is_in_reach(doctor, job)
+            if not job.for_user or _is_in_reach(doctor, job)
         ]
         wanted = search.strip().lower()
         return [one for one in shown if wanted in _text_of(one)] if wanted else shown
@@ -100,51 +105,55 @@ class PhoneJobs:
         reason = reason.strip()
         if not reason or len(reason) > MAX_REASON:
             raise SigningRefused("reason", f"拒签须写明原因，至多 {MAX_REASON} 个字")
-        job = self.find_theirs(visitor, job_id)
-        self._claim(visitor.doctor, job)
+        self.claim(visitor.doctor, self.find_theirs(visitor, job_id))
         try:
             sign_jobs.refuse(self._database, job_id, reason, signer=visitor.signer, at=self._now_ms())
         except JobError as error:
             raise SigningRefused("job-over", str(error)) from error
 
-    def _is_theirs(self, doctor: Doctor, job: Job) -> bool:
-        if job.for_user:
-            return job.for_user == signer_of(doctor) and self._is_in_reach(doctor, job)
-        claimed = self._claimed_by(job.job_id)
-        return claimed in (None, doctor.id)
-
-    @staticmethod
-    def _is_in_reach(doctor: Doctor, job: Job) -> bool:
-        """User ids are a hospital's own: U7 of another hospital is somebody else."""
-        return job.hospital_code in ("", doctor.hospital_code)
-
-    def _claim(self, doctor: Doctor, job: Job) -> None:
+    def claim(self, doctor: Doctor, found: FoundJob) -> None:
         """Who scans first has it; to be known by a signDataId takes the ticket (or the PACS)."""
+        job, claimed_by = found.job, found.claimed_by
         if job.for_user:
-            if not self._is_theirs(doctor, job):
+            if not _is_theirs(doctor, job, None):
                 raise SigningRefused("not-yours", "签名任务指定了其他签名人")
             return
-        if self._claimed_by(job.job_id) is None:
-            row = {"job_id": job.job_id, "doctor_id": doctor.id, "at": self._now_ms()}
-            try:
-                with self._database.write() as connection:
-                    connection.execute(insert(job_claims).values(row))
-            except IntegrityError:
-                pass  # someone scanned it at the same moment: judged below
-        if self._claimed_by(job.job_id) != doctor.id:
+        if claimed_by is None:
+            claimed_by = self._claim(doctor, job)
+        if claimed_by != doctor.id:
             raise SigningRefused("not-yours", "签名任务已由另一位医师扫码领取")
 
-    def _claimed_by(self, job_id: str) -> int | None:
+    def _claim(self, doctor: Doctor, job: Job) -> int | None:
+        """Whose it is now: another's, if that one was first."""
+        row = {"job_id": job.job_id, "doctor_id": doctor.id, "at": self._now_ms()}
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(job_claims).values(row))
+        except IntegrityError:  # someone scanned it at the same moment
+            return self._claimed_by(job)
+        return doctor.id
+
+    def _claimed_by(self, job: Job) -> int | None:
+        of_job = select(job_claims.c.doctor_id).where(job_claims.c.job_id == job.job_id)
         with self._database.read() as connection:
-            found: int | None = connection.scalar(
-                select(job_claims.c.doctor_id).where(job_claims.c.job_id == job_id)
-            )
+            found: int | None = connection.scalar(of_job)
         return found
 
     def _names(self) -> Mapping[str, str]:
         with self._database.read() as connection:
             rows = connection.execute(select(applications.c.app_id, applications.c.name)).all()
         return {row.app_id: row.name or row.app_id for row in rows}
+
+
+def _is_theirs(doctor: Doctor, job: Job, claimed_by: int | None) -> bool:
+    if job.for_user:
+        return job.for_user == signer_of(doctor) and _is_in_reach(doctor, job)
+    return claimed_by in (None, doctor.id)
+
+
+def _is_in_reach(doctor: Doctor, job: Job) -> bool:
+    """User ids are a hospital's own: U7 of another hospital is somebody else."""
+    return job.hospital_code in ("", doctor.hospital_code)
 
 
 def _text_of(shown: ShownJob) -> str:

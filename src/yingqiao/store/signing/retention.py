@@ -19,11 +19,19 @@ from yingqiao.signing.jobs import DataType, Job, JobStatus
 from yingqiao.signing.phone import digest_of
 from yingqiao.store import sign_jobs as kept
 from yingqiao.store.database import Database
-from yingqiao.store.schema import job_claims, sign_jobs, timestamp_days, timestamp_tokens
+from yingqiao.store.schema import (
+    cooperative_attempts,
+    job_claims,
+    sign_jobs,
+    timestamp_days,
+    timestamp_tokens,
+)
 
 BATCH = 500
 """Rows of one short transaction: nobody waits long to write."""
 DAY_MS = 86_400_000
+_ATTEMPTS_KEPT_MS = 7 * DAY_MS
+"""Longer than any job lives (three days): what is forgotten could be answered no more."""
 _log = structlog.get_logger(__name__)
 _j, _t, _d = sign_jobs.c, timestamp_tokens.c, timestamp_days.c
 
@@ -68,6 +76,13 @@ def _reduce(database: Database, job_id: str, at: int) -> int:
 def _digest(job: Job) -> bytes:
     """e under the key that signed. Raises GmError."""
     return digest_of(job, PublicKey.from_point(certificates.parse(job.certificate).key.point))
+
+
+def forget_attempts(database: Database, now_ms: int) -> int:
+    """What counted attempts at jobs that ended by themselves long ago; how many. Raises StoreUnavailable."""
+    old = cooperative_attempts.c.at < now_ms - _ATTEMPTS_KEPT_MS
+    with database.write() as connection:
+        return connection.execute(delete(cooperative_attempts).where(old)).rowcount
 
 
 def forget_tokens(database: Database, before_ms: int, *, batch: int = BATCH) -> int:

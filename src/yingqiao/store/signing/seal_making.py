@@ -47,7 +47,9 @@ class Making:
 
 
 class SealMaking:
-    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key; `make`
+    DeviceError, when the maker's key or the CA's is in a device: then nothing was made.
+    """
 
     def __init__(
         self,
@@ -92,7 +94,10 @@ class SealMaking:
         except IntegrityError as error:
             raise SigningRefused("case-used", "该申请已制作过印章，或原印章已更新") from error
         if lost:
-            self._authority.publish()
+            with contextlib.suppress(
+                SigningRefused
+            ):  # told in the log; the seal is made, and the list follows
+                self._authority.publish_revoked()
         return self._registry.get(number)
 
     def _made(

@@ -12,7 +12,6 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from yingqiao.gm import certificates, crl, seal_wallet, ses
-from yingqiao.gm.signatures import sm2_signer
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.signing.seals.context import RegistrySilentError
@@ -139,7 +138,7 @@ class SealRegistry:
             if act is Act.REVOKE and seal.certificate_id is not None:
                 self._units.revoke(connection, seal.certificate_id, crl.Reason.CESSATION_OF_OPERATION)
         if act is Act.REVOKE:
-            self._authority.publish()
+            self._authority.publish_revoked()
         return self.get(seal_id)
 
     def append(self, connection: Connection, seal: KeptSeal, act: Act, by: str, reason: str) -> None:
@@ -160,8 +159,8 @@ class SealRegistry:
         if seal.certificate_id is None:
             raise SigningRefused("key-elsewhere", f"印章 {seal.name} 的私钥不在本系统，请用签章客户端")
         unit = self._units.get(seal.certificate_id)
-        signer = sm2_signer(unit.private)
-        return SealToUse(seal.id, seal.es_id, seal.name, seal.esl, unit.certificate.raw, signer.sign)
+        sign = unit.key.signer.sign
+        return SealToUse(seal.id, seal.es_id, seal.name, seal.esl, unit.certificate.raw, sign)
 
     @contextmanager
     def use(
@@ -199,7 +198,8 @@ class SealRegistry:
         if seal.certificate_id is None:
             raise SigningRefused("key-elsewhere", f"印章 {seal.name} 的私钥不在本系统，不能导出")
         unit = self._units.get(seal.certificate_id)
-        made = seal_wallet.make_wallet(seal.name, seal.esl, unit.certificate.raw, unit.private, pin)
+        private = unit.key.exported()
+        made = seal_wallet.make_wallet(seal.name, seal.esl, unit.certificate.raw, private, pin)
         with self._database.write() as connection:
             self.append(connection, seal, Act.EXPORT, by, "")
         return made

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from yingqiao.gm.cooperative import Attempt, KeyState, Outcome
 from yingqiao.gm.errors import GmError
@@ -23,24 +24,24 @@ from yingqiao.gm.sm2 import PublicKey
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.private_keys import SOFTWARE, PrivateKeys
 from yingqiao.store.database import Database
+from yingqiao.store.joined import Part
 from yingqiao.store.schema import cooperative_attempts, shared_keys
 
 _log = structlog.get_logger(__name__)
-_TRIES = 20
-_ATTEMPTS_KEPT_MS = 7 * 24 * 3600 * 1000
-"""Longer than any job lives (four days at most); then it is refused by its own end."""
 Also = Callable[[Connection, Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
 class SharedKey:
-    """A key as lists show it."""
+    """A key as it was read. `sealed`, D2 or where it is, is None once erased."""
 
     id: str
     doctor_id: int
     device: str
     public: PublicKey
+    sealed: bytes | None = field(repr=False)
     state: KeyState
+    version: int
     created_at: int
     erased_at: int | None
 
@@ -84,44 +85,58 @@ class SharedKeys:
 
     def get(self, key_id: str) -> SharedKey:
         with self._database.read() as connection:
-            return self._get(connection, key_id)
+            return self.get_in(connection, key_id)
 
-    def run(
-        self, key_id: str, step: Callable[[Share, KeyState], Outcome], also: Also | None = None
-    ) -> Outcome:
-        """One step of the protocol: its state is stored before the outcome is returned; two at once exclude each other.
+    @staticmethod
+    def get_in(connection: Connection, key_id: str) -> SharedKey:
+        """As `get`, in the caller's transaction."""
+        row = connection.execute(_FIND, {"key": key_id}).first()
+        if row is None:
+            raise SigningRefused("no-key", "没有这个密钥，请重新下载证书")
+        return key_of(row)
 
-        `also` writes what follows in the same transaction as the state; what it raises leaves the state as it was.
+    def open(self, key: SharedKey) -> Share:
+        """The server's half, for one step of the protocol."""
+        return self._keys.open_share(self._secret(key), key.public)
+
+    def keep(self, key: SharedKey, outcome: Outcome, also: Also | None = None) -> bool:
+        """The state after a step on `key` as it was read, stored before the outcome may leave; False when another step came
+        first: then all is to be read and done anew.
+
+        `also` writes what follows in the same transaction; what it raises leaves the state as it was.
         """
-        for _ in range(_TRIES):
-            with self._database.read() as connection:
-                row = self._row(connection, key_id)
-            key = _shown(row)
-            if row.sealed is None:
-                raise SigningRefused("key-erased", "该证书的密钥已注销，请重新下载证书")
-            share = self._keys.open_share(self._secret(row), key.public)
-            outcome = step(share, key.state)
-            if outcome.state == key.state or self._store(key_id, row.version, outcome, also):
-                return outcome
-        raise SigningRefused("busy", "该证书正在签名，请稍后再试")
+        if outcome.state == key.state:
+            return True
+        changed = {"state": _packed(outcome.state), "version": key.version + 1}
+        with self._database.write() as connection:
+            given = {"key": key.id, "read_version": key.version, **changed}
+            if not connection.execute(_STEP, given).rowcount:
+                return False
+            if outcome.answer is not None and outcome.state.attempt is not None:
+                self._count(connection, key.id, outcome.state.attempt)
+            if also is not None:
+                also(connection, outcome)
+        return True
 
-    def used(self, key_id: str, job: str) -> int:
-        """The highest attempt the job was ever answered at with this key; 0: none."""
-        c = cooperative_attempts.c
-        with self._database.read() as connection:
-            found = connection.scalar(select(c.number).where(c.key_id == key_id, c.job == job))
-        return found or 0
+    @staticmethod
+    def used(connection: Connection, key_id: str, job: str) -> int:
+        """The highest attempt the job was ever answered at with this key; 0: none. Read it no earlier than the key: what
+        came between is then told by the key's version.
+        """
+        return connection.scalar(_USED, {"key": key_id, "job": job}) or 0
 
-    def _secret(self, row: Row[Any]) -> bytes:
-        context = share_context(row.id, user_of(row.doctor_id), bytes(row.public))
-        return self._master_key.unseal(row.sealed, context)
+    def _secret(self, key: SharedKey) -> bytes:
+        if key.sealed is None:
+            raise SigningRefused("key-erased", "该证书的密钥已注销，请重新下载证书")
+        context = share_context(key.id, user_of(key.doctor_id), key.public.point)
+        return self._master_key.unseal(key.sealed, context)
 
     def erase(self, connection: Connection, key_id: str) -> None:
         """The share is destroyed: nobody signs with this key again. A device that is away keeps a D2 nobody can name."""
-        row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).first()
-        if row is not None and row.sealed is not None:
+        key = self.get_in(connection, key_id)
+        if key.sealed is not None:
             try:
-                self._keys.erase(self._secret(row))
+                self._keys.erase(self._secret(key))
             except GmError as error:
                 _log.warning("device.not_erased", key=key_id, reason=error.code)
         values = {"sealed": None, "state": _packed(KeyState()), "erased_at": self._now_ms()}
@@ -137,45 +152,21 @@ class SharedKeys:
         for other in connection.scalars(held).all():
             self.erase(connection, other)
 
-    def _store(self, key_id: str, version: int, outcome: Outcome, also: Also | None) -> bool:
-        """False when another step came first."""
-        unchanged = (shared_keys.c.id == key_id) & (shared_keys.c.version == version)
-        with self._database.write() as connection:
-            changed = {"state": _packed(outcome.state), "version": version + 1}
-            if not connection.execute(update(shared_keys).where(unchanged).values(changed)).rowcount:
-                return False
-            if outcome.answer is not None and outcome.state.attempt is not None:
-                self._count(connection, key_id, outcome.state.attempt)
-            if also is not None:
-                also(connection, outcome)
-        return True
-
     def _count(self, connection: Connection, key_id: str, attempt: Attempt) -> None:
-        c, now = cooperative_attempts.c, self._now_ms()
-        mine = (c.key_id == key_id) & (c.job == attempt.job)
-        connection.execute(delete(cooperative_attempts).where(mine | (c.at < now - _ATTEMPTS_KEPT_MS)))
-        row = {"key_id": key_id, "job": attempt.job, "number": attempt.number, "at": now}
-        connection.execute(insert(cooperative_attempts).values(row))
-
-    @classmethod
-    def _get(cls, connection: Connection, key_id: str) -> SharedKey:
-        return _shown(cls._row(connection, key_id))
-
-    @staticmethod
-    def _row(connection: Connection, key_id: str) -> Row[Any]:
-        row = connection.execute(select(shared_keys).where(shared_keys.c.id == key_id)).first()
-        if row is None:
-            raise SigningRefused("no-key", "没有这个密钥，请重新下载证书")
-        return row
+        row = {"key_id": key_id, "job": attempt.job, "number": attempt.number, "at": self._now_ms()}
+        connection.execute(_COUNTS[connection.dialect.name], row)
 
 
-def _shown(row: Row[Any]) -> SharedKey:
+def key_of(row: Row[Any] | Part) -> SharedKey:
+    """Of a row of `shared_keys`."""
     return SharedKey(
         row.id,
         row.doctor_id,
         row.device,
-        PublicKey(row.public),
+        PublicKey(bytes(row.public)),
+        row.sealed,
         _unpacked(row.state),
+        row.version,
         row.created_at,
         row.erased_at,
     )
@@ -193,3 +184,19 @@ def _packed(state: KeyState) -> bytes:
 def _unpacked(raw: bytes) -> KeyState:
     attempt, failures = msgspec.msgpack.decode(raw, type=tuple[Attempt | None, int])
     return KeyState(attempt, failures)
+
+
+def _counting(dialect: str) -> Any:
+    insert_ = (sqlite if dialect == "sqlite" else postgresql).insert(cooperative_attempts)
+    new = {"number": insert_.excluded.number, "at": insert_.excluded.at}
+    return insert_.on_conflict_do_update(index_elements=["key_id", "job"], set_=new)
+
+
+_FIND = select(shared_keys).where(shared_keys.c.id == bindparam("key"))
+_STEP = update(shared_keys).where(
+    shared_keys.c.id == bindparam("key"), shared_keys.c.version == bindparam("read_version")
+)
+_USED = select(cooperative_attempts.c.number).where(
+    cooperative_attempts.c.key_id == bindparam("key"), cooperative_attempts.c.job == bindparam("job")
+)
+_COUNTS = {dialect: _counting(dialect) for dialect in ("sqlite", "postgresql")}

@@ -1,4 +1,6 @@
-"""Certificates of units: the seal maker's (制章者), and those hospitals sign seals with; keys under the master key."""
+"""Certificates of units: the seal maker's (制章者), whose key may be in a device, and those hospitals sign seals with, whose
+keys are ours: they go to the hospital's client in a wallet.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,6 @@ from yingqiao.gm import certificates, crl, sm2
 from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.issuing import Authority, Profile
 from yingqiao.gm.keystore import MasterKey
-from yingqiao.gm.signatures import sm2_key, sm2_signer
 from yingqiao.signing.certificates.authority import (
     IssuingRule,
     Subject,
@@ -22,6 +23,7 @@ from yingqiao.signing.certificates.authority import (
 )
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
+from yingqiao.signing.private_keys import SOFTWARE, HeldKey, PrivateKeys, Purpose, held_here
 from yingqiao.store.database import Database
 from yingqiao.store.schema import unit_certificates
 from yingqiao.store.signing.authority import CertificateAuthority
@@ -39,15 +41,17 @@ class UnitCertificate:
 
     id: int
     certificate: Certificate
-    private: sm2.PrivateKey
+    key: HeldKey
 
     @property
     def authority(self) -> Authority:
-        return Authority.of(self.certificate, sm2_signer(self.private))
+        return Authority.of(self.certificate, self.key.signer)
 
 
 class UnitCertificates:
-    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key."""
+    """Safe from any thread. Methods raise SigningRefused, StoreUnavailable; KeystoreError under another master key; those
+    that make or sign DeviceError, when the maker's key or the CA's is in a device.
+    """
 
     def __init__(
         self,
@@ -56,12 +60,14 @@ class UnitCertificates:
         authority: CertificateAuthority,
         rule: IssuingRule,
         now_ms: Callable[[], int],
+        keys: PrivateKeys = SOFTWARE,
     ) -> None:
         self._database = database
         self._master_key = master_key
         self._authority = authority
         self._rule = rule
         self._now_ms = now_ms
+        self._keys = keys
 
     def maker(self, connection: Connection) -> UnitCertificate:
         """The seal maker's under the CA that issues now; made when there is none that lasts."""
@@ -74,21 +80,21 @@ class UnitCertificates:
         ).first()
         if row is not None:
             return self._open(row)
-        private = sm2.generate()
-        key = sm2_key(private.public().point)
-        der = service_certificate(Profile.SEAL_MAKER, _MAKER_NAME, key, authority, rule, self._now())
+        key = self._keys.make(Purpose.SEAL_MAKER)
+        der = service_certificate(
+            Profile.SEAL_MAKER, _MAKER_NAME, key.subject_key, authority, rule, self._now()
+        )
         tell_changed(connection)  # who makes seals here is trusted
-        return self._keep(connection, Profile.SEAL_MAKER, None, number, der, private)
+        return self._keep(connection, Profile.SEAL_MAKER, None, number, der, key)
 
     def issue(
         self, connection: Connection, hospital_code: str, subject: Subject, months: int
     ) -> UnitCertificate:
         """A hospital's signing certificate over a key made here."""
         number, authority, rule = self._online(connection)
-        private = sm2.generate()
-        key = sm2_key(private.public().point)
-        der = unit_certificate(subject, key, authority, rule, months, self._now())
-        return self._keep(connection, Profile.SIGNING, hospital_code, number, der, private)
+        key = held_here(sm2.generate())
+        der = unit_certificate(subject, key.subject_key, authority, rule, months, self._now())
+        return self._keep(connection, Profile.SIGNING, hospital_code, number, der, key)
 
     def get(self, certificate_id: int) -> UnitCertificate:
         with self._database.read() as connection:
@@ -119,7 +125,7 @@ class UnitCertificates:
         hospital_code: str | None,
         authority_id: int,
         der: bytes,
-        private: sm2.PrivateKey,
+        key: HeldKey,
     ) -> UnitCertificate:
         read = certificates.parse(der)
         values = {
@@ -128,17 +134,17 @@ class UnitCertificates:
             "authority_id": authority_id,
             "serial": read.serial_hex,
             "certificate": der,
-            "sealed": self._master_key.seal(private.to_pkcs8(), SEAL_CONTEXT),
+            "sealed": self._master_key.seal(key.handle, SEAL_CONTEXT),
             "not_before": milliseconds(read.not_before),
             "not_after": milliseconds(read.not_after),
             "created_at": self._now_ms(),
         }
         made = connection.execute(insert(unit_certificates).values(values)).inserted_primary_key
-        return UnitCertificate(int(made[0]) if made else 0, read, private)
+        return UnitCertificate(int(made[0]) if made else 0, read, key)
 
     def _open(self, row: Row[Any]) -> UnitCertificate:
-        private = sm2.PrivateKey.from_pkcs8(self._master_key.unseal(row.sealed, SEAL_CONTEXT))
-        return UnitCertificate(row.id, certificates.parse(row.certificate), private)
+        key = self._keys.open(self._master_key.unseal(row.sealed, SEAL_CONTEXT))
+        return UnitCertificate(row.id, certificates.parse(row.certificate), key)
 
     def _now(self) -> datetime:
         return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)

@@ -17,7 +17,7 @@ from yingqiao.gm.key_share import CooperativeError, KeyOffer
 from yingqiao.settings import CossSettings, PhoneSettings
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.jobs import ALGORITHM, JobStatus
-from yingqiao.signing.phone import MAX_PICTURE, VERSION, content_type, read_name
+from yingqiao.signing.phone import MANAGED_VERSION, MAX_PICTURE, VERSION, content_type, read_name
 from yingqiao.signing.private_keys import DeviceError
 from yingqiao.store.signing.authority import Issued
 from yingqiao.store.signing.automatic import AutomaticState
@@ -129,7 +129,7 @@ class Phone:
         settings = self._settings
         return {
             "name": settings.name,
-            "version": VERSION,
+            "version": MANAGED_VERSION if settings.auto_sign_by == "office" else VERSION,
             "url": self._public_url or posted.origin,
             "phoneDownload": settings.download_by_mobile,
             "handwrittenSeal": settings.handwritten_seal,
@@ -211,7 +211,7 @@ class Phone:
 
     def _job(self, given: Given, _: Posted) -> dict[str, Any]:
         visitor = self._visitor(given)
-        job = self._desk.jobs.find_theirs(visitor, given.text("id"))
+        job = self._desk.jobs.find_theirs(visitor, given.text("id")).job
         detail = _shown(self._desk.jobs.shown(job))
         return detail | {
             "data": _base64(job.data),

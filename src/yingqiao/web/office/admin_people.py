@@ -14,7 +14,7 @@ from yingqiao.signing.moments import milliseconds
 from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.staff import Account, Role
-from yingqiao.web.office.door import Asked, Came, Door, TurnedAway, audit, need_staff, staff_of
+from yingqiao.web.office.door import Asked, Came, Door, TurnedAway, audit, audited, need_staff, staff_of
 from yingqiao.web.office.files import csv_file
 from yingqiao.web.office.self_service import certificate_shown
 
@@ -163,8 +163,8 @@ class AdminPeople:
             raise TurnedAway(400, "bad-request", "没有这个吊销原因")
         one = self._office.authority.get(number if number < 2**31 else 0)
         doctor = self._doctor(account, one.doctor_id)
-        revoked = self._office.authority.revoke(one.id, Reason(reason))
-        audit("certificate.revoke", account.name, one.id, doctor.hospital_code)
+        with audited("certificate.revoke", account.name, one.id, doctor.hospital_code):
+            revoked = self._office.authority.revoke(one.id, Reason(reason))
         return certificate_shown(revoked)
 
     def staff(self, asked: Asked) -> list[dict[str, Any]]:

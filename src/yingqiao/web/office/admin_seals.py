@@ -22,7 +22,7 @@ from yingqiao.store.signing.staff import Account, Role
 from yingqiao.web.balance_files import NoFontError
 from yingqiao.web.office.admin_cases import case_shown
 from yingqiao.web.office.bounded import bounded
-from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, base64_of, need_staff
+from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, audited, base64_of, need_staff
 from yingqiao.web.office.files import csv_file, file_answer, xlsx_bytes
 from yingqiao.web.office.seal_paper import seal_sheet
 from yingqiao.web.office.seals_shown import (
@@ -163,8 +163,8 @@ class AdminSeals:
         act = Act(name)
         account = need_staff(self._office, asked, *_ACTS[act])
         seal = self._seal(account, asked)
-        after = self._office.seals.change(seal.id, act, account.name, asked.text("reason", 1000))
-        audit(f"seal.{act}", account.name, seal.id, seal.hospital_code)
+        with audited(f"seal.{act}", account.name, seal.id, seal.hospital_code):
+            after = self._office.seals.change(seal.id, act, account.name, asked.text("reason", 1000))
         return seal_shown(after, self._office.now_ms())
 
     def _uses(self, asked: Asked, limit: int) -> list[Use]:

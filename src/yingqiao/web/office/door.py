@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import binascii
 from base64 import b64decode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -280,3 +281,15 @@ def _refuse_first(must_change: bool) -> None:
 def audit(act: str, who: str, subject: object = "", hospital: str = "") -> None:
     """Who did what to which number; never whom it concerns."""
     _log.info("office.done", act=act, who=who, subject=str(subject), hospital=hospital)
+
+
+@contextmanager
+def audited(act: str, who: str, subject: object, hospital: str) -> Iterator[None]:
+    """`audit` when the act is done, also when a refusal says that it stands."""
+    try:
+        yield
+    except SigningRefused as refused:
+        if refused.stands:
+            audit(act, who, subject, hospital)
+        raise
+    audit(act, who, subject, hospital)

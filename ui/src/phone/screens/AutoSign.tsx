@@ -1,4 +1,5 @@
-// Automatic signing (annex 7, row 19), as version above 2.0: switched on here, with a deadline.
+// Automatic signing (annex 7, row 19). Above version 2.0 it is switched on here, with a deadline; up to 2.0 the service
+// switches, and only the deadline is set here, one to twenty-four hours away (图 21).
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { DatePicker, Dialog, Empty, List, Switch } from "antd-mobile";
 import { useState } from "react";
@@ -9,7 +10,6 @@ import { Loaded, Page, timeWords } from "../parts/Page.tsx";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-const OLD_VERSION_MS = DAY_MS;
 
 interface Auto {
   enabled: boolean;
@@ -36,7 +36,6 @@ function Controls({ found }: { found: Auto }) {
   const [picking, setPicking] = useState<{ first: Date; last: Date } | null>(null);
   const [problem, setProblem] = useState("");
   const client = useQueryClient();
-  /** Up to 2.0 the service switches, and the deadline is a day away at most. */
   const isOld = Number.parseFloat(service.version) <= 2.0;
   const set = async (enabled: boolean, until: number | null) => {
     setProblem("");
@@ -55,8 +54,8 @@ function Controls({ found }: { found: Auto }) {
     if (agreed) await set(true, null); // the service's clock counts, not the phone's
   };
   const pick = () => {
-    const longest = isOld ? OLD_VERSION_MS : found.maxMinutes * MINUTE_MS;
-    const soonest = isOld ? HOUR_MS : MINUTE_MS; // 图 21: one to twenty-four hours
+    const longest = Math.min(isOld ? DAY_MS : Number.MAX_SAFE_INTEGER, found.maxMinutes * MINUTE_MS);
+    const soonest = isOld ? HOUR_MS : MINUTE_MS;
     setPicking({ first: new Date(Date.now() + soonest), last: new Date(Date.now() + longest) });
   };
   if (found.maxMinutes === 0) return <Empty description="本服务没有开放自动签名" />;
@@ -65,7 +64,7 @@ function Controls({ found }: { found: Auto }) {
       <List mode="card">
         <List.Item
           extra={<Switch aria-label="自动签名" checked={found.enabled} disabled={isOld} onChange={turn} />}
-          description={isOld ? "由管理员在服务端开启" : undefined}
+          description={isOld ? "由管理员在服务端开启和关闭" : undefined}
         >
           自动签名
         </List.Item>
@@ -75,7 +74,8 @@ function Controls({ found }: { found: Auto }) {
           </List.Item>
         )}
       </List>
-      <p className="quiet">最长 {isOld ? "24 小时" : lengthWords(found.maxMinutes)}，由管理员设定。</p>
+      {isOld && found.enabled && found.until === null && <p className="problem">还没有截止时间：设定之后才自动签名。</p>}
+      <p className="quiet">{isOld ? "截止时间为 1 至 24 小时之后。" : `最长 ${lengthWords(found.maxMinutes)}，由管理员设定。`}</p>
       {problem !== "" && <p className="problem">{problem}</p>}
       {picking !== null && (
         <DatePicker
