@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.senders import HOSPITAL
 from tests.helpers import sm2_reference as reference
+from tests.helpers.connector import until
 from tests.helpers.office_pages import come_in, row_of, snapshot, with_office
 from tests.helpers.phone import PhoneApp
 from tests.integration.store.test_signing_people import ENTRIES
@@ -69,7 +70,8 @@ def both_sizes(page: Page, name: str) -> None:
     """Looked at as on a desk and on a phone, where nothing but a table's own scroller is wider than the screen."""
     for size, suffix in ((PHONE_SIZE, "phone"), (DESK_SIZE, "desk")):
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_function(_FITS)  # what is closing may still lie where the wider screen was
+        # What is closing may still lie where the wider screen was.
+        assert until(lambda: page.evaluate(_FITS))
         snapshot(page, f"{name}-{suffix}")
 
 
