@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam, report
+from tests.helpers.connector import until
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
 from tests.peers.postgres import start_postgres
 
@@ -150,7 +151,8 @@ def test_replay_after_mending_the_key(make_gateway: GatewayMaker) -> None:
     assert {row["examKey"] for row in accepted} == {"P0", "P1", "P2"}
     assert {row["replayOf"] for row in accepted} == {row["id"] for row in refused}
     assert gateway.json("submissions", "replay", "--all-refused", "--hospital", HOSPITAL) == []
-    assert gateway.push("/exam-sync", exam("P3"))["code"] == 1
+    # The gateway knows the new key within a second.
+    assert until(lambda: gateway.push("/exam-sync", exam("P3"))["code"] == 1, every=0.3)
 
 
 def test_replay_after_mending_the_profile(make_gateway: GatewayMaker) -> None:
