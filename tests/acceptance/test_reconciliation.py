@@ -134,6 +134,11 @@ def test_two_hospitals_with_one_key_are_told_apart(make_gateway: GatewayMaker) -
     assert gateway.json("submissions", "list")[0]["hospitalCode"] == "H2"
 
 
+def listed(gateway: RunningGateway) -> Any:
+    (only,) = gateway.json("reconcile", "list")
+    return only
+
+
 def test_a_day_from_statement_to_export(make_gateway: GatewayMaker, tmp_path: Path) -> None:
     """Stated, shown, closed, amended, verified, exported: by command and by /api/ alike."""
     gateway = make_gateway()
@@ -144,7 +149,8 @@ def test_a_day_from_statement_to_export(make_gateway: GatewayMaker, tmp_path: Pa
     ) as api:
         until(lambda: api.get("/reconcile/missing").json()["items"])
         assert api.get("/reconcile/missing").json()["items"][0]["listedId"] == "X1"
-        closed = api.post(f"/reconcile/{HOSPITAL}/{DAY}/close").json()["entry"]
+        # The gateway closes past days by itself, too: then there is nothing to amend yet.
+        closed = api.post(f"/reconcile/{HOSPITAL}/{DAY}/close").json()["entry"] or listed(gateway)
         assert (closed["verdict"], closed["missing"]) == ("不平", 1)
         assert gateway.push("/exam-sync", exam("X1"))["code"] == 1
         amended = gateway.cli("reconcile", "close", DAY, "--hospital", HOSPITAL)
