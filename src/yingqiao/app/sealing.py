@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,11 @@ from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import BEIJING
 from yingqiao.signing.seals import merging
 from yingqiao.signing.seals.pdf import writing
-from yingqiao.signing.seals.pdf.placing import Placement
 from yingqiao.signing.seals.pdf.writing import Names, seal_pdf
 from yingqiao.signing.seals.sealing import Sealer
 from yingqiao.signing.seals.stamps import Stamp
 from yingqiao.store.signing.seals_registry import SealRegistry
-from yingqiao.web.api.seal_desk import SealedFile
+from yingqiao.web.api.seal_desk import Order, SealedFile
 
 
 class SealingDesk:
@@ -32,32 +31,21 @@ class SealingDesk:
         self._line = line
         self._reader = SandboxedPdfReader(line)
 
-    def seal(
-        self,
-        pdf: bytes,
-        seal: str,
-        placements: Sequence[Placement],
-        *,
-        who: str,
-        matter: str,
-        reason: str,
-        stamp: bool | None,
-    ) -> SealedFile:
-        """The sealed file; the journal has it before and after. `matter` is the caller's transaction.
+    def seal(self, pdf: bytes, order: Order) -> SealedFile:
+        """The sealed file; the journal has it before and after.
 
-        `stamp`: True only with a time stamp, False without, None with one where there is an authority.
         Raises SigningRefused, GmError (PdfError, SesError, DeviceError), SandboxError, StoreUnavailable.
         """
-        with self._registry.use(seal, who, sm3.digest(pdf), matter, "api") as used:
-            sealer = Sealer(used.esl, used.certificate, used.sign, stamp=self._stamped_by(stamp))
+        with self._registry.use(order.seal, order.who, sm3.digest(pdf), order.matter, "api") as used:
+            sealer = Sealer(used.esl, used.certificate, used.sign, stamp=self._stamped_by(order.stamp))
             made = seal_pdf(
                 pdf,
-                placements,
+                order.placements,
                 sealer.picture,
                 sealer,
                 reserve=sealer.reserve,
                 at=datetime.now(BEIJING),
-                names=Names(name=sealer.signer_name, reason=reason),
+                names=Names(name=sealer.signer_name, reason=order.reason),
                 preparing=writing.prepared_by(self._line.call),
             )
             return SealedFile(made, sealer.stamped)

@@ -121,7 +121,9 @@ class _Pool:
         worker = self.take()
         try:
             answer = worker.ask(request, self._packages, cpu_s=limits.cpu_s, wall_s=limits.wall_s)
-        except BaseException:
+        except (
+            BaseException
+        ):  # whatever ends the call, a worker in the middle of one is of no use to the next
             worker.end()
             raise
         self.give_back(worker)
@@ -146,7 +148,7 @@ class _Pool:
             raise Crashed("the sandbox is closed") from error
         try:
             worker.begin(self._preload)
-        except BaseException:
+        except BaseException:  # nobody knows it yet: it would be left running
             worker.end()
             raise
         return worker

@@ -110,7 +110,7 @@ def _endless(connection: socket.socket) -> None:
 
 
 WAYS: dict[str, tuple[Way, type[ClientError]]] = {
-    "hangs": (lambda c: time.sleep(2), Unreachable),
+    "hangs": (lambda c: time.sleep(60), Unreachable),
     "hangs up": (lambda c: None, Unreachable),
     "cuts the body": (lambda c: c.sendall(OK[:-3]), Unreachable),
     "cuts the head": (lambda c: c.sendall(OK[:20]), Unreachable),

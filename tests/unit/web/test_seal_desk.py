@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from yingqiao.signing.private_keys import DeviceError
 from yingqiao.signing.seals import merging, parallel
 from yingqiao.signing.seals.context import SealContext
 from yingqiao.signing.seals.documents import judge_file
-from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Placement, Side, Which
+from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Paging, Side, Which
 from yingqiao.signing.seals.pdf.writing import seal_once
 from yingqiao.store.database import open_database
-from yingqiao.web.api.seal_desk import SealedFile, seal_desk_routes
+from yingqiao.web.api.seal_desk import Order, SealedFile, seal_desk_routes
 from yingqiao.web.site import _starlette
 
 
@@ -34,25 +34,15 @@ class Api:
     """The routes with a desk that only remembers what it was asked."""
 
     def __init__(self, office: Any) -> None:
-        self.asked: list[tuple[Any, ...]] = []
+        self.asked: list[Order] = []
         self.raises: Exception | None = None
         self._app = _starlette(seal_desk_routes(office, self))
 
-    def seal(
-        self,
-        pdf: bytes,
-        seal: str,
-        placements: Sequence[Placement],
-        *,
-        who: str,
-        matter: str,
-        reason: str,
-        stamp: bool | None,
-    ) -> SealedFile:
+    def seal(self, pdf: bytes, order: Order) -> SealedFile:
         if self.raises:
             raise self.raises
-        self.asked.append((pdf, seal, list(placements), who, matter, reason, stamp))
-        return SealedFile(pdf + b"sealed", stamped=stamp is not False)
+        self.asked.append(order)
+        return SealedFile(pdf + b"sealed", stamped=order.stamp is not False)
 
     def merge(self, base: bytes, said: Mapping[str, Any]) -> bytes:
         return merging.merge(base, said, InProcess(), seals.SIGNED_AT)
@@ -85,22 +75,21 @@ def test_placements_are_said_by_the_query() -> None:
     )
     assert (answer.status_code, answer.content) == (200, b"%PDF-1.7sealed")
     assert answer.headers["content-type"] == "application/pdf"
-    ((_, seal, placements, who, matter, reason, stamp),) = api.asked
-    assert (seal, who, matter, reason, stamp) == ("1", "api:PACS", "R1", "审核通过", None)
-    assert answer.headers["x-yingqiao-stamped"] == "true"
-    assert placements == [
+    placements = [
         AtPoint((1,), 120.0, 160.0),
         AtPoint((2, 3), 10.5, 20.0),
         AtKeyword("审核医师", 2, 3.0, 0.0),
     ]
+    assert api.asked == [Order("1", placements, "api:PACS", "R1", "审核通过", None)]
+    assert answer.headers["x-yingqiao-stamped"] == "true"
     api.ask_seal("paging=true&side=left&pages=odd&group=5")
-    assert api.asked[-1][2] == [Paging(Side.LEFT, Which.ODD, 5)]
+    assert api.asked[-1].placements == [Paging(Side.LEFT, Which.ODD, 5)]
     api.ask_seal("paging=true&pages=duplex")
-    assert api.asked[-1][2] == [Paging(Side.RIGHT, Which.DUPLEX)]
+    assert api.asked[-1].placements == [Paging(Side.RIGHT, Which.DUPLEX)]
     plain = api.ask_seal("at=1,1,1&stamp=false")
-    assert (api.asked[-1][-1], plain.headers["x-yingqiao-stamped"]) == (False, "false")
+    assert (api.asked[-1].stamp, plain.headers["x-yingqiao-stamped"]) == (False, "false")
     api.ask_seal("keyword=章&nth=all")
-    assert api.asked[-1][2] == [AtKeyword("章", None, 0.0, 0.0)]
+    assert api.asked[-1].placements == [AtKeyword("章", None, 0.0, 0.0)]
 
 
 @pytest.mark.parametrize(

@@ -52,20 +52,25 @@ class SealedFile:
     stamped: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a file is to be sealed. `matter` is the caller's transaction.
+
+    `stamp`: True only with a time stamp, False without, None with one where there is an authority.
+    """
+
+    seal: str
+    placements: Sequence[Placement]
+    who: str
+    matter: str
+    reason: str
+    stamp: bool | None
+
+
 class Sealing(Protocol):
     """What seals files; both block. Raise SigningRefused, GmError, SandboxError, StoreUnavailable."""
 
-    def seal(
-        self,
-        pdf: bytes,
-        seal: str,
-        placements: Sequence[Placement],
-        *,
-        who: str,
-        matter: str,
-        reason: str,
-        stamp: bool | None,
-    ) -> SealedFile: ...
+    def seal(self, pdf: bytes, order: Order) -> SealedFile: ...
 
     def merge(self, base: bytes, said: Mapping[str, Any]) -> bytes: ...
 
@@ -157,8 +162,7 @@ def _sealed(desk: Sealing, request: Request, pdf: bytes) -> Response:
     if not pdf.startswith(b"%PDF-"):
         raise RequestError("正文应为 PDF 文件")
     who = single.get("who", "")
-    done = desk.seal(
-        pdf,
+    order = Order(
         request.path_params["seal"],
         placements,
         who=f"api:{who}" if who else "api",
@@ -166,6 +170,7 @@ def _sealed(desk: Sealing, request: Request, pdf: bytes) -> Response:
         reason=single.get("reason", "")[:_LONGEST_WORD],
         stamp=_truth("stamp", single["stamp"]) if "stamp" in single else None,
     )
+    done = desk.seal(pdf, order)
     return _pdf(done.pdf, {STAMPED: "true" if done.stamped else "false"})
 
 

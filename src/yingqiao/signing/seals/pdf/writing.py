@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import SEEK_SET, BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyhanko.pdf_utils.generic import (
     ArrayObject,
@@ -30,10 +30,12 @@ from yingqiao.gm import sm3
 from yingqiao.signing.seals.pdf import fields, keywords, pages, picture, placing
 from yingqiao.signing.seals.pdf.document import Document, got, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
-from yingqiao.signing.seals.pdf.gap import Gap
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
 from yingqiao.signing.seals.pdf.picture import SealPicture
 from yingqiao.signing.seals.pdf.placing import AtKeyword, AtPoint, Mark, Placement
+
+if TYPE_CHECKING:
+    from pyhanko.sign.signers.pdf_byterange import PdfByteRangeDigest
 
 PRINTED_AND_LOCKED = 132
 _READ_ONLY = 1
@@ -287,20 +289,27 @@ class _Tail(BytesIO):
         return self._base + super().seek(offset - self._base if whence == SEEK_SET else offset, whence)
 
 
-def _written(data: bytes, writer: _Increment, value: Gap, name: str, page: int) -> Prepared:
+def _written(data: bytes, writer: _Increment, value: PdfByteRangeDigest, name: str, page: int) -> Prepared:
     tail = _Tail(len(data))
     if not data.endswith((b"\n", b"\r")):
         tail.write(b"\n")
     writer.write(tail)
-    start, stop = value.fill_range(tail)
+    start, stop = value.contents.offsets
+    value.byte_range.fill_offsets(tail, start, stop, tail.tell())
     content = tail.getvalue()
     own = memoryview(content)
     digest = sm3.digest(data, own[: start - len(data)], own[stop - len(data) :])
     return Prepared(len(data), content, (start, stop), digest, name, page)
 
 
-def _signature(writer: _Increment, names: Names, at: datetime, room: int) -> tuple[Gap, IndirectObject]:
-    value = Gap(room)
+def _signature(
+    writer: _Increment, names: Names, at: datetime, room: int
+) -> tuple[PdfByteRangeDigest, IndirectObject]:
+    from pyhanko.sign.signers.pdf_byterange import (
+        PdfByteRangeDigest,  # an HTTP client comes with it: only workers load it
+    )
+
+    value = PdfByteRangeDigest(bytes_reserved=2 * room)
     more = {"/Name": names.name, "/Reason": names.reason}
     value.update(
         {
