@@ -21,6 +21,10 @@ from tests.helpers.commands import YINGQIAO, run
 
 _READY_S = 180.0
 _ANNOUNCED = "影桥网关已就绪".encode()
+_FOLLOWED = {"hospitals", "apps", "trust"}
+_ONLY_ASKS = {"list", "show", "check", "export"}
+_KNOWN_AFTER_S = 1.5
+"""A running gateway keeps these registers in memory and follows them at least once a second."""
 
 
 def free_port() -> int:
@@ -104,9 +108,16 @@ class RunningGateway:
     def cli(
         self, *words: str, data: bool = True, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Another `yingqiao` command on the same folder."""
+        """Another `yingqiao` command on the same folder; what it changed is known to the running gateway."""
         where = ["--data", str(self.data)] if data else []
-        return run([*words, *where], self.environ, stdin)
+        done = run([*words, *where], self.environ, stdin)
+        if done.returncode == 0 and self._follows(words):
+            time.sleep(_KNOWN_AFTER_S)
+        return done
+
+    def _follows(self, words: tuple[str, ...]) -> bool:
+        running = self.process is not None and self.process.poll() is None
+        return running and words[0] in _FOLLOWED and not _ONLY_ASKS & set(words)
 
     def json(self, *words: str) -> Any:
         done = self.cli(*words, "--json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ def make_hospital(tmp_path: Path) -> Iterator[HospitalMaker]:
         if own and not isinstance(gateway, str):
             code = credit_code(f"{12149900000002000 + next(_numbers):017d}")
             gateway.add_hospital(code)
-            time.sleep(1.1)  # so long a running gateway may not know it yet
         hospital = Hospital(tmp_path / f"hospital{len(made)}", url, settings, code=code)
         made.append(hospital)
         return hospital

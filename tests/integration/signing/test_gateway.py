@@ -37,7 +37,6 @@ def gateway(shared_gateway: RunningGateway, tmp_path_factory: pytest.TempPathFac
     words = ("trust", "add", str(folder / "chain.pem"), "--crl", str(folder / "ca.crl"))
     done = shared_gateway.cli(*words)
     assert done.returncode == 0, done.stderr
-    time.sleep(1.2)  # every process knows within a second
     return shared_gateway
 
 
@@ -213,7 +212,6 @@ def test_a_profile_refuses_wrong_signatures_at_once(gateway: RunningGateway):
     profile = json.dumps({"grades": {"signature": "refuse"}})
     done = gateway.cli("hospitals", "profile", "set", code, "-", stdin=profile)
     assert done.returncode == 0, done.stderr
-    time.sleep(1.2)
     more = {"hospitalCode": code}
     wrong = report("R3", "S3") | signature_fields("R3", CAData="altered") | more
     answer = gateway.push("/report/sync", wrong, hospital=code)

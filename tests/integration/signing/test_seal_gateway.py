@@ -43,7 +43,6 @@ def gateway(shared_gateway: RunningGateway, tmp_path_factory: pytest.TempPathFac
     for words in trust_files(tmp_path_factory.mktemp("trust"), NOW):
         done = shared_gateway.cli(*words)
         assert done.returncode == 0, done.stderr
-    time.sleep(1.2)  # every process knows within a second
     return shared_gateway
 
 
@@ -239,7 +238,6 @@ def test_reports_pdfs_are_judged_after_their_arrival(gateway: RunningGateway):
 
 def test_a_fetched_pdf_is_judged_too(gateway: RunningGateway, served: str):
     gateway.cli("hospitals", "hosts", "add", HOSPITAL, served, "--private")
-    time.sleep(1.2)
     gateway.push("/exam-sync", exam("SEAL2"))
     said = report("SR4", "SEAL2") | {"pdf_path": f"{served}/r.pdf"}
     del said["reportPdfBase64"]
@@ -254,7 +252,6 @@ def test_a_profile_refuses_wrong_seals_at_once(gateway: RunningGateway):
     profile = json.dumps({"grades": {"seal": "refuse", "unsealed": "refuse"}})
     done = gateway.cli("hospitals", "profile", "set", code, "-", stdin=profile)
     assert done.returncode == 0, done.stderr
-    time.sleep(1.2)
     more = {"hospitalCode": code}
     for record, raw, accepted in (("SR5", altered(), 0), ("SR6", report_pdf(), 0), ("SR7", SEALED, 1)):
         answer = gateway.push("/report/sync", report(record, "S5") | with_pdf(raw) | more, hospital=code)
@@ -267,7 +264,6 @@ def stamping(gateway: RunningGateway) -> RunningGateway:
     """It knows an application that may ask for time stamps."""
     done = gateway.cli("apps", "add", APP, "--secret", SECRET)
     assert done.returncode == 0, done.stderr
-    time.sleep(1.2)
     return gateway
 
 
