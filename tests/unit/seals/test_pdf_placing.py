@@ -40,15 +40,37 @@ def test_the_upper_left_corner_as_shown(rotation, corner):
     assert across == pytest.approx((297.0 if rotation in (90, 270) else 209.9), abs=0.1)
 
 
-@given(st.integers(2, 600), st.floats(10, 60), st.none() | st.integers(2, 40))
-def test_groups_have_no_page_alone_and_no_slice_below_3_mm(count, length, wanted):
-    """§3.5: as even as can be."""
-    sizes = placing.groups(count, length, wanted)
-    assert sum(sizes) == count
-    assert min(sizes) >= 2
-    assert max(sizes) - min(sizes) <= 1
-    assert length / max(sizes) >= placing.NARROWEST_MM - 1e-6 or length < 9
-    assert wanted is None or max(sizes) <= wanted + 1
+@given(st.integers(2, 600), st.floats(1, 60), st.none() | st.integers(2, 40), st.sampled_from(Which))
+def test_no_slice_is_below_3_mm_or_the_person_is_told(count, length, wanted, which):
+    """§3.5: slices below about 3 mm are not readable. No page alone, groups as even as can be; where that cannot be, words."""
+    listed = [page(number) for number in range(1, count + 1)]
+    try:
+        marks = placing.paging(Paging(which=which, group=wanted), listed, length, 30)
+    except PdfError as error:
+        leaves = {Which.DUPLEX: -(-count // 2), Which.ODD: -(-count // 2), Which.EVEN: count // 2}.get(which, count)
+        too_few = leaves < 2 or (which is Which.FACING and count < 3)
+        odd = 6 <= length < 9 and leaves % 2 == 1
+        assert too_few or length < 6 or odd, error.reason
+        assert error.code == ("pdf-single-page" if too_few else "pdf-place")
+        return
+    assert min(mark.part.width for mark in marks) >= placing.NARROWEST_MM - 1e-6
+    if which is Which.ALL:
+        sizes = placing.groups(count, length, wanted)
+        assert sum(sizes) == count
+        assert min(sizes) >= 2
+        assert max(sizes) - min(sizes) <= 1
+        assert wanted is None or max(sizes) <= wanted + 1
+
+
+def test_three_pages_under_a_seal_of_two_slices_are_refused_with_words():
+    """§3.5: 8 mm make two slices; three pages would have 2.7 mm each, or one page alone."""
+    three = [page(number) for number in (1, 2, 3)]
+    with pytest.raises(PdfError, match="8 mm.*3 页.*单数") as told:
+        placing.paging(Paging(), three, 8, 30)
+    assert told.value.code == "pdf-place"
+    facing = Paging(which=Which.FACING)
+    with pytest.raises(PdfError, match="不足 3 mm"):
+        placing.paging(facing, three, 5, 30)
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -13,6 +13,8 @@ from yingqiao.signing.seals.pdf.pages import Page
 NARROWEST_MM = 3.0
 """A slice below this is not readable."""
 _TOLERANCE_MM = 0.4
+_HAIR = 1e-6
+"""What arithmetic may lose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ class Paging:
     side: Side = Side.RIGHT
     which: Which = Which.ALL
     group: int | None = None
-    """At most so many pages (of DUPLEX: sheets) a seal; never so many that a slice is below 3 mm. FACING has two."""
+    """About so many pages (of DUPLEX: sheets) a seal, one more where a page would be left alone; never so many that a
+    slice is below 3 mm. FACING has two.
+    """
     centre_mm: float | None = None
     """Of the seal along the side, from the top or the left of the page as shown; None is the middle."""
 
@@ -149,11 +153,17 @@ def paging(wish: Paging, pages: Sequence[Page], width: float, height: float) -> 
     marks: list[Mark] = []
     at = 0
     for size in groups(len(leaves), length, wish.group):
-        edges = [round(length * index / size, 3) for index in range(size)] + [length]
+        edges = _edges(length, size)
         for index, leaf in enumerate(leaves[at : at + size]):
             marks += _leaf(leaf, wish, index, edges, width, height)
         at += size
     return marks
+
+
+def _edges(length: float, size: int) -> list[float]:
+    """Where the slices begin, and the end: in µm, rounded down, so the last one takes what is left."""
+    slice_um = math.floor(length / size * 1000 + _HAIR)
+    return [slice_um * index / 1000 for index in range(size)] + [length]
 
 
 _UPRIGHT = (Side.RIGHT, Side.LEFT)
@@ -189,7 +199,8 @@ def _facing(wish: Paging, pages: Sequence[Page], width: float, height: float) ->
         raise PdfError(_TOO_FEW[Which.FACING], code="pdf-single-page")
     if wish.side not in _UPRIGHT:
         raise PdfError("对开骑缝章在左右两页之间，不能选上边、下边", code="pdf-place")
-    half = round(width / 2, 3)
+    _most_slices(width)
+    half = width / 2
     marks: list[Mark] = []
     for left, right in zip(pages[1::2], pages[2::2], strict=False):
         middle = min(left.size_mm[1], right.size_mm[1]) / 2
@@ -200,16 +211,28 @@ def _facing(wish: Paging, pages: Sequence[Page], width: float, height: float) ->
 
 
 def groups(count: int, length_mm: float, wanted: int | None = None) -> list[int]:
-    """How many pages share each seal: as even as can be, none alone, no slice below 3 mm. Raises PdfError `pdf-place`."""
-    most = math.floor(length_mm / NARROWEST_MM + 1e-9)
-    if most < 2:
-        raise PdfError(f"印章只有 {length_mm:g} mm，分成骑缝后每片不足 {NARROWEST_MM:g} mm", code="pdf-place")
+    """How many of two pages and more share each seal: as even as can be, none alone, no slice below 3 mm.
+
+    Raises PdfError `pdf-place`: two slices are all the seal gives, or none, and the pages are odd in number.
+    """
+    most = _most_slices(length_mm)
     if wanted is not None and wanted < 2:
         raise PdfError("骑缝章每组至少两页", code="pdf-place")
+    if most == 2 and count % 2:
+        words = f"印章只有 {length_mm:g} mm，只够两页一组，{count} 页（张）是单数，会剩下一页"
+        raise PdfError(f"{words}；请换大一些的印章", code="pdf-place")
     size = min(most, wanted or most)
     number = max(1, min(math.ceil(count / size), count // 2))
     few, more = divmod(count, number)
     return [few + 1] * more + [few] * (number - more)
+
+
+def _most_slices(length_mm: float) -> int:
+    """Into how many slices of 3 mm a seal can be cut. Raises PdfError `pdf-place` below two."""
+    most = math.floor(length_mm / NARROWEST_MM + _HAIR)
+    if most < 2:
+        raise PdfError(f"印章只有 {length_mm:g} mm，分成骑缝后每片不足 {NARROWEST_MM:g} mm", code="pdf-place")
+    return most
 
 
 def _slice(
