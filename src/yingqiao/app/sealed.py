@@ -65,9 +65,9 @@ class SealedFiles:
         try:
             return judge_file(data, context, self._reader, content)
         except GmError as error:
-            return [unread(error, context)]
+            return [unread(error, context, data)]
         except Busy as error:
-            return [unread(GmError(error.reason, code=error.code), context)]
+            return [unread(GmError(error.reason, code=error.code), context, data)]
 
     def judge_report(self, data: bytes, policy: Policy, at: datetime) -> SealsJudged:
         """For reports. Raises StoreUnavailable, Busy."""
@@ -76,7 +76,7 @@ class SealedFiles:
         try:
             return summarise(judge_pdf(data, context, self._reader))
         except GmError as error:
-            return summarise([unread(error, context)])
+            return summarise([unread(error, context, data)])
 
     def judge_at_once(self, data: bytes, policy: Policy, at: datetime) -> SealsJudged:
         """As `judge_report`, for who cannot try again: nobody free to read it is unknown."""
@@ -84,7 +84,7 @@ class SealedFiles:
             return self.judge_report(data, policy, at)
         except Busy as error:
             context = SealContext(self._stores.trust.current(), at, policy)
-            return summarise([unread(GmError(error.reason, code=error.code), context)])
+            return summarise([unread(GmError(error.reason, code=error.code), context, data)])
 
     def bring(self, address: str, max_bytes: int) -> bytes:
         """The file at an address of a registered host. Raises WorkError, StoreUnavailable."""

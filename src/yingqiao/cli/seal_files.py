@@ -27,6 +27,6 @@ def _judged(raw: bytes, context: SealContext, content: bytes | None) -> list[Fou
         try:
             return judge_file(raw, context, SandboxedPdfReader(sandbox), content)
         except GmError as error:
-            return [unread(error, context)]
+            return [unread(error, context, raw)]
         except SandboxError as error:
-            return [unread(GmError(error.reason, code=error.code), context)]
+            return [unread(GmError(error.reason, code=error.code), context, raw)]

@@ -13,7 +13,7 @@ from typing import Any
 from yingqiao.exchange.judge import Judged
 from yingqiao.exchange.model import Finding, Level
 from yingqiao.exchange.profile import Profile
-from yingqiao.signing.seals.found import TIMESTAMP, Found, worst
+from yingqiao.signing.seals.found import FILE, TIMESTAMP, Found, worst
 from yingqiao.signing.verification.policy import Policy
 from yingqiao.signing.verification.report import Indication
 
@@ -61,7 +61,8 @@ def summarise(found: Sequence[Found]) -> SealsJudged:
         )
     elif seals[0].verdict.signer_name:
         words = f"{words}（{seals[0].verdict.signer_name} {seals[0].verdict.signed_at}）"
-    return SealsJudged(len(seals), str(decides.report.indication), decides.verdict.code, words, details)
+    count = sum(one.kind != FILE for one in seals)
+    return SealsJudged(count, str(decides.report.indication), decides.verdict.code, words, details)
 
 
 def asked_before(profile: Profile) -> bool:

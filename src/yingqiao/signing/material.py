@@ -221,7 +221,7 @@ def _sealed(pdf: bytes, number: int, context: SealContext, reader: PdfReader) ->
     try:
         found = judge_pdf(pdf, context, reader)
     except GmError as error:
-        found = [unread(error, context)]
+        found = [unread(error, context, pdf)]
     decides = worst([one for one in found if one.kind != TIMESTAMP])
     if decides is None:
         return Check(item, Indication.FAILED, "PDF 中没有电子签章")

@@ -11,6 +11,7 @@ import pytest
 from tests.helpers import pki, seals
 from tests.helpers.sealed_files import report_pdf, sealed_pdf
 from yingqiao.gm.cms_writing import MessageSigner, gm_signed_data
+from yingqiao.exchange.report_seals import summarise
 from yingqiao.gm.errors import GmError
 from yingqiao.sandbox import Sandbox, SandboxLimits
 from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader
@@ -141,10 +142,23 @@ def test_a_seal_with_another_picture_on_the_page_is_warned_of(reader: SandboxedP
 def test_a_broken_pdf_is_refused_with_words(reader: SandboxedPdfReader, raw: bytes):
     with pytest.raises(GmError) as refused:
         judge(reader, raw)
-    found = documents.unread(refused.value, SealContext(seals.seal_trust(), pki.NOW))
-    assert found.verdict.code in (1001, 1099)
-    assert found.report.indication != "passed"
-    assert "请" in found.report.words
+    found = documents.unread(refused.value, SealContext(seals.seal_trust(), pki.NOW), raw)
+    assert (found.kind, said(found)) == ("pdf", ("failed", 1001, "pdf-damaged"))
+    assert "损坏" in found.report.words
+    assert "没有找到电子签章" in found.report.words
+    assert not any(word in found.text() for word in ("盖章", "改动"))  # it never had one
+
+
+def test_a_broken_pdf_that_had_a_seal_is_not_called_unsealed(reader: SandboxedPdfReader):
+    """§2.7 row 0: what was sealed and then cut off is damaged, and whether it was sealed is left open."""
+    raw = sealed_pdf()[:-400]
+    raw = raw.replace(b"startxref", b"startxxxx")
+    with pytest.raises(GmError) as refused:
+        judge(reader, raw)
+    found = documents.unread(refused.value, SealContext(seals.seal_trust(), pki.NOW), raw)
+    assert said(found)[:2] == ("failed", 1001)
+    assert "像是有签章" in found.report.words
+    assert summarise([found]).count == 0
 
 
 def test_bare_seals_and_signatures_in_any_armour(reader: SandboxedPdfReader):

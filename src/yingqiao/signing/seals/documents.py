@@ -22,6 +22,10 @@ from yingqiao.signing.verification.report import Report, Step, failed, passed, u
 
 PDF, SUBJECT = b"%PDF-", "PDF 文件"
 _HEAD = 1024
+_BYTE_RANGE = b"/ByteRange"
+"""Every signature has one, and never in a compressed stream: its digits are outside of what it covers."""
+_UNSEALED = "其中没有找到电子签章"
+_DOUBT = "其中像是有签章，但已无从验证"
 _SEAL_FILTERS = frozenset({"GM.sm2seal"})
 _KINDS = {Kind.SES: found.SEAL_SIGNATURE, Kind.TIMESTAMP: found.TIMESTAMP}
 
@@ -51,12 +55,14 @@ def judge_file(
     return judge_pdf(raw, context, reader) if is_pdf(raw) else [judge_bare(raw, context, content)]
 
 
-def unread(error: GmError, context: SealContext) -> Found:
-    """The verdict on a PDF that could not be read: damaged, or not looked into."""
+def unread(error: GmError, context: SealContext, raw: bytes) -> Found:
+    """The verdict on a PDF that could not be read: damaged (row 0), or not looked into. It may never have had a seal."""
     if error.code == "pdf-damaged":
-        return Found(unreadable(SUBJECT, rows.ENVELOPE, error.code, error.reason, context))
+        words = f"{error.reason}；{_DOUBT if _BYTE_RANGE in raw else _UNSEALED}"
+        return Found(unreadable(SUBJECT, rows.ENVELOPE, error.code, words, context), kind=found.FILE)
     step = row(rows.OTHER, [unknown("format", error.code, error.reason)])
-    return Found(Verdict(Report(SUBJECT, (step,), context.at, context.at, "at", {"kind": SUBJECT})))
+    report = Report(SUBJECT, (step,), context.at, context.at, "at", {"kind": SUBJECT})
+    return Found(Verdict(report), kind=found.FILE)
 
 
 def judge_bare(raw: bytes, context: SealContext, content: bytes | None = None) -> Found:

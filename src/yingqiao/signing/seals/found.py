@@ -10,7 +10,7 @@ from yingqiao.signing.seals.verdict import Verdict
 from yingqiao.signing.verification.report import Indication, Report
 
 ORDER = (Indication.FAILED, Indication.UNKNOWN, Indication.PASSED)
-SEAL, SEAL_SIGNATURE, MESSAGE, TIMESTAMP = "seal", "ses", "cms", "timestamp"
+SEAL, SEAL_SIGNATURE, MESSAGE, TIMESTAMP, FILE = "seal", "ses", "cms", "timestamp", "pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Found:
     page: int | None = None
     field: str = ""
     kind: str = SEAL_SIGNATURE
-    """seal | ses | cms | timestamp"""
+    """seal | ses | cms | timestamp; pdf: the file itself, in which no seal could be looked at"""
     sub_filter: str = ""
 
     @property
@@ -42,6 +42,8 @@ class Found:
 
     def title(self) -> str:
         """How people tell it from the others of a file."""
+        if self.kind == FILE:
+            return self.report.subject
         place = f"（第 {self.page} 页）" if self.page else ""
         seal = self.verdict.seal
         name = f"：{seal.info.name}" if seal else ""

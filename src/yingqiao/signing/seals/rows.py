@@ -47,6 +47,7 @@ PASSED_CODE = 0
 _LISTS = "请管理员更新该颁发者的吊销列表（yingqiao trust add --crl）后再验"
 _NO_CONTENT = "请连同所盖的文件一起验证"
 _MENDS: Mapping[tuple[str, str], str] = {
+    (ENVELOPE, "pdf-damaged"): "请向出具单位重新索取完好的文件",
     (MAKER, "no-trusted-chain"): "请管理员核实制章单位后登记其根证书（yingqiao trust add --role seal-maker）",
     (MAKER, "maker-not-named"): "请管理员核实后信任制章者证书本身（yingqiao trust add --role seal-maker）",
     (SIGNER, "no-trusted-chain"): "请管理员核实后登记该 CA 的证书链（yingqiao trust add）",
