@@ -12,14 +12,12 @@ from yingqiao.cli.journal import record, recorded
 from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import Exit, fail, shape_of, show_json, show_pairs, show_rows, when
-from yingqiao.gm.crl import Reason
 from yingqiao.settings import Settings
 from yingqiao.signing.trust import TrustError, read_bundle
-from yingqiao.web.office.admin_people import REASONS, authority_shown
+from yingqiao.web.office.admin_people import REASON_NAMES, authority_shown
 from yingqiao.web.office.self_service import certificate_shown
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-_REASONS = {reason.name.lower().replace("_", "-"): reason for reason in REASONS}
 _COLUMNS = {
     "id": "编号",
     "hospitalName": "医疗机构",
@@ -104,13 +102,13 @@ def publish(out: Path | None, settings: Settings) -> None:
 
 @command.command()
 @click.argument("number", type=int)
-@click.option("--reason", type=click.Choice(list(_REASONS)), required=True, help="吊销原因")
+@click.option("--reason", type=click.Choice(list(REASON_NAMES)), required=True, help="吊销原因")
 @data_options
 def revoke(number: int, reason: str, settings: Settings) -> None:
     """吊销一张证书并立即发布吊销列表；不能撤销"""
     with office(settings) as opened, recorded(settings, "certificate.revoke", number):
-        opened.authority.revoke(number, Reason(_REASONS[reason]))
-    click.echo(f"已吊销证书 {number}（{_REASONS[reason].words}）")
+        opened.authority.revoke(number, REASON_NAMES[reason])
+    click.echo(f"已吊销证书 {number}（{REASON_NAMES[reason].words}）")
 
 
 @command.command()

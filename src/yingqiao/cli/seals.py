@@ -19,10 +19,13 @@ from yingqiao.signing.seals.states import Act
 from yingqiao.signing.trust import TrustError, read_bundle
 from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.seal_making import Making
+from yingqiao.web.office.admin_people import REASON_NAMES
 from yingqiao.web.office.files import xlsx_bytes
 from yingqiao.web.office.seals_shown import (
+    MAKER_COLUMNS,
     SEAL_COLUMNS,
     USE_COLUMNS,
+    maker_shown,
     seal_shown,
     use_shown,
     whole_seal_shown,
@@ -32,12 +35,15 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT = click.Path(path_type=Path, dir_okay=False)
 _KINDS: Final = {"official": Kind.OFFICIAL, "business": Kind.BUSINESS, "report": Kind.REPORT}
 _FORMS: Final = {form.id: form for form in (UNIT, STAMP)}
-_TIMES: Final = ("validBefore", "validAfter", "madeAt", "at", "endedAt")
+_TIMES: Final = (
+    *("validBefore", "validAfter", "madeAt", "at", "endedAt"),
+    *("notBefore", "notAfter", "revokedAt"),
+)
 
 
 @click.group()
 def command() -> None:
-    """电子印章：申请、采样、制作、停用、挂失、更新、吊销、导出、使用记录"""
+    """电子印章：申请、采样、制作、停用、挂失、更新、吊销、导出、使用记录；制章者证书"""
 
 
 command.add_command(sample_command)
@@ -242,6 +248,31 @@ def lost(seal: str, reason: str, by: str | None, settings: Settings) -> None:
 def revoke(seal: str, reason: str, by: str | None, settings: Settings) -> None:
     """吊销印章及其签章证书，立即发布吊销列表；不能撤销"""
     _change(settings, seal, Act.REVOKE, by, reason)
+
+
+@command.command()
+@shape_options
+@data_options
+def makers(as_json: bool, as_csv: bool, settings: Settings) -> None:
+    """本网关的制章者证书，新的在前"""
+    with office(settings) as opened:
+        rows = [maker_shown(one) for one in opened.units.makers()]
+    shown = rows if as_json else [_timed(row) for row in rows]
+    show_rows(shown, MAKER_COLUMNS, shape_of(as_json, as_csv), empty="还没有制作过印章")
+
+
+@command.command("revoke-maker")
+@click.argument("number", type=int)
+@click.option("--reason", type=click.Choice(list(REASON_NAMES)), required=True, help="吊销原因")
+@click.option("--by", help="操作人；默认为操作系统账号")
+@data_options
+def revoke_maker(number: int, reason: str, by: str | None, settings: Settings) -> None:
+    """吊销制章者证书（NUMBER 见 seals makers），立即发布吊销列表；不能撤销，它制作的印章须更新"""
+    with office(settings) as opened, recorded(settings, "seal-maker.revoke", number, by=by):
+        revoked = opened.units.revoke_maker(number, REASON_NAMES[reason])
+    click.echo(f"已吊销制章者证书 {number}（{REASON_NAMES[reason].words}），它制作过 {revoked.seals} 枚印章")
+    if revoked.seals:
+        click.echo("这些印章不能再盖章，请用 seals renew 更新（由新的制章者证书制作）")
 
 
 @command.command()

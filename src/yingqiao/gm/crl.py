@@ -212,6 +212,11 @@ def _read_entry(entry: der.Node) -> Revocation:
     reason = _reason(_value(listed, oids.CRL_REASON))
     since = _value(listed, oids.INVALIDITY_DATE)
     invalid_since = None if since is None else der.time(der.parse(since), "失效日期")
+    return revoked(date, reason, invalid_since)
+
+
+def revoked(date: datetime, reason: Reason | None, invalid_since: datetime | None = None) -> Revocation:
+    """In words."""
     words = f"已于 {date:%Y-%m-%d %H:%M:%S}Z 吊销" + (f"，原因：{reason.words}" if reason else "")
     return Revocation(State.REVOKED, words, date, reason, invalid_since)
 

@@ -50,6 +50,8 @@ class Entry:
 
     certificate: Certificate
     role: Role = Role.CA
+    withdrawn: Revocation | None = None
+    """Revoked by ourselves, who issued it: counts before, and without, any list that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Trust:
             found.sort(key=lambda one: one.this_update, reverse=True)
         self._signed: dict[tuple[int, bytes], bool] = {}
         self._given = frozenset(entry.certificate.raw for entry in self.entries)
+        self._withdrawn = {one.certificate.raw: one.withdrawn for one in self.entries if one.withdrawn}
         self._anchors: dict[frozenset[Role], tuple[Certificate, ...]] = {}
 
     @property
@@ -97,6 +100,8 @@ class Trust:
         self, certificate: Certificate, issuer: Certificate, moment: datetime, more: Sequence[RevocationList]
     ) -> Revocation:
         """What the lists of `issuer` say about `certificate` at `moment`; `more` came with the signature."""
+        if (withdrawn := self._withdrawn.get(certificate.raw)) is not None:
+            return withdrawn
         own = [one for one in more if one.issuer.raw == certificate.issuer.raw]
         found = crl.NO_LIST
         for one in (*self.lists_of(certificate.issuer.raw), *own):
@@ -108,6 +113,26 @@ class Trust:
                 return answer
             found = answer
         return found
+
+    def own_revocation(self, certificate: Certificate, moment: datetime) -> Revocation | None:
+        """The same of a certificate trusted by itself, whose issuer need not be: None where nothing could say anything.
+
+        A list of its issuer's that cannot be checked, or is stale, leaves it unknown. A CA was trusted by hand.
+        """
+        if (withdrawn := self._withdrawn.get(certificate.raw)) is not None:
+            return withdrawn
+        if certificate.is_ca or certificate.self_issued or not self.lists_of(certificate.issuer.raw):
+            return None
+        found = Revocation(State.UNKNOWN, "其颁发者的证书不在信任的证书中，吊销列表无从核对")
+        for issuer in self._issuers(certificate):
+            found = self.revocation(certificate, issuer, moment, ())
+            if found.state is not State.UNKNOWN:
+                break
+        return found
+
+    def _issuers(self, certificate: Certificate) -> list[Certificate]:
+        named = [one for one in self.certificates if one.subject.raw == certificate.issuer.raw and one.is_ca]
+        return [one for one in named if certificate.signed_by(one.key).valid]
 
     def _is_signed(self, one: RevocationList, issuer: Certificate) -> bool:
         """A list may be megabytes: its signature is looked at once an issuer."""

@@ -23,6 +23,7 @@ from yingqiao.gm.certificates import Certificate
 from yingqiao.gm.crl import RevocationList
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.issuing import Profile
+from yingqiao.signing.moments import moment
 from yingqiao.signing.trust import MAX_LIST, Entry, Role, Trust, TrustError
 from yingqiao.store import stampers
 from yingqiao.store.database import Database
@@ -207,11 +208,7 @@ def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
     """The CA that issues here now is trusted without being added, with the newest list it published; so are our seal
     makers, each by itself (that a certificate is of this CA makes nobody a maker), and whom `stampers.trusted` names.
     """
-    u = unit_certificates.c
-    made = (u.profile == str(Profile.SEAL_MAKER)) & u.revoked_at.is_(None)
-    makers = connection.scalars(select(u.certificate).where(made).order_by(u.id))
-    own = [Entry(certificates.parse(one), Role.SEAL_MAKER) for one in makers]
-    own += [Entry(one, Role.TSA) for one in stampers.trusted(connection)]
+    own = _makers(connection) + [Entry(one, Role.TSA) for one in stampers.trusted(connection)]
     row = connection.execute(
         select(authorities.c.id, authorities.c.certificate).where(authorities.c.current)
     ).first()
@@ -220,6 +217,18 @@ def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
     c = revocation_lists.c
     newest = select(c.content).where(c.authority_id == row.id).order_by(c.number.desc()).limit(1)
     return [Entry(certificates.parse(row.certificate), Role.CA), *own], list(connection.scalars(newest))
+
+
+def _makers(connection: Connection) -> list[Entry]:
+    """A revoked one too: what it made before stays good. That it is revoked needs no list, which may be late."""
+    u = unit_certificates.c
+    made = select(u.certificate, u.revoked_at, u.revocation).where(u.profile == str(Profile.SEAL_MAKER))
+    found = []
+    for row in connection.execute(made.order_by(u.id)):
+        gone = row.revoked_at is not None
+        withdrawn = crl.revoked(moment(row.revoked_at), crl.Reason(row.revocation)) if gone else None
+        found.append(Entry(certificates.parse(row.certificate), Role.SEAL_MAKER, withdrawn))
+    return found
 
 
 def _add(connection: Connection, one: Certificate, role: Role, now: int) -> int:

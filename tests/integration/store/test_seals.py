@@ -15,9 +15,11 @@ from yingqiao.gm.keystore import MasterKey, new_master_key
 from yingqiao.signing.certificates.authority import AUTHORITY_PLACE, IssuingRule
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import moment
-from yingqiao.signing.seals.context import RegistrySilentError
+from yingqiao.signing.seals.context import MAKERS, RegistrySilentError, SealContext
+from yingqiao.signing.seals.holders import certificate_rows
 from yingqiao.signing.seals.making import Holders, Kind
 from yingqiao.signing.seals.states import Act, SealState, Stop
+from yingqiao.signing.verification.report import Indication
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.hospitals import HospitalRegistry
@@ -25,6 +27,7 @@ from yingqiao.store.objects import LocalObjects
 from yingqiao.store.signing.office import Office, office_of
 from yingqiao.store.signing.seal_making import Making
 from yingqiao.store.signing.seal_uses import Result
+from yingqiao.store.trust import TrustStore
 
 DAY = 24 * 3600 * 1000
 DOCUMENT = sm3.digest(b"report")
@@ -35,6 +38,7 @@ class World:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.now = 1_795_000_000_123
+        self.database = database
         key = MasterKey(new_master_key())
         registry = HospitalRegistry(database, key)
         registry.add("H1", "太原市第一医院", "00" * 16)
@@ -255,6 +259,47 @@ def test_a_maker_is_made_once_and_again_with_another_ca(world: World) -> None:
     assert makers[0] == makers[1]
     world.office.authority.start("另一个 CA")
     assert ses.parse_seal(made(world.office).esl).maker != makers[0]
+
+
+def test_a_revoked_maker_makes_no_more_seals_and_is_judged_by_that_at_once(world: World) -> None:
+    """2.7 row 5: what was sealed before stays good where a time stamp proves it, what came later fails or is unknown. No
+    list is asked for it: one may be late, and a CA of before publishes none.
+    """
+    office, trust = world.office, TrustStore(world.database)
+    seal = made(office)
+    old = certificates.parse(ses.parse_seal(seal.esl).maker)
+    office.authority.start("另一个 CA")
+    world.now += DAY
+    revoked = office.units.revoke_maker(office.units.makers()[0].id, crl.Reason.KEY_COMPROMISE)
+    assert (revoked.seals, revoked.revoked_at, revoked.revocation) == (1, world.now, crl.Reason.KEY_COMPROMISE)
+    at = moment(world.now)
+
+    def of(made_at: timedelta, proof: timedelta) -> list[str]:
+        context = SealContext(trust.current(), at + timedelta(days=2))
+        steps, _ = certificate_rows(old, context, MAKERS, at + made_at, at + proof)
+        return [step.reason for step in steps if step.indication is not Indication.PASSED]
+
+    hour = timedelta(hours=1)
+    assert of(-2 * hour, -hour) == []
+    assert of(-2 * hour, hour) == ["revoked-no-proof"]
+    assert of(hour, 2 * hour) == ["revoked"]
+    assert refusal(office.units.revoke_maker, revoked.id, crl.Reason.SUPERSEDED) == "revoked"
+    assert refusal(office.units.revoke_maker, seal.certificate_id, crl.Reason.SUPERSEDED) == "no-certificate"
+    assert refusal(office.seals.open_seal, seal.id) == "maker-revoked"
+    assert refusal(office.seals.export, seal.id, "12345678", "审批乙") == "maker-revoked"
+
+
+def test_the_seal_after_a_revoked_maker_is_a_new_makers(world: World) -> None:
+    """2.7 row 5, and the list that says so to everybody else."""
+    office = world.office
+    before = certificates.parse(ses.parse_seal(made(office).esl).maker)
+    office.units.revoke_maker(office.units.makers()[0].id, crl.Reason.CESSATION_OF_OPERATION)
+    content, _ = office.authority.newest_list(1) or (b"", 0)
+    assert crl.parse(content).check(before, moment(world.now)).state is crl.State.REVOKED
+    after = made(office)
+    assert ses.parse_seal(after.esl).maker != before.raw
+    assert office.seals.open_seal(after.id).id == after.id
+    assert [(one.seals, one.revoked_at is None) for one in office.units.makers()] == [(1, True), (1, False)]
 
 
 def test_names_and_numbers_find_seals(world: World) -> None:

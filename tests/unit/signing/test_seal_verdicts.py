@@ -17,7 +17,7 @@ from yingqiao.signing.seals.judge import judge_seal, judge_signature
 from yingqiao.signing.seals.rows import ROWS
 from yingqiao.signing.seals.states import SealState, Stop
 from yingqiao.signing.seals.verdict import Verdict
-from yingqiao.signing.trust import Trust
+from yingqiao.signing.trust import Entry, Role, Trust
 from yingqiao.signing.verification.policy import Policy
 from yingqiao.signing.verification.report import Indication
 
@@ -257,6 +257,47 @@ def test_a_maker_revoked_before_and_after(revoked: datetime, stamped: datetime |
     """A maker could state any date of making: the seal existed when a stamped signature used it."""
     trust = seals.seal_trust(crl_of(W.maker_root, crl.Entry(W.maker.certificate.serial, revoked)))
     assert decided(judge(seals.make_signature(stamped=stamped), trust=trust)) == expected
+
+
+def _trusted_alone(*lists: crl.RevocationList, root: bool = True) -> Trust:
+    """The maker's certificate itself, trusted by hand; `root` that issued it known as some CA only."""
+    given = seals.seal_trust(makers=[W.maker.certificate]).entries
+    more = [Entry(W.maker_root.certificate, Role.CA)] if root else []
+    return Trust((*given, *more), (crl_of(P.ca), *lists))
+
+
+@pytest.mark.parametrize(
+    ("revoked", "stamped", "expected"),
+    [
+        (seals.CREATED - timedelta(days=1), STAMPED, ("failed", 1006, "revoked")),
+        (seals.CREATED + timedelta(days=1), STAMPED, ("unknown", 1006, "revoked-no-proof")),
+        (pki.NOW - timedelta(minutes=5), STAMPED, ("passed", 0, "ok")),
+        (pki.NOW - timedelta(minutes=5), None, ("unknown", 1006, "revoked-no-proof")),
+    ],
+)
+def test_a_maker_trusted_by_itself_is_looked_up_all_the_same(revoked: datetime, stamped: datetime | None, expected):
+    """2.7 row 5: no chain leads to it, but the list of its issuer is known; and what we revoked ourselves needs no list."""
+    raw = seals.make_signature(stamped=stamped)
+    listed = crl_of(W.maker_root, crl.Entry(W.maker.certificate.serial, revoked))
+    assert decided(judge(raw, trust=_trusted_alone(listed))) == expected
+    own = crl.revoked(revoked, crl.Reason.KEY_COMPROMISE)
+    alone = seals.seal_trust(makers=[]).with_more([Entry(W.maker.certificate, Role.SEAL_MAKER, own)])
+    assert decided(judge(raw, trust=alone)) == expected
+
+
+def test_a_maker_trusted_by_itself_is_unknown_where_its_list_cannot_say():
+    """2.7 row 5: stale, or not to be checked: never passed, never failed. Without any list there is nothing to ask."""
+    raw = seals.make_signature(stamped=STAMPED)
+    assert decided(judge(raw, trust=_trusted_alone(crl_of(W.maker_root)))) == ("passed", 0, "ok")
+    stale = crl_of(W.maker_root, at=seals.CREATED - timedelta(days=9))
+    assert decided(judge(raw, trust=_trusted_alone(stale))) == ("unknown", 1006, "crl-stale")
+    nobodys = _trusted_alone(crl_of(W.maker_root), root=False)
+    assert decided(judge(raw, trust=nobodys)) == ("unknown", 1006, "crl-unusable")
+    impostor = pki.make(Profile.CA, "影桥测试制章根")
+    assert decided(judge(raw, trust=_trusted_alone(crl_of(impostor)))) == ("unknown", 1006, "crl-unusable")
+    unlisted = judge(raw, trust=_trusted_alone())
+    assert decided(unlisted) == ("passed", 0, "ok")
+    assert "没有其颁发者的吊销列表可查" in unlisted.report.text()
 
 
 def test_unknown_is_never_passed_and_never_failed():

@@ -13,7 +13,12 @@ from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import CertificateDigest, SealInfo
 from yingqiao.signing.seals.context import SealContext
 from yingqiao.signing.trust import Role
-from yingqiao.signing.verification.certificate_steps import Setting, certificate_steps, key_usage
+from yingqiao.signing.verification.certificate_steps import (
+    Setting,
+    certificate_steps,
+    key_usage,
+    revocations,
+)
 from yingqiao.signing.verification.policy import Policy, weigh
 from yingqiao.signing.verification.report import Indication, Step, beijing, failed, name_of, passed
 
@@ -107,15 +112,14 @@ def certificate_rows(
 def _since(way: Path, context: SealContext, moment: datetime, proof: datetime) -> list[Step]:
     """Revoked or expired after a moment that is only stated: the holder of the key could state any."""
     policy, found = context.policy, list[Step]()
-    for step in way.steps:
-        answer = context.trust.revocation(step.certificate, step.issuer, proof, ())
+    for certificate, answer in revocations(way, context.trust, proof):
         if answer.state is State.REVOKED and (answer.date is None or moment < answer.date <= proof):
-            words = f"{name_of(step.certificate)} {answer.words}，没有可信时间戳证明签名在此之前"
+            words = f"{name_of(certificate)} {answer.words}，没有可信时间戳证明签名在此之前"
             found.append(weigh(policy.unproven_revoked, "revocation", "revoked-no-proof", words))
         elif answer.state is State.UNKNOWN and not (
-            step.certificate.is_ca and context.trust.given(step.certificate)
+            certificate.is_ca and context.trust.given(certificate)
         ):
-            words = f"无法确认 {name_of(step.certificate)} 至今是否被吊销：{answer.words}"
+            words = f"无法确认 {name_of(certificate)} 至今是否被吊销：{answer.words}"
             found.append(weigh(policy.revocation_missing, "revocation", "crl-stale", words))
     own = way.certificates[0]
     if own.not_after < proof:

@@ -140,34 +140,51 @@ def _validity(way: Path, setting: Setting) -> Step:
     return passed("validity", f"{way.certificates[0].not_after:%Y-%m-%d} 到期", notes)
 
 
+def revocations(
+    way: Path, trust: Trust, at: datetime, lists: Sequence[RevocationList] = ()
+) -> list[tuple[Certificate, Revocation]]:
+    """What is known at `at` of every certificate of a way below its end; of one trusted by itself, where anything is."""
+    if way.steps:
+        return [
+            (step.certificate, trust.revocation(step.certificate, step.issuer, at, lists))
+            for step in way.steps
+        ]
+    own = trust.own_revocation(way.certificates[0], at) if way.anchored else None
+    return [] if own is None else [(way.certificates[0], own)]
+
+
 def _revocation(way: Path, setting: Setting) -> Step:
-    if not way.steps:
+    answers = revocations(way, setting.trust, setting.moment, setting.lists)
+    if not answers:
         if way.anchored:
-            return passed("revocation", "证书本身即受信任")
+            return passed("revocation", "证书本身即受信任，没有其颁发者的吊销列表可查")
         return weigh(
             setting.policy.revocation_missing, "revocation", "no-crl", "没有颁发者的证书，无法查吊销列表"
         )
     notes: list[str] = []
     missing: Step | None = None
-    for step in way.steps:
-        answer = setting.trust.revocation(step.certificate, step.issuer, setting.moment, setting.lists)
-        name = name_of(step.certificate)
+    for certificate, answer in answers:
+        name = name_of(certificate)
         if answer.state is State.REVOKED:
             verdict = _revoked(name, answer, setting.moment)
             if verdict is not None:
                 return verdict
             notes.append(f"{name} 在签名之后被吊销：{answer.words}")
         elif answer.state is State.UNKNOWN:
-            if setting.trust.given(step.certificate) and step.certificate.is_ca:
+            if setting.trust.given(certificate) and certificate.is_ca:
                 notes.append(f"{name} 由管理员信任，未查吊销列表（{answer.words}）")
             elif missing is None:
-                reason = "no-crl" if answer is crl.NO_LIST else "crl-unusable"
-                reason = "crl-stale" if "过期" in answer.words else reason
-                words = f"无法确认 {name} 是否被吊销：{answer.words}"
-                missing = weigh(setting.policy.revocation_missing, "revocation", reason, words)
+                missing = _not_known(name, answer, setting.policy)
     if missing is not None:
         return Step(missing.name, missing.indication, missing.reason, missing.words, (*notes, *missing.notes))
     return passed("revocation", "未被吊销" if not notes else "", notes)
+
+
+def _not_known(name: str, answer: Revocation, policy: Policy) -> Step:
+    reason = "no-crl" if answer is crl.NO_LIST else "crl-unusable"
+    reason = "crl-stale" if "过期" in answer.words else reason
+    words = f"无法确认 {name} 是否被吊销：{answer.words}"
+    return weigh(policy.revocation_missing, "revocation", reason, words)
 
 
 def _revoked(name: str, answer: Revocation, moment: datetime) -> Step | None:

@@ -37,6 +37,7 @@ class Office:
     activations: Activations
     seals: SealRegistry
     seal_making: SealMaking
+    units: UnitCertificates
     now_ms: Callable[[], int]
     public_url: str = ""
     """Where verifiers reach this gateway, without a final slash; '' when nobody said."""
@@ -73,6 +74,7 @@ def office_of(
         activations=Activations(database, now_ms),
         seals=seals,
         seal_making=SealMaking(database, seals, units, authority, cases, objects, rule.months, now_ms),
+        units=units,
         now_ms=now_ms,
         public_url=public_url,
         phone_url=phone_url or public_url,

@@ -19,7 +19,7 @@ from yingqiao.signing.seals.making import Holders, Kind
 from yingqiao.signing.seals.states import Act, Change, Standing, Stop, change, state_of, stops_of
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
-from yingqiao.store.schema import hospitals, seal_changes, seals
+from yingqiao.store.schema import hospitals, seal_changes, seals, unit_certificates
 from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.signing.seal_uses import Result, SealUses
 from yingqiao.store.signing.unit_certificates import UnitCertificates
@@ -53,9 +53,15 @@ class KeptSeal:
     made_by: str
     made_at: int
     changes: tuple[Change, ...]
+    maker_revoked: bool = False
+    """By whom it was made: what is sealed with it from then on could not be verified."""
 
     def standing(self, at: datetime) -> Standing:
         return state_of(moment(self.valid_from), moment(self.valid_to), self.changes, at)
+
+    def usable(self, at: datetime) -> bool:
+        """Whether one may seal with it."""
+        return self.standing(at).state.is_usable and not self.maker_revoked
 
     @property
     def picture(self) -> bytes:
@@ -109,7 +115,7 @@ class SealRegistry:
         """As `get`, in the caller's transaction."""
         found = self._kept(connection, connection.execute(_SEALS.where(_called(name_or_id)).limit(100)).all())
         if len(found) > 1:
-            usable = [one for one in found if one.standing(self._now()).state.is_usable]
+            usable = [one for one in found if one.usable(self._now())]
             if len(usable) != 1:
                 raise SigningRefused("seal-name", f"有 {len(found)} 枚印章叫这个名称，请用编号")
             found = usable
@@ -156,6 +162,7 @@ class SealRegistry:
         if not standing.state.is_usable:
             why = f"（{standing.reason}）" if standing.reason else ""
             raise SigningRefused("seal-state", f"印章 {seal.name} {standing.state.words}，不能盖章{why}")
+        _refuse_revoked_maker(seal)
         if seal.certificate_id is None:
             raise SigningRefused("key-elsewhere", f"印章 {seal.name} 的私钥不在本系统，请用签章客户端")
         unit = self._units.get(seal.certificate_id)
@@ -197,6 +204,7 @@ class SealRegistry:
         seal = self.get(seal_id)
         if seal.certificate_id is None:
             raise SigningRefused("key-elsewhere", f"印章 {seal.name} 的私钥不在本系统，不能导出")
+        _refuse_revoked_maker(seal)
         unit = self._units.get(seal.certificate_id)
         private = unit.key.exported()
         made = seal_wallet.make_wallet(seal.name, seal.esl, unit.certificate.raw, private, pin)
@@ -216,9 +224,21 @@ class SealRegistry:
         return moment(self._now_ms())
 
 
-_SEALS = select(seals, hospitals.c.name.label("hospital_name")).join(
-    hospitals, hospitals.c.code == seals.c.hospital_code
+_SEALS = (
+    select(
+        seals,
+        hospitals.c.name.label("hospital_name"),
+        unit_certificates.c.revoked_at.is_not(None).label("maker_revoked"),
+    )
+    .join(hospitals, hospitals.c.code == seals.c.hospital_code)
+    .join(unit_certificates, unit_certificates.c.id == seals.c.maker_id)
 )
+
+
+def _refuse_revoked_maker(seal: KeptSeal) -> None:
+    if seal.maker_revoked:
+        words = f"印章 {seal.name} 的制章者证书已吊销，盖的章无法通过验证，请更新印章"
+        raise SigningRefused("maker-revoked", words)
 
 
 def record_made(connection: Connection, values: Mapping[str, Any], made: Change) -> int:
@@ -277,4 +297,5 @@ def _seal(row: Row[Any], changes: Sequence[Change]) -> KeptSeal:
         made_by=row.made_by,
         made_at=row.made_at,
         changes=tuple(changes),
+        maker_revoked=bool(row.maker_revoked),
     )

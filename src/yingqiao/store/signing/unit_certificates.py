@@ -4,12 +4,12 @@ keys are ours: they go to the hospital's client in a wallet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from yingqiao.gm import certificates, crl, sm2
 from yingqiao.gm.certificates import Certificate
@@ -25,7 +25,7 @@ from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
 from yingqiao.signing.private_keys import SOFTWARE, HeldKey, PrivateKeys, Purpose, held_here
 from yingqiao.store.database import Database
-from yingqiao.store.schema import unit_certificates
+from yingqiao.store.schema import seals, unit_certificates
 from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.trust import tell_changed
 
@@ -46,6 +46,18 @@ class UnitCertificate:
     @property
     def authority(self) -> Authority:
         return Authority.of(self.certificate, self.key.signer)
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A seal maker's certificate, as lists show it; times Unix ms."""
+
+    id: int
+    certificate: Certificate
+    seals: int
+    """Made with it."""
+    revoked_at: int | None
+    revocation: crl.Reason | None
 
 
 class UnitCertificates:
@@ -105,11 +117,37 @@ class UnitCertificates:
             raise SigningRefused("no-certificate", f"没有单位证书 {certificate_id}")
         return self._open(row)
 
-    def revoke(self, connection: Connection, certificate_id: int, reason: crl.Reason) -> None:
-        """In the caller's transaction, who publishes the revocation list afterwards. Twice does nothing."""
+    def makers(self) -> Sequence[Maker]:
+        """Every seal maker there was, newest first, with the seals each made."""
+        c = unit_certificates.c
+        wanted = (
+            select(c.id, c.certificate, c.revoked_at, c.revocation, func.count(seals.c.id).label("seals"))
+            .join(seals, seals.c.maker_id == c.id, isouter=True)
+            .where(c.profile == str(Profile.SEAL_MAKER))
+            .group_by(c.id, c.certificate, c.revoked_at, c.revocation)
+        )
+        with self._database.read() as connection:
+            return [_maker(row) for row in connection.execute(wanted.order_by(c.id.desc()))]
+
+    def revoke_maker(self, certificate_id: int, reason: crl.Reason) -> Maker:
+        """Revoked now and for ever: what it made is judged by that within a second, and a new list says so to others. The
+        next seal gets a new maker. Raises SigningRefused `crl-later` as `CertificateAuthority.revoke`.
+        """
+        known = {one.id: one for one in self.makers()}
+        if certificate_id not in known:
+            raise SigningRefused("no-certificate", f"没有制章者证书 {certificate_id}")
+        with self._database.write() as connection:
+            if not self.revoke(connection, certificate_id, reason):
+                raise SigningRefused("revoked", "该制章者证书已经吊销")
+            tell_changed(connection)
+        self._authority.publish_revoked()
+        return next(one for one in self.makers() if one.id == certificate_id)
+
+    def revoke(self, connection: Connection, certificate_id: int, reason: crl.Reason) -> bool:
+        """In the caller's transaction, who publishes the revocation list afterwards. Twice does nothing: False."""
         where = (unit_certificates.c.id == certificate_id) & unit_certificates.c.revoked_at.is_(None)
         changed = {"revoked_at": self._now_ms(), "revocation": int(reason)}
-        connection.execute(update(unit_certificates).where(where).values(changed))
+        return connection.execute(update(unit_certificates).where(where).values(changed)).rowcount > 0
 
     def _online(self, connection: Connection) -> tuple[int, Authority, IssuingRule]:
         """The CA that issues now: its number, key and rule."""
@@ -148,3 +186,8 @@ class UnitCertificates:
 
     def _now(self) -> datetime:
         return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)
+
+
+def _maker(row: Row[Any]) -> Maker:
+    reason = crl.Reason(row.revocation) if row.revocation is not None else None
+    return Maker(row.id, certificates.parse(row.certificate), row.seals, row.revoked_at, reason)

@@ -26,6 +26,8 @@ REASONS = (
     Reason.CESSATION_OF_OPERATION,
     Reason.PRIVILEGE_WITHDRAWN,
 )
+REASON_NAMES = {reason.name.lower().replace("_", "-"): reason for reason in REASONS}
+"""As commands have them."""
 _DOCTORS = {
     "id": "编号",
     "hospitalName": "医疗机构",

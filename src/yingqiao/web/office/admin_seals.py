@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from yingqiao.gm.crl import Reason
 from yingqiao.sandbox import Line
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals.making import Holders, Kind
@@ -21,6 +22,7 @@ from yingqiao.store.signing.seals_registry import KeptSeal
 from yingqiao.store.signing.staff import Account, Role
 from yingqiao.web.balance_files import NoFontError
 from yingqiao.web.office.admin_cases import case_shown
+from yingqiao.web.office.admin_people import REASONS
 from yingqiao.web.office.bounded import bounded
 from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, audited, base64_of, need_staff
 from yingqiao.web.office.files import csv_file, file_answer, xlsx_bytes
@@ -28,6 +30,7 @@ from yingqiao.web.office.seal_paper import seal_sheet
 from yingqiao.web.office.seals_shown import (
     SEAL_COLUMNS,
     USE_COLUMNS,
+    maker_shown,
     seal_shown,
     use_shown,
     whole_seal_shown,
@@ -42,6 +45,9 @@ _ACTS: Final = {
     Act.REVOKE: (Role.APPROVER, Role.ADMIN),
 }
 """Who may: everybody stops a seal, starting it again takes an approver."""
+
+
+MAKERS: Final = "/web/api/admin/seal-makers"
 
 
 def seal_routes(office: Office, door: Door, pictures: Line) -> list[BaseRoute]:
@@ -61,6 +67,8 @@ def seal_routes(office: Office, door: Door, pictures: Line) -> list[BaseRoute]:
         door.get(f"{root}/{{id:int}}/uses.xlsx", desk.uses_xlsx),
         door.post(f"{root}/{{id:int}}/wallet", desk.wallet, tries=True),
         door.post(f"{root}/{{id:int}}/{{act}}", desk.change),
+        door.get(MAKERS, desk.makers),
+        door.post(f"{MAKERS}/{{id:int}}/revoke", desk.revoke_maker),
     ]
 
 
@@ -166,6 +174,27 @@ class AdminSeals:
         with audited(f"seal.{act}", account.name, seal.id, seal.hospital_code):
             after = self._office.seals.change(seal.id, act, account.name, asked.text("reason", 1000))
         return seal_shown(after, self._office.now_ms())
+
+    def makers(self, asked: Asked) -> list[dict[str, Any]]:
+        """The gateway's own seal makers, newest first."""
+        self._whole_gateway(asked)
+        return [maker_shown(one) for one in self._office.units.makers()]
+
+    def revoke_maker(self, asked: Asked) -> dict[str, Any]:
+        """`reason`, a CRLReason: at once and for ever, as of any certificate of the CA."""
+        account, reason = self._whole_gateway(asked), asked.body.get("reason")
+        if not isinstance(reason, int) or reason not in tuple(REASONS):
+            raise TurnedAway(400, "bad-request", "没有这个吊销原因")
+        number = asked.path["id"] if asked.path["id"] < 2**31 else 0
+        with audited("seal-maker.revoke", account.name, number):
+            return maker_shown(self._office.units.revoke_maker(number, Reason(reason)))
+
+    def _whole_gateway(self, asked: Asked) -> Account:
+        """Makers make the seals of all hospitals."""
+        account = need_staff(self._office, asked, Role.ADMIN)
+        if account.hospital_code is not None:
+            raise TurnedAway(403, "role", "制章者证书由不限医院的管理员办理")
+        return account
 
     def _uses(self, asked: Asked, limit: int) -> list[Use]:
         seal = self._seal(need_staff(self._office, asked), asked)

@@ -9,6 +9,7 @@ from yingqiao.signing.seals.states import Change
 from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.seal_uses import Use
 from yingqiao.store.signing.seals_registry import KeptSeal
+from yingqiao.store.signing.unit_certificates import Maker
 
 SEAL_COLUMNS: Final = {
     "id": "编号",
@@ -38,6 +39,16 @@ USE_COLUMNS: Final = {
     "reason": "原因",
     "endedAt": "完成时间",
 }
+MAKER_COLUMNS: Final = {
+    "id": "编号",
+    "subject": "制章者",
+    "serial": "序列号",
+    "notBefore": "生效时间",
+    "notAfter": "到期时间",
+    "seals": "制作印章数",
+    "stateWords": "状态",
+    "revokedAt": "吊销时间",
+}
 _HOLDERS: Final = {1: "证书", 2: "证书杂凑"}
 
 
@@ -58,10 +69,11 @@ def seal_shown(seal: KeptSeal, now: int) -> dict[str, Any]:
         "holdersWords": _HOLDERS[int(seal.holders)],
         "keyHere": seal.certificate_id is not None,
         "state": standing.state.value,
-        "stateWords": standing.state.words,
+        "stateWords": standing.state.words + ("（制章者证书已吊销）" if seal.maker_revoked else ""),
         "stateAt": milliseconds(standing.since) if standing.since else None,
         "stateReason": standing.reason,
-        "usable": standing.state.is_usable,
+        "usable": seal.usable(moment(now)),
+        "makerRevoked": seal.maker_revoked,
         "validBefore": seal.valid_from,
         "validAfter": seal.valid_to,
         "unitCase": seal.unit_case,
@@ -69,6 +81,23 @@ def seal_shown(seal: KeptSeal, now: int) -> dict[str, Any]:
         "replaces": seal.replaces,
         "madeBy": seal.made_by,
         "madeAt": seal.made_at,
+    }
+
+
+def maker_shown(maker: Maker) -> dict[str, Any]:
+    """A seal maker's certificate."""
+    reason = maker.revocation
+    return {
+        "id": maker.id,
+        "subject": str(maker.certificate.subject),
+        "issuer": str(maker.certificate.issuer),
+        "serial": maker.certificate.serial_hex,
+        "notBefore": milliseconds(maker.certificate.not_before),
+        "notAfter": milliseconds(maker.certificate.not_after),
+        "seals": maker.seals,
+        "state": "valid" if reason is None else "revoked",
+        "stateWords": "正常" if reason is None else f"已吊销（{reason.words}）",
+        "revokedAt": maker.revoked_at,
     }
 
 
