@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from yingqiao.gm import certificates, sm3
+from yingqiao.gm import sm3
 from yingqiao.gm.errors import GmError
 from yingqiao.sandbox import SandboxError
 from yingqiao.seal_client.config import Loaded
@@ -22,9 +22,11 @@ from yingqiao.seal_client.parameters import Parameters
 from yingqiao.seal_client.sealing import Act, Done
 from yingqiao.seal_client.sessions import Session, Sessions
 from yingqiao.seal_client.wishes import MAX_KEYWORD, Wishes, read_wishes
+from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.seals import sealing
+from yingqiao.signing.seals.pdf.picture import media_type
 
 _MAX_PIN = 64
-_PICTURES = {b"\x89PNG": "image/png", b"GIF8": "image/gif", b"\xff\xd8\xff": "image/jpeg", b"BM": "image/bmp"}
 _log = structlog.get_logger(__name__)
 
 
@@ -171,28 +173,11 @@ class Desk:
 
 def why_not(held: HeldSeal, now: datetime) -> str:
     """Why a seal cannot be used at `now`, in Chinese; '' when it can."""
-    info = held.seal.info
-    if not _picture(info.picture.data):
-        return f"印章图片是 {info.picture.kind} 格式，不能加盖到 PDF"
-    if now < info.valid_from:
-        return f"印章自 {_day(info.valid_from)} 起有效"
-    if now > info.valid_to:
-        return f"印章已于 {_day(info.valid_to)} 到期"
     try:
-        certificate = certificates.parse(held.certificate)
-    except GmError as error:
-        return f"签章者证书不能用：{error.reason}"
-    if not certificate.valid_at(now):
-        return f"签章者证书不在有效期内（至 {_day(certificate.not_after)}）"
-    return "" if _bound(held) else "签章者证书不在印章的证书列表中"
-
-
-def _bound(held: HeldSeal) -> bool:
-    info = held.seal.info
-    digest = sm3.digest(held.certificate)
-    return held.certificate in info.certificates or any(
-        one.kind.upper().replace("-", "") == "SM3" and one.value == digest for one in info.digests
-    )
+        sealing.check(held.seal, held.certificate, now)
+    except SigningRefused as error:
+        return error.reason
+    return ""
 
 
 def _done(done: Done) -> dict[str, Any]:
@@ -201,7 +186,7 @@ def _done(done: Done) -> dict[str, Any]:
 
 def _seal(held: HeldSeal, now: datetime) -> dict[str, Any]:
     info = held.seal.info
-    kind = _picture(info.picture.data)
+    kind = media_type(info.picture.data)
     picture = f"data:{kind};base64,{base64.b64encode(info.picture.data).decode()}" if kind else ""
     return {
         "id": held.id,
@@ -213,11 +198,6 @@ def _seal(held: HeldSeal, now: datetime) -> dict[str, Any]:
         "validTo": int(info.valid_to.timestamp() * 1000),
         "unusable": why_not(held, now),
     }
-
-
-def _picture(data: bytes) -> str:
-    """Media type of what browsers show; '' of other pictures."""
-    return next((kind for start, kind in _PICTURES.items() if data.startswith(start)), "")
 
 
 def _asked_for(session: Session) -> dict[str, Any]:
@@ -239,7 +219,3 @@ def _opened(session: Session) -> Session:
 
 def _said(error: Refused) -> dict[str, str]:
     return {"code": error.code, "message": error.reason}
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from yingqiao.gm import certificates, ses, sm3
-from yingqiao.gm.ses import Seal
+from yingqiao.gm.errors import GmError
+from yingqiao.gm.ses import Seal, SealInfo
 from yingqiao.signing.errors import SigningRefused
+from yingqiao.signing.moments import BEIJING
 from yingqiao.signing.seals import stamps
-from yingqiao.signing.seals.pdf.picture import SealPicture
+from yingqiao.signing.seals.holders import holder_step
+from yingqiao.signing.seals.pdf.picture import SealPicture, media_type
 from yingqiao.signing.seals.pdf.writing import Prepared
 from yingqiao.signing.seals.stamps import Stamp
+from yingqiao.signing.verification.policy import DEFAULT
+from yingqiao.signing.verification.report import Indication
 
 _DUMMY_SIGNATURE = bytes(72)
 _DUMMY_RANGE = "ByteRange[0 999999999 999999999 999999999]"
@@ -37,7 +41,7 @@ class Sealer:
     ) -> None:
         """`esl` is the SESeal, `certificate` the signer's, both DER. Raises SigningRefused, GmError.
 
-        Refused are a certificate the seal is not bound to, and a seal outside its validity.
+        Refused is what `check` refuses.
         """
         seal = ses.parse_seal(esl)
         self._esl, self._certificate, self._sign, self._stamp, self._now = esl, certificate, sign, stamp, now
@@ -77,24 +81,32 @@ class Sealer:
 
 
 def check(seal: Seal, certificate: bytes, at: datetime) -> None:
-    """May this certificate seal with it now. Raises SigningRefused `seal-holder`, `seal-validity`."""
+    """May this certificate seal with it now: the one place that says so, to who lists seals and to who seals.
+
+    Raises SigningRefused `seal-picture`, `seal-validity`, `seal-holder`, `holder-unreadable`, `holder-validity`.
+    """
     info = seal.info
-    if not (info.certificates and certificate in info.certificates) and not _listed(seal, certificate):
-        raise SigningRefused("seal-holder", "证书不在印章的签章者名单中，请用印章绑定的证书")
-    if not info.valid_from <= at <= info.valid_to:
-        raise SigningRefused(
-            "seal-validity", f"印章不在有效期内（{info.valid_from:%Y-%m-%d} 至 {info.valid_to:%Y-%m-%d}）"
-        )
+    if not media_type(info.picture.data):
+        raise SigningRefused("seal-picture", f"印章图片是 {info.picture.kind} 格式，不能加盖到 PDF")
+    if at < info.valid_from:
+        raise SigningRefused("seal-validity", f"印章自 {_day(info.valid_from)} 起有效")
+    if at > info.valid_to:
+        raise SigningRefused("seal-validity", f"印章已于 {_day(info.valid_to)} 到期")
+    _check_holder(info, certificate, at)
 
 
-def _listed(seal: Seal, certificate: bytes) -> bool:
-    return any(_digest(one.kind, certificate) == one.value for one in seal.info.digests)
-
-
-def _digest(kind: str, certificate: bytes) -> bytes:
-    """By the algorithm as a seal spells it; empty for one that is not known."""
-    name = kind.lower().replace("-", "")
+def _check_holder(info: SealInfo, raw: bytes, at: datetime) -> None:
     try:
-        return sm3.digest(certificate) if name == "sm3" else hashlib.new(name, certificate).digest()
-    except ValueError:
-        return b""
+        certificate = certificates.parse(raw)
+    except GmError as error:
+        raise SigningRefused("holder-unreadable", f"签章者证书不能用：{error.reason}") from error
+    bound = holder_step(certificate, info, DEFAULT)
+    if bound.indication is not Indication.PASSED:
+        raise SigningRefused("seal-holder", f"{bound.words}，请用印章绑定的证书")
+    if not certificate.valid_at(at):
+        span = f"{_day(certificate.not_before)} 至 {_day(certificate.not_after)}"
+        raise SigningRefused("holder-validity", f"签章者证书不在有效期内（{span}）")
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(BEIJING):%Y-%m-%d}"

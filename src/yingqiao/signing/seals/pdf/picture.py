@@ -24,6 +24,7 @@ from yingqiao.signing.seals.pdf.errors import PdfError
 _MOST_PIXELS = 16_000_000
 _LONGEST_MM = 200.0
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP")
+_MEDIA = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Pixels:
     height: int
     colours: bytes
     alpha: bytes | None
+
+
+def media_type(data: bytes) -> str:
+    """Of a picture that can be drawn on a page; '' of others (a seal's may be a whole OFD file)."""
+    return next((kind for start, kind in _MEDIA.items() if data.startswith(start)), "")
 
 
 def check(picture: SealPicture) -> None:
