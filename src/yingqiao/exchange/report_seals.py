@@ -13,6 +13,7 @@ from typing import Any
 from yingqiao.exchange.judge import Judged
 from yingqiao.exchange.model import Finding, Level
 from yingqiao.exchange.profile import Profile
+from yingqiao.signing.seals.context import REGISTRY_SILENT
 from yingqiao.signing.seals.found import FILE, TIMESTAMP, Found, worst
 from yingqiao.signing.verification.policy import Policy
 from yingqiao.signing.verification.report import Indication
@@ -37,6 +38,8 @@ class SealsJudged:
     code: int
     words: str
     details: list[dict[str, Any]]
+    silent: bool = False
+    """Our registry of seals could not be asked: judged again, it may say more."""
 
 
 JudgeSeals = Callable[[bytes, Policy, datetime], SealsJudged]
@@ -62,7 +65,10 @@ def summarise(found: Sequence[Found]) -> SealsJudged:
     elif seals[0].verdict.signer_name:
         words = f"{words}（{seals[0].verdict.signer_name} {seals[0].verdict.signed_at}）"
     count = sum(one.kind != FILE for one in seals)
-    return SealsJudged(count, str(decides.report.indication), decides.verdict.code, words, details)
+    silent = any(step.reason == REGISTRY_SILENT for one in seals for step in one.report.steps)
+    return SealsJudged(
+        count, str(decides.report.indication), decides.verdict.code, words, details, silent=silent
+    )
 
 
 def asked_before(profile: Profile) -> bool:

@@ -59,11 +59,11 @@ def due_seals(connection: Connection, limit: int) -> list[DueSeals]:
 
 
 def keep_seals(connection: Connection, submission_id: int, judged: SealsJudged | None) -> None:
-    """The verdict; None when the hospital's profile asks for none."""
+    """The verdict; None when the hospital's profile asks for none. Where our registry was silent it is shown, and stays due."""
     values: dict[str, Any] = {"state": OFF, "verified_at": time.time_ns() // 10**6}
     if judged is not None:
         values |= {
-            "state": DONE,
+            "state": DUE if judged.silent else DONE,
             "count": judged.count,
             "indication": judged.indication,
             "code": judged.code,

@@ -1,6 +1,7 @@
 """Judging the seals on reports' PDFs, embedded or fetched, after their arrival: a timer's work, in batches.
 
-A verdict is written once; one that is unknown becomes due again when what is trusted changes (`store.trust`).
+A verdict is written once; one that is unknown becomes due again when what is trusted changes (`store.trust`), and where our
+own registry was silent it stays due: one report at a time asks whether the registry speaks again, less and less often.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ NAME = "report-seals"
 BATCH = 10
 MOST_BATCHES = 10
 """So many a turn; the rest waits for the next, so that the gateway stops soon."""
+SILENT_FIRST_S, SILENT_MOST_S = 2.0, 300.0
+"""How long nothing is judged after the registry was silent: doubled each time."""
 _GONE = SealsJudged(0, "unknown", 1099, "报告 PDF 不在对象存储中，没有验证其签章", [])
 _log = structlog.get_logger(__name__)
 
@@ -41,16 +44,21 @@ class SealWatch:
         judge: JudgeSeals,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._hospitals = hospitals
         self._objects = objects
         self._judge = judge
         self._now = now
+        self._clock = clock
+        self._silent_s, self._again_at = 0.0, 0.0
 
     def turn(self) -> int:
         """Judge what is due; how many. Raises StoreUnavailable."""
         count = 0
+        if self._clock() < self._again_at:
+            return count
         for _ in range(MOST_BATCHES):
             with self._database.read() as connection:
                 due = due_seals(connection, BATCH)
@@ -65,8 +73,17 @@ class SealWatch:
                 with self._database.write() as connection:
                     keep_seals(connection, one.submission_id, judged)
                 count += 1
+                if self._is_silent(judged):
+                    return count
                 time.sleep(min(time.monotonic() - began, 1.0))  # half of the time is intake's
         return count
+
+    def _is_silent(self, judged: SealsJudged | None) -> bool:
+        """Whether the registry was, to this one and so to all: then there is a pause."""
+        silent = judged is not None and judged.silent
+        self._silent_s = min(max(self._silent_s * 2, SILENT_FIRST_S), SILENT_MOST_S) if silent else 0.0
+        self._again_at = self._clock() + self._silent_s
+        return silent
 
     def _judged(self, one: DueSeals) -> SealsJudged | None:
         entry = self._hospitals.get(one.hospital_code)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from sqlalchemy import select, update
 from tests.integration.store.link_world import HOSPITAL, OTHER, World
 from yingqiao.exchange.profile import Profile
 from yingqiao.exchange.receive import HospitalEntry
-from yingqiao.exchange.report_seals import SealsJudged
+from yingqiao.exchange.report_seals import SealsJudged, summarise
+from yingqiao.gm.ses import Seal
 from yingqiao.sandbox import Busy
+from yingqiao.signing.seals.context import RegistrySilentError, SealContext
+from yingqiao.signing.seals.documents import judge_bare
+from yingqiao.signing.seals.states import Stop
 from yingqiao.signing.trust import Role
 from yingqiao.signing.verification.policy import Policy
 from yingqiao.store.database import Database
@@ -51,12 +56,12 @@ class Reports:
         digest = self.objects.put(pdf) if pdf else ""
         return self.world.report(record_num=record, pdf_object=digest, **changes)
 
-    def watch(self, profile: str = "{}") -> SealWatch:
+    def watch(self, profile: str = "{}", clock: Callable[[], float] = time.monotonic) -> SealWatch:
         def judge(data: bytes, _: Policy, __: datetime) -> SealsJudged:
             self.seen.append(data)
             return next(self.verdicts)
 
-        return SealWatch(self.database, Hospitals(profile), self.objects, judge)
+        return SealWatch(self.database, Hospitals(profile), self.objects, judge, clock=clock)
 
     def due(self) -> list[str]:
         with self.database.read() as connection:
@@ -127,6 +132,45 @@ def test_unknown_is_judged_again_when_what_is_trusted_changes(kept: Reports):
     assert kept.due() == ["R1"]
     assert kept.watch().turn() == 1
     assert kept.verdict("R1") == kept.verdict("R2") == ("done", "passed", 0)
+
+
+def test_a_silent_registry_is_asked_again_by_itself(kept: Reports):
+    """2.7 row 6: unknown is shown, and judged again without any change of trust; one report a try, the pauses longer and
+    longer, so nothing is read over and over while the registry is away.
+    """
+    kept.add("R1", b"%PDF-a")
+    kept.add("R2", b"%PDF-b")
+    link_all(kept.database)
+    silent = SealsJudged(1, "unknown", 1007, "印章登记暂时查不到", [], silent=True)
+    kept.verdicts = iter([silent] * 10 + [PASSED, PASSED])
+    seconds = 0
+    watch = kept.watch(clock=lambda: float(seconds))
+    tries = []
+    for seconds in range(2000):  # noqa: B007 -- the clock
+        if watch.turn():
+            tries.append(seconds)
+        if seconds == 0:
+            assert (kept.verdict("R1"), kept.due()) == (("due", "unknown", 1007), ["R1", "R2"])
+            with kept.database.read() as connection:
+                assert [one.words for one in seal_facts(connection, HOSPITAL, "R1")] == ["印章登记暂时查不到"]
+    assert tries == [0, 2, 6, 14, 30, 62, 126, 254, 510, 810, 1110]
+    assert kept.verdict("R1") == kept.verdict("R2") == ("done", "passed", 0)
+    assert kept.due() == []
+
+
+def test_the_verdict_says_that_the_registry_was_silent():
+    """2.7 row 6, from the judge on: only what the registry left open is asked again."""
+    from tests.helpers import pki, seals
+
+    def away(_: object) -> tuple[Stop, ...]:
+        raise RegistrySilentError
+
+    def judged(stops: Callable[[Seal], Sequence[Stop]]) -> SealsJudged:
+        context = SealContext(seals.seal_trust(), pki.NOW, stops=stops)
+        return summarise([judge_bare(seals.make_signature(), context, seals.DOCUMENT)])
+
+    assert (judged(away).silent, judged(away).code) == (True, 1007)
+    assert (judged(lambda _: ()).silent, judged(lambda _: ()).code) == (False, 0)
 
 
 def test_a_profile_may_ask_for_none(kept: Reports):

@@ -15,6 +15,9 @@ from yingqiao.signing.verification.policy import DEFAULT, Policy
 MAKERS = frozenset({Role.SEAL_MAKER})
 """Whom seals may come from: a CA that issues signers' certificates makes no seals by that."""
 
+REGISTRY_SILENT = "registry-silent"
+"""The reason of what could not be judged for want of the registry."""
+
 
 class RegistrySilentError(Exception):
     """The registry of seals could not be asked."""

@@ -14,7 +14,7 @@ from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import Seal, SealSignature, SesError, parse_seal, parse_signature
 from yingqiao.gm.ses.model import HEADER
 from yingqiao.signing.seals import rows
-from yingqiao.signing.seals.context import MAKERS, RegistrySilentError, SealContext
+from yingqiao.signing.seals.context import MAKERS, REGISTRY_SILENT, RegistrySilentError, SealContext
 from yingqiao.signing.seals.holders import certificate_rows, holder_step, maker_step
 from yingqiao.signing.seals.rows import row
 from yingqiao.signing.seals.states import SealState, Stop
@@ -169,7 +169,7 @@ def _standing(seal: Seal, context: SealContext, moment: datetime, *, proven: boo
         stops = [one for one in context.stops(seal) if one.since <= context.at]
     except RegistrySilentError:
         words = "本平台的印章登记暂时查不到，无法确认盖章时印章是否停用"
-        return [unknown("validity", "registry-silent", words)]
+        return [unknown("validity", REGISTRY_SILENT, words)]
     stopped = _stopped(stops, moment)
     if stopped is not None:
         words = f"本平台登记：印章自 {beijing(stopped.since)} 起{stopped.state.words}"

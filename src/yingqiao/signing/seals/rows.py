@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from yingqiao.signing.seals.context import REGISTRY_SILENT
 from yingqiao.signing.verification.report import OK, STEP_NAMES, Indication, Step
 
 ENVELOPE, FORMAT, SIGNATURE, HOLDER = "envelope", "seal-format", "seal-signature", "seal-holder"
@@ -57,7 +58,7 @@ _MENDS: Mapping[tuple[str, str], str] = {
     (SIGNER, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在吊销之前，请重新盖章并加盖时间戳",
     (MAKER, "revoked-no-proof"): "没有可信时间戳时无法证明制章在吊销之前，请重新制章",
     (TIME, "no-trusted-chain"): "请管理员核实后登记时间戳机构的证书（yingqiao trust add --role tsa）",
-    (VALIDITY, "registry-silent"): "请稍后再验",
+    (VALIDITY, REGISTRY_SILENT): "请稍后再验",
     (VALIDITY, "revoked-no-proof"): "没有可信时间戳时无法证明盖章在此之前，请重新盖章并加盖时间戳",
     (HASH, "no-content"): _NO_CONTENT,
 }
