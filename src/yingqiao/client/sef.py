@@ -45,7 +45,8 @@ class SealVerifier:
     def __call__(self, pdf: bytes) -> list[SealJudged]:
         """Raises SigningRefused: nothing is known of any seal then."""
         if len(pdf) > MAX_FILE:
-            raise SigningRefused("too-large", f"文件超过 {MAX_FILE >> 20} MiB，网关不验")
+            reason = f"文件超过网关验证的上限 {MAX_FILE >> 20} MiB，没有送验，请在盖章前另行核实"
+            raise SigningRefused("too-large", reason)
         base, path = address_of(self.url, PATH)
         limits = Limits(connect=5.0, silence=self.seconds, whole=self.seconds, answer_bytes=_ANSWER)
         try:

@@ -54,15 +54,18 @@ class Earlier:
         }
 
     def trust(self, data: bytes, signatures: list[dict[str, Any]]) -> dict[str, Any]:
-        """For each of `signatures` (of `facts`) what the gateway says; `words` where it could not be asked."""
+        """For each of `signatures` (of `facts`) what the gateway says; `words` where it did not judge, which is `missing`
+        where it should have (silent, or the file too large for it).
+        """
         if self._verifier is None:
-            return {"words": NOT_ASKED, "verdicts": []}
+            return {"words": NOT_ASKED, "missing": False, "verdicts": []}
         try:
             said = iter(self._verifier(data))
         except SigningRefused as error:
-            return {"words": f"签章者与制章者是否可信没有判断：{error.reason}", "verdicts": []}
+            words = f"签章者与制章者是否可信没有判断：{error.reason}"
+            return {"words": words, "missing": True, "verdicts": []}
         verdicts = [None if one["kind"] == "timestamp" else _told(next(said, None)) for one in signatures]
-        return {"words": "", "verdicts": verdicts}
+        return {"words": "", "missing": False, "verdicts": verdicts}
 
 
 def _told(one: SealJudged | None) -> dict[str, Any] | None:

@@ -104,9 +104,29 @@ ROLES = [
     ("/admin/seals/9/wallet", {"pin": "a1b2c3"}, {Role.APPROVER}),
     ("/admin/seals/9/resume", {"reason": "x"}, {Role.APPROVER}),
     ("/admin/seals/9/revoke", {"reason": "x"}, {Role.APPROVER, Role.ADMIN}),
+    ("/admin/seal-makers/9/revoke", {"reason": 1}, {Role.ADMIN}),
     ("/admin/seals/9/suspend", {"reason": "x"}, set(Role)),
     ("/admin/seals/9/lost", {"reason": "x"}, set(Role)),
 ]
+
+
+def test_an_administrator_of_all_hospitals_revokes_the_seal_maker(desk: Desk) -> None:
+    """2.7 row 5, the gateway's own: as a certificate of the CA, by one person; its seals stop working."""
+    desk.office.authority.start("测试 CA")
+    seal = made(desk.office)
+    admin, local = desk.staff("管理员甲", Role.ADMIN), desk.staff("管理员乙", Role.ADMIN, "H1")
+    (maker,) = admin.get("/admin/seal-makers").json()
+    assert (maker["seals"], maker["state"], maker["stateWords"]) == (1, "valid", "正常")
+    path = f"/admin/seal-makers/{maker['id']}/revoke"
+    assert code(local.post(path, reason=1)) == (403, "role")
+    assert code(local.get("/admin/seal-makers")) == (403, "role")
+    assert code(admin.post(path, reason="1")) == (400, "bad-request")
+    assert code(admin.post("/admin/seal-makers/999/revoke", reason=1)) == (422, "no-certificate")
+    done = admin.post(path, reason=1).json()
+    assert (done["state"], done["stateWords"]) == ("revoked", "已吊销（密钥泄露）")
+    assert code(admin.post(path, reason=1)) == (409, "revoked")
+    shown = admin.get(f"/admin/seals/{seal.id}").json()
+    assert (shown["usable"], shown["stateWords"]) == (False, "正常（制章者证书已吊销）")
 
 
 def test_each_role_does_its_own(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 import { Alert, App, Button, Descriptions, Flex, Spin, Upload } from "antd";
 import { useState } from "react";
 import { base64Of, post, when, wordsOf } from "@/office/ask";
+import { Makers } from "./Makers";
 import type { Account, Authority } from "./kinds";
 import { useAsked } from "./useList";
 
@@ -31,6 +32,7 @@ export function AuthorityView({ account }: { account: Account }) {
         ]}
       />
       {found.mode === "offline" && account.hospital === "" && <Offline waiting={found.waiting} onDone={again} />}
+      {found.mode === "online" && account.hospital === "" && <Makers />}
     </Flex>
   );
 }

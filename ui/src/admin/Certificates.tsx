@@ -1,27 +1,15 @@
 // Certificates of doctors; an administrator revokes them.
-import { Alert, App, Button, Flex, Modal, Select, Table, Tag } from "antd";
+import { Alert, Button, Flex, Table, Tag } from "antd";
 import { useState } from "react";
-import { post, stands, when, wordsOf } from "@/office/ask";
+import { when } from "@/office/ask";
 import { colourOf } from "@/office/states";
-import { REASONS, type Account, type HeldCertificate } from "./kinds";
+import { Revoking } from "./Revoking";
+import type { Account, HeldCertificate } from "./kinds";
 import { useList } from "./useList";
 
 export function Certificates({ account }: { account: Account }) {
-  const { message } = App.useApp();
   const [revoking, setRevoking] = useState<HeldCertificate | null>(null);
-  const [reason, setReason] = useState<number>();
   const { rows, busy, problem, again } = useList<HeldCertificate>("/admin/certificates");
-  const revoke = async (one: HeldCertificate) => {
-    try {
-      await post(`/admin/certificates/${one.id}/revoke`, { reason });
-      void message.success("已吊销，吊销列表已发布");
-    } catch (error) {
-      if (!stands(error)) return void message.error(wordsOf(error));
-      void message.warning(wordsOf(error));
-    }
-    setRevoking(null);
-    again();
-  };
   return (
     <Flex vertical gap="middle">
       <Flex gap="small">
@@ -54,14 +42,7 @@ export function Certificates({ account }: { account: Account }) {
                   fixed: "right" as const, // on a phone the rest scrolls beneath it
                   render: (_: unknown, one: HeldCertificate) =>
                     one.state !== "revoked" && (
-                      <Button
-                        size="small"
-                        danger
-                        onClick={() => {
-                          setReason(undefined);
-                          setRevoking(one);
-                        }}
-                      >
+                      <Button size="small" danger onClick={() => setRevoking(one)}>
                         吊销
                       </Button>
                     ),
@@ -70,19 +51,17 @@ export function Certificates({ account }: { account: Account }) {
             : []),
         ]}
       />
-      <Modal
-        open={revoking !== null}
-        title={`吊销 ${revoking?.doctor ?? ""} 的${revoking?.profileWords ?? ""}`}
-        okText="吊销"
-        okButtonProps={{ danger: true, disabled: reason === undefined }}
-        onOk={() => revoking !== null && void revoke(revoking)}
-        onCancel={() => setRevoking(null)}
-      >
-        <Flex vertical gap="middle">
-          <Alert type="warning" showIcon title="吊销不能撤销，吊销列表立即发布" />
-          <Select aria-label="吊销原因" placeholder="吊销原因" value={reason} options={REASONS} onChange={setReason} />
-        </Flex>
-      </Modal>
+      {revoking !== null && (
+        <Revoking
+          title={`吊销 ${revoking.doctor} 的${revoking.profileWords}`}
+          path={`/admin/certificates/${revoking.id}/revoke`}
+          warning="吊销不能撤销，吊销列表立即发布"
+          onClose={(done) => {
+            setRevoking(null);
+            if (done) again();
+          }}
+        />
+      )}
     </Flex>
   );
 }

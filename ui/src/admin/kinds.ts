@@ -102,6 +102,19 @@ export interface Authority {
   waiting: number;
 }
 
+/** A seal maker's certificate of this gateway. */
+export interface Maker {
+  id: number;
+  subject: string;
+  serial: string;
+  notBefore: number;
+  notAfter: number;
+  seals: number;
+  state: string;
+  stateWords: string;
+  revokedAt: number | null;
+}
+
 export const REASONS = [
   { value: 0, label: "未说明" },
   { value: 1, label: "密钥泄露" },

@@ -16,6 +16,7 @@ const KINDS: Record<Signature["kind"], string> = { seal: "电子签章", signatu
 export function Earlier({ signatures, trust, onGo }: Props) {
   return (
     <>
+      {trust !== null && trust.words !== "" && <Alert type={trust.missing ? "warning" : "info"} showIcon title={trust.words} />}
       <ol className="earlier-list">
         {signatures.map((one, index) => (
           <li key={index}>
@@ -23,7 +24,6 @@ export function Earlier({ signatures, trust, onGo }: Props) {
           </li>
         ))}
       </ol>
-      {trust !== null && trust.words !== "" && <Alert type="info" title={trust.words} />}
     </>
   );
 }

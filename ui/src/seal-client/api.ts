@@ -49,6 +49,8 @@ export interface Verdict {
 /** One a signature, null where the gateway says nothing of it; `words`: why nobody was asked. */
 export interface Trust {
   words: string;
+  /** It should have judged and did not. */
+  missing: boolean;
   verdicts: (Verdict | null)[];
 }
 

@@ -10,7 +10,7 @@ export function useTrust(sm3: string, count: number): Trust | null {
     let current = true;
     api.trust().then(
       (trust) => current && setSaid({ sm3, trust }),
-      (error: unknown) => current && setSaid({ sm3, trust: { words: `是否可信没有判断：${wordsOf(error)}`, verdicts: [] } }),
+      (error: unknown) => current && setSaid({ sm3, trust: { words: `是否可信没有判断：${wordsOf(error)}`, missing: true, verdicts: [] } }),
     );
     return () => {
       current = false;

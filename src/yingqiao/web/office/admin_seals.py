@@ -186,7 +186,7 @@ class AdminSeals:
         if not isinstance(reason, int) or reason not in tuple(REASONS):
             raise TurnedAway(400, "bad-request", "没有这个吊销原因")
         number = asked.path["id"] if asked.path["id"] < 2**31 else 0
-        with audited("seal-maker.revoke", account.name, number):
+        with audited("seal-maker.revoke", account.name, number, ""):
             return maker_shown(self._office.units.revoke_maker(number, Reason(reason)))
 
     def _whole_gateway(self, asked: Asked) -> Account:

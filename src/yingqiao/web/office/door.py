@@ -52,6 +52,7 @@ _STATUSES = {
     "no-authority": 409,
     "no-seal": 404,
     "seal-state": 409,
+    "maker-revoked": 409,
     "case-used": 409,
 }
 _log = structlog.get_logger(__name__)
