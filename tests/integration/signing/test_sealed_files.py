@@ -10,8 +10,8 @@ import pytest
 
 from tests.helpers import pki, seals
 from tests.helpers.sealed_files import report_pdf, sealed_pdf
-from yingqiao.gm.cms_writing import MessageSigner, gm_signed_data
 from yingqiao.exchange.report_seals import summarise
+from yingqiao.gm.cms_writing import MessageSigner, gm_signed_data
 from yingqiao.gm.errors import GmError
 from yingqiao.sandbox import Sandbox, SandboxLimits
 from yingqiao.sandbox.pdf_reader import PRELOAD, SandboxedPdfReader

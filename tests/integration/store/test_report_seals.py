@@ -146,7 +146,7 @@ def test_a_silent_registry_is_asked_again_by_itself(kept: Reports):
     seconds = 0
     watch = kept.watch(clock=lambda: float(seconds))
     tries = []
-    for seconds in range(2000):  # noqa: B007 -- the clock
+    for seconds in range(2000):
         if watch.turn():
             tries.append(seconds)
         if seconds == 0:

@@ -271,7 +271,11 @@ def test_a_revoked_maker_makes_no_more_seals_and_is_judged_by_that_at_once(world
     office.authority.start("另一个 CA")
     world.now += DAY
     revoked = office.units.revoke_maker(office.units.makers()[0].id, crl.Reason.KEY_COMPROMISE)
-    assert (revoked.seals, revoked.revoked_at, revoked.revocation) == (1, world.now, crl.Reason.KEY_COMPROMISE)
+    assert (revoked.seals, revoked.revoked_at, revoked.revocation) == (
+        1,
+        world.now,
+        crl.Reason.KEY_COMPROMISE,
+    )
     at = moment(world.now)
 
     def of(made_at: timedelta, proof: timedelta) -> list[str]:

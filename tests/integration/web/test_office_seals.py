@@ -121,7 +121,7 @@ def test_an_administrator_of_all_hospitals_revokes_the_seal_maker(desk: Desk) ->
     assert code(local.post(path, reason=1)) == (403, "role")
     assert code(local.get("/admin/seal-makers")) == (403, "role")
     assert code(admin.post(path, reason="1")) == (400, "bad-request")
-    assert code(admin.post("/admin/seal-makers/999/revoke", reason=1)) == (422, "no-certificate")
+    assert code(admin.post("/admin/seal-makers/999/revoke", reason=1)) == (404, "no-certificate")
     done = admin.post(path, reason=1).json()
     assert (done["state"], done["stateWords"]) == ("revoked", "已吊销（密钥泄露）")
     assert code(admin.post(path, reason=1)) == (409, "revoked")

@@ -20,7 +20,9 @@ SEALS = [{"kind": "seal"}, {"kind": "timestamp"}]
         (None, MAX_FILE + 1, NOT_ASKED, False),
     ],
 )
-def test_what_was_not_judged_is_said(verifier: SealVerifier | None, size: int, words: str, missing: bool) -> None:
+def test_what_was_not_judged_is_said(
+    verifier: SealVerifier | None, size: int, words: str, missing: bool
+) -> None:
     """四(二)4: the gateway takes 32 MiB; a larger file is not passed over in silence, nor is a gateway that is away."""
     with Sandbox(SandboxLimits(workers=1)) as sandbox:
         said = Earlier(sandbox, DEFAULT, verifier).trust(bytes(size), SEALS)

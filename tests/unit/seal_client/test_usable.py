@@ -14,7 +14,6 @@ from yingqiao.seal_client.device import HeldSeal
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.seals.sealing import Sealer
 
-
 _OTHER = seals.pki.world().doctor.certificate
 _SHA256 = CertificateDigest("SHA-256", hashlib.sha256(_OTHER.raw).digest())
 _SHA1 = CertificateDigest("sha1", hashlib.sha1(_OTHER.raw).digest())

@@ -275,7 +275,9 @@ def _trusted_alone(*lists: crl.RevocationList, root: bool = True) -> Trust:
         (pki.NOW - timedelta(minutes=5), None, ("unknown", 1006, "revoked-no-proof")),
     ],
 )
-def test_a_maker_trusted_by_itself_is_looked_up_all_the_same(revoked: datetime, stamped: datetime | None, expected):
+def test_a_maker_trusted_by_itself_is_looked_up_all_the_same(
+    revoked: datetime, stamped: datetime | None, expected
+):
     """2.7 row 5: no chain leads to it, but the list of its issuer is known; and what we revoked ourselves needs no list."""
     raw = seals.make_signature(stamped=stamped)
     listed = crl_of(W.maker_root, crl.Entry(W.maker.certificate.serial, revoked))

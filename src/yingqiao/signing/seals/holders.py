@@ -116,9 +116,7 @@ def _since(way: Path, context: SealContext, moment: datetime, proof: datetime) -
         if answer.state is State.REVOKED and (answer.date is None or moment < answer.date <= proof):
             words = f"{name_of(certificate)} {answer.words}，没有可信时间戳证明签名在此之前"
             found.append(weigh(policy.unproven_revoked, "revocation", "revoked-no-proof", words))
-        elif answer.state is State.UNKNOWN and not (
-            certificate.is_ca and context.trust.given(certificate)
-        ):
+        elif answer.state is State.UNKNOWN and not (certificate.is_ca and context.trust.given(certificate)):
             words = f"无法确认 {name_of(certificate)} 至今是否被吊销：{answer.words}"
             found.append(weigh(policy.revocation_missing, "revocation", "crl-stale", words))
     own = way.certificates[0]

@@ -38,7 +38,9 @@ _MOST_PAGES = 200
 _LONGEST_WORD = 100
 _STATUSES = {
     "no-seal": 404,
-    **dict.fromkeys(("seal-state", "key-elsewhere", "seal-name", "seal-validity", "maker-revoked", "stale-base"), 409),
+    **dict.fromkeys(
+        ("seal-state", "key-elsewhere", "seal-name", "seal-validity", "maker-revoked", "stale-base"), 409
+    ),
     **dict.fromkeys(("no-time", "device-away"), 503),
 }
 """By the code of a refusal; others are 422."""
