@@ -88,7 +88,7 @@ def one_input(data: bytes) -> None:
         return  # the rest would stay outside
     answers = world.phone_answers
     try:
-        said = answers[name](read(body), Posted(body, "10.0.0.1", "", Visit(name, "10.0.0.1")))
+        said = answers[name](read(body), Posted((body,), "10.0.0.1", "", Visit(name, "10.0.0.1")))
     except (SigningRefused, GmError) as refused:
         told(refused.code, refused.reason)
         return

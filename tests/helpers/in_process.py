@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from yingqiao.signing.seals.context import SealContext
+from yingqiao.signing.seals.documents import signed_bytes
 from yingqiao.signing.seals.pdf.model import PdfSignature, SealedPdf
 from yingqiao.signing.seals.pdf.reading import read
 from yingqiao.signing.seals.verdict import Verdict
@@ -11,8 +14,19 @@ from yingqiao.signing.seals.verdict import Verdict
 class InProcess:
     """A `PdfReader`."""
 
-    def read(self, data: bytes) -> SealedPdf:
-        return read(data)
+    def open(self, data: bytes) -> _File:
+        return _File(data)
 
-    def foreign(self, data: bytes, one: PdfSignature, context: SealContext) -> Verdict:
+
+@dataclass(frozen=True)
+class _File:
+    data: bytes
+
+    def read(self) -> SealedPdf:
+        return read(self.data)
+
+    def foreign(self, one: PdfSignature, context: SealContext) -> Verdict:
         raise AssertionError("no signature but ours")
+
+    def signed(self, one: PdfSignature) -> bytes:
+        return signed_bytes(self.data, one)

@@ -14,6 +14,7 @@ PRELOAD = (
     "yingqiao.signing.seals.pdf.reading",
     "yingqiao.signing.seals.pdf.foreign",
     "yingqiao.signing.seals.pdf.writing",
+    "yingqiao.sandbox.sef_request",
 )
 
 

@@ -15,16 +15,17 @@ from yingqiao.exchange.report_seals import SealsJudged, summarise
 from yingqiao.exchange.work import ErrorClass, WorkError
 from yingqiao.gm.errors import GmError
 from yingqiao.gm.ses import Seal
-from yingqiao.sandbox import Busy, Line
+from yingqiao.sandbox import Busy, Line, SandboxError
 from yingqiao.sandbox.pdf_reader import SandboxedPdfReader
+from yingqiao.sandbox.sef_request import BUSY, PostedFile
 from yingqiao.signing.seals.context import SealContext, unregistered
-from yingqiao.signing.seals.documents import is_pdf, judge_file, judge_pdf, unread
+from yingqiao.signing.seals.documents import NO_PDF, is_pdf, judge_file, judge_pdf, judge_read, unread
 from yingqiao.signing.seals.found import Found
+from yingqiao.signing.seals.sef import MAX_FILE, NOT_FOUND, UNREADABLE, SefError
 from yingqiao.signing.seals.states import Stop
 from yingqiao.signing.trust import Trust
 from yingqiao.signing.verification.asked import Asked
 from yingqiao.signing.verification.policy import Policy
-from yingqiao.web.sef import UnreadableError
 
 FETCH_SECONDS = 40.0
 _SCHEMES = frozenset({"http", "https", "ftp", "ftps", "sftp", "s3"})
@@ -45,19 +46,36 @@ class SealedFiles:
         self._stores = stores
         self._stops = stops
         self._now = now
+        self._line = line
         self._reader = SandboxedPdfReader(line)
 
-    def judge(self, data: bytes) -> list[Found]:
-        """For SEF, by the policy of the standard. Raises UnreadableError, StoreUnavailable."""
-        if not is_pdf(data):
-            raise UnreadableError("文件不是 PDF（开头没有 %PDF-）")
-        context = SealContext(self._stores.trust.current(), self._now(), stops=self._stops)
+    def verify(self, body: Sequence[bytes]) -> tuple[str, list[Found]]:
+        """A request to SEF_VerifySeal by the policy of the standard: its transId, the seals of its file.
+
+        Raises SefError, StoreUnavailable.
+        """
+        posted = PostedFile(self._line, body)
+        opened = posted.open()
+        asking, context = opened.asking, self._now_trusted()
         try:
-            return judge_pdf(data, context, self._reader)
-        except GmError as error:
-            raise UnreadableError(error.reason) from error
-        except Busy as error:
-            raise UnreadableError(error.reason, 503) from error
+            if opened.sealed is not None:
+                return asking.trans_id, judge_read(posted, opened.sealed, context)
+            return asking.trans_id, self._brought(asking.address, context)
+        except (GmError, SandboxError) as error:
+            code = BUSY if isinstance(error, Busy) else UNREADABLE
+            raise SefError(error.reason, code, asking.trans_id) from error
+        except WorkError as error:
+            raise SefError(f"文件取不到：{error.reason}", NOT_FOUND, asking.trans_id) from error
+
+    def _now_trusted(self) -> SealContext:
+        return SealContext(self._stores.trust.current(), self._now(), stops=self._stops)
+
+    def _brought(self, address: str, context: SealContext) -> list[Found]:
+        """Raises WorkError, GmError, Busy, StoreUnavailable."""
+        data = self.bring(address, MAX_FILE)
+        if not is_pdf(data):
+            raise GmError(NO_PDF)
+        return judge_pdf(data, context, self._reader)
 
     def judge_asked(self, data: bytes, asked: Asked, content: bytes | None) -> list[Found]:
         """For the API."""

@@ -9,6 +9,7 @@ from yingqiao.gm.signatures import KeyKind
 from yingqiao.sandbox.errors import Busy, SandboxError
 from yingqiao.sandbox.pool import Line
 from yingqiao.signing.seals.context import SealContext
+from yingqiao.signing.seals.documents import signed_bytes
 from yingqiao.signing.seals.pdf import remote
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.model import PdfSignature, SealedPdf
@@ -22,27 +23,40 @@ PRELOAD = ("yingqiao.signing.seals.pdf.reading", "yingqiao.signing.seals.pdf.for
 
 
 class SandboxedPdfReader:
-    """Raises PdfError for a file that costs too much or kills its reader; Busy when nobody is free to read it."""
+    """Opens files for the workers of `line`."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    def read(self, data: bytes) -> SealedPdf:
+    def open(self, data: bytes) -> SandboxedPdf:
+        return SandboxedPdf(self._line, data)
+
+
+class SandboxedPdf:
+    """A `PdfFile`. Raises PdfError for one that costs too much or kills its reader; Busy when nobody is free to read it."""
+
+    def __init__(self, line: Line, data: bytes) -> None:
+        self._line, self._data = line, data
+
+    def read(self) -> SealedPdf:
         try:
-            return self._line.call(remote.read, data)
+            return self._line.call(remote.read, self._data)
         except Busy:
             raise
         except SandboxError as error:
             raise PdfError(error.reason, code=error.code) from error
 
-    def foreign(self, data: bytes, one: PdfSignature, context: SealContext) -> Verdict:
+    def signed(self, one: PdfSignature) -> bytes:
+        return signed_bytes(self._data, one)
+
+    def foreign(self, one: PdfSignature, context: SealContext) -> Verdict:
         """RSA and ECDSA are pyHanko's to judge: what it says, in one row. SM2 certificates are kept from it."""
         anchors = [one for one in context.trust.anchors(SIGNERS) if one.key.kind is not KeyKind.SM2]
         lists = [listed.raw for one in anchors for listed in context.trust.lists_of(one.subject.raw)]
         roots = [one.raw for one in anchors]
         try:
             said = self._line.call(
-                remote.judge_foreign, data, one.index, roots=roots, crls=lists, at=context.at
+                remote.judge_foreign, self._data, one.index, roots=roots, crls=lists, at=context.at
             )
         except Busy:
             raise

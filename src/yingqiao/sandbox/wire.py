@@ -1,5 +1,7 @@
 """Messages between a pool and its workers: bytes arguments as they are, the rest pickled; answers are not trusted.
 
+Bytes that came in pieces go on in pieces: joining megabytes would keep the interpreter from everybody else.
+
 A worker may be in a stranger's hands. What it says is unpickled without any class but plain values of ours
 (dataclasses, enums, errors) that are loaded already, and of the standard library's only dates.
 """
@@ -12,14 +14,14 @@ import pickle
 import struct
 import sys
 from collections.abc import Sequence
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from typing import IO, Any
 
 _LENGTHS = struct.Struct(">QQ")
 _RAW_FROM = 64 * 1024
-_MARK = "\0raw"
-"""Stands, with a number, for bytes that follow the message."""
+_MARK, _PIECES = "\0raw", "\0pieces"
+"""Stand, with a number, for bytes that follow the message."""
 _DATES = ("date", "datetime", "time", "timedelta", "timezone")
 
 
@@ -27,22 +29,36 @@ class WireError(Exception):
     """The other side said what nobody of ours says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Bytes as they came; the other side gets them in one piece."""
+
+    parts: Sequence[bytes]
+
+    def whole(self) -> bytes:
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+
 def send(stream: IO[bytes], values: Sequence[Any]) -> None:
     """Raises OSError when nobody reads."""
-    raw: list[bytes] = []
+    raw: list[Sequence[bytes]] = []
     light: list[Any] = []
     for value in values:
-        if isinstance(value, bytes) and len(value) >= _RAW_FROM:
+        if isinstance(value, Pieces):
+            light.append((_PIECES, len(raw)))
+            raw.append(value.parts)
+        elif isinstance(value, bytes) and len(value) >= _RAW_FROM:
             light.append((_MARK, len(raw)))
-            raw.append(value)
+            raw.append((value,))
         else:
             light.append(value)
     message = pickle.dumps(light, 5)
     stream.write(_LENGTHS.pack(len(message), len(raw)))
     stream.write(message)
-    for piece in raw:
-        stream.write(len(piece).to_bytes(8, "big"))
-        stream.write(piece)
+    for pieces in raw:
+        stream.write(sum(map(len, pieces)).to_bytes(8, "big"))
+        for piece in pieces:
+            stream.write(piece)
     stream.flush()
 
 
@@ -63,7 +79,14 @@ def receive(
     light = pickle.loads(message) if trusted else _plain(message, packages)  # noqa: S301 the pool's own words
     if not isinstance(light, list):
         raise WireError("no message")
-    return [raw[one[1]] if isinstance(one, tuple) and one[:1] == (_MARK,) else one for one in light]
+    return [_heavy(one, raw) for one in light]
+
+
+def _heavy(value: Any, raw: list[bytes]) -> Any:
+    """What a mark stands for."""
+    if not isinstance(value, tuple) or value[:1] not in ((_MARK,), (_PIECES,)):
+        return value
+    return raw[value[1]] if value[0] == _MARK else Pieces((raw[value[1]],))
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

@@ -45,7 +45,7 @@ class Earlier:
     def facts(self, data: bytes) -> dict[str, Any]:
         """Pages, oddities, and the signatures there are, in the order of signing. Raises GmError, SandboxError."""
         seen: Facts = self._sandbox.call(looking.facts, data, self._limits)
-        judged = judge_read(data, seen.sealed, trusting_nobody(self._clock()), self._reader)
+        judged = judge_read(self._reader.open(data), seen.sealed, trusting_nobody(self._clock()))
         rows = zip(seen.sealed.signatures, judged, seen.rects, strict=True)
         return {
             "pages": seen.sealed.pages,

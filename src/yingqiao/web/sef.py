@@ -13,12 +13,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from yingqiao.exchange import bounded_json
-from yingqiao.exchange.bounded_json import JsonError
-from yingqiao.exchange.work import WorkError
 from yingqiao.signing.seals import sef
 from yingqiao.signing.seals.found import Found
-from yingqiao.signing.seals.sef import Asking, SefError
+from yingqiao.signing.seals.sef import SefError
 from yingqiao.spec.model import Edition
 from yingqiao.web.limits import InFlight
 from yingqiao.web.service import SUCCESS, Posted, Reply, Service
@@ -29,24 +26,11 @@ AT_ONCE = 3
 SECONDS = 60.0
 
 
-class UnreadableError(Exception):
-    """The file could not be looked at: Chinese words; `code` is `resultCode`."""
-
-    def __init__(self, words: str, code: int = sef.UNREADABLE) -> None:
-        super().__init__(words)
-        self.words = words
-        self.code = code
-
-
 class Sealed(Protocol):
-    """What looks into files and fetches them; both block and are called from threads of their own."""
+    """Who looks into files and fetches them; blocks and is called from threads of their own."""
 
-    def judge(self, data: bytes) -> Sequence[Found]:
-        """The seals of a PDF. Raises UnreadableError, StoreUnavailable."""
-        ...
-
-    def bring(self, address: str, max_bytes: int) -> bytes:
-        """The file at an address of a registered host. Raises WorkError, StoreUnavailable."""
+    def verify(self, body: Sequence[bytes]) -> tuple[str, Sequence[Found]]:
+        """transId of a request, and the seals of its file. Raises SefError, StoreUnavailable."""
         ...
 
 
@@ -66,44 +50,20 @@ class Sef:
 
     async def _handle(self, posted: Posted) -> Reply:
         loop = asyncio.get_running_loop()
-        said, status = await loop.run_in_executor(self._pool, self._answer, posted.raw)
+        said, status = await loop.run_in_executor(self._pool, self._answer, posted.pieces)
         return Reply(said, status)
 
-    def _answer(self, raw: bytes) -> tuple[dict[str, Any], int]:
+    def _answer(self, body: Sequence[bytes]) -> tuple[dict[str, Any], int]:
         try:
-            asking = _read(raw)
+            trans_id, found = self._sealed.verify(body)
         except SefError as error:
             return sef.answer(error.trans_id, error.code, error.words), error.code
-        try:
-            found = self._sealed.judge(self._data(asking))
-        except SefError as error:
-            return sef.answer(asking.trans_id, error.code, error.words), error.code
-        except UnreadableError as error:
-            return sef.answer(asking.trans_id, error.code, error.words), error.code
-        return sef.answer_found(asking.trans_id, found), SUCCESS
-
-    def _data(self, asking: Asking) -> bytes:
-        """Raises SefError."""
-        if asking.data is not None:
-            return asking.data
-        try:
-            return self._sealed.bring(asking.address, sef.MAX_FILE)
-        except WorkError as error:
-            raise SefError(f"文件取不到：{error.reason}", sef.NOT_FOUND) from error
+        return sef.answer_found(trans_id, found), SUCCESS
 
 
 def in_flight() -> InFlight:
     """Of its own: as many as are judged at once, however large, and those that come small."""
     return InFlight(1024, (AT_ONCE + 1) * sef.MAX_BODY)
-
-
-def _read(raw: bytes) -> Asking:
-    """Raises SefError."""
-    try:
-        parameters = bounded_json.load(raw)
-    except JsonError as error:
-        raise SefError(f"请求不是合法的 JSON：{error}") from error
-    return sef.read_request(parameters)
 
 
 def _form(reply: Reply) -> bytes:

@@ -50,11 +50,17 @@ _WORDS = MESSAGES | {
 class Posted:
     """One request. `origin` is the address the client used, `http(s)://host[:port]`; '' when it did not say."""
 
-    raw: bytes
+    pieces: Sequence[bytes]
+    """The body as it came."""
     peer: str
     origin: str
     visit: Visit
     """For the log and the metrics; a handler may set `hospital` and `stage`."""
+
+    @property
+    def raw(self) -> bytes:
+        """The body."""
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +153,8 @@ class Services:
             try:
                 async with self._turn(service):
                     self._admit(visit, service, scope["method"], headers)
-                    raw = await self._read(visit, service, receive)
-                    said = await self._answer(service, self._posted(visit, headers, raw))
+                    pieces = await self._read(visit, service, receive)
+                    said = await self._answer(service, self._posted(visit, headers, pieces))
             except ClientGoneError:
                 visit.outcome = "gone"
                 said = None
@@ -179,7 +185,7 @@ class Services:
     async def _whole(self, service: Service, visit: Visit, request: Direct) -> None:
         try:
             async with self._turn(service):
-                said = await self._answer(service, self._posted(visit, request.headers, request.raw))
+                said = await self._answer(service, self._posted(visit, request.headers, (request.raw,)))
         except Exception as error:  # noqa: BLE001 see _failed
             said = self._failed(visit, service, request.headers, error)
         self._respond(visit, request, _open_to(service, said))
@@ -226,13 +232,13 @@ class Services:
         visit.outcome = "accepted" if reply.status == SUCCESS else "refused"
         return 200, service.form(reply), ()
 
-    def _posted(self, visit: Visit, headers: Mapping[bytes, bytes], raw: bytes) -> Posted:
+    def _posted(self, visit: Visit, headers: Mapping[bytes, bytes], pieces: Sequence[bytes]) -> Posted:
         host = headers.get(b"host", b"")
         scheme = self._scheme
         if headers.get(b"x-forwarded-proto") == b"https" and self._proxies:
             scheme = "https"
         origin = f"{scheme}://{host.decode()}" if _HOST.fullmatch(host) else ""
-        return Posted(raw, visit.peer, origin, visit)
+        return Posted(pieces, visit.peer, origin, visit)
 
     def _admit(self, visit: Visit, service: Service, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be decided before the body is read. Raises TurnedAwayError."""
@@ -255,7 +261,7 @@ class Services:
             raise self._busy(503, "too-many")
         visit.entered = True
 
-    async def _read(self, visit: Visit, service: Service, receive: Receive) -> bytes:
+    async def _read(self, visit: Visit, service: Service, receive: Receive) -> list[bytes]:
         """The whole body, in `body_seconds` and what its size adds at `min_body_rate`."""
         settings, chunks = self._settings, list[bytes]()
         started = asyncio.get_running_loop().time()
@@ -268,7 +274,7 @@ class Services:
                     self._count(visit, service, message["body"])
                     chunks.append(message["body"])
                     if not message.get("more_body"):
-                        return b"".join(chunks)
+                        return chunks
                     limit.reschedule(started + settings.body_seconds + visit.size / settings.min_body_rate)
         except TimeoutError:
             raise TurnedAwayError(408, "too-slow", seconds=round(settings.body_seconds)) from None

@@ -131,7 +131,7 @@ class World:
 
     def post(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         async def ask() -> bytes:
-            posted = Posted(orjson.dumps(given), "10.0.0.1", self.origin, Visit(name, "10.0.0.1"))
+            posted = Posted((orjson.dumps(given),), "10.0.0.1", self.origin, Visit(name, "10.0.0.1"))
             return (await self.services[name].handle(posted)).body()
 
         answer: dict[str, Any] = json.loads(asyncio.run(ask()))

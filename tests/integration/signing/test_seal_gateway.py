@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from tests.acceptance.senders import HOSPITAL, exam, report
+from tests.helpers import pdfs, seal_desk, seals
 from tests.helpers import report_pdf as reports
-from tests.helpers import seal_desk, seals
 from tests.helpers.coss import APP, SECRET, call
 from tests.helpers.seal_desk import Pacs, SealDesk
 from tests.helpers.sealed_files import report_pdf, sealed_pdf, trust_files
@@ -73,6 +73,14 @@ def test_sef_answers_for_a_sealed_report(gateway: RunningGateway):
     assert (entry["signDate"], entry["signAlg"]) == ("2026-03-01 10:05:06", "SM3WithSM2")
     assert len(base64.b64decode(entry["signedValue"])) == 64
     assert base64.b64decode(entry["sealImage"]) == seals.png()
+
+
+def test_sef_tells_of_an_rsa_signature(gateway: RunningGateway):
+    """Found: the gateway, which loads no pyHanko itself, took its worker's verdict for a crash."""
+    (entry,) = ask(gateway, pdfs.rsa_signed(report_pdf())).json()["fileVerifyInfo"]["signInfoList"]
+    assert entry["signAlg"] == "SHA256WithRSA", entry["resultMsg"]
+    assert entry["signCert"] == base64.b64encode(pdfs.rsa_root()).decode()
+    assert entry["verifyResult"] != 0  # nobody trusts its certificate
 
 
 def test_sef_names_what_is_wrong(gateway: RunningGateway):

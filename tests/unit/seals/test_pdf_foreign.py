@@ -18,7 +18,8 @@ from pyhanko.sign import fields, signers
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from tests.helpers import pdfs, pki
-from yingqiao.signing.seals.pdf.foreign import ForeignVerdict, judge_foreign
+from yingqiao.signing.seals.pdf.foreign import judge_foreign
+from yingqiao.signing.seals.pdf.model import ForeignVerdict
 from yingqiao.signing.verification.report import Indication
 
 CA_KEY, LEAF_KEY = (rsa.generate_private_key(65537, 2048) for _ in range(2))

@@ -1,6 +1,6 @@
 """A file judged: the seals of a PDF, a bare seal (.esl), or a bare seal signature. Rows 0, 10 and 1099 join here.
 
-Reading a PDF is left to a `PdfReader`, since whoever takes files from outside does that in a bounded process.
+Reading a PDF is left to a `PdfFile`, since whoever takes files from outside does that in a bounded process.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from yingqiao.signing.verification.policy import Weight, weigh
 from yingqiao.signing.verification.report import Report, Step, failed, passed, unknown
 
 PDF, SUBJECT = b"%PDF-", "PDF 文件"
+NO_PDF = "文件不是 PDF（开头没有 %PDF-）"
 _HEAD = 1024
 _BYTE_RANGE = b"/ByteRange"
 """Every signature has one, and never in a compressed stream: its digits are outside of what it covers."""
@@ -30,14 +31,24 @@ _SEAL_FILTERS = frozenset({"GM.sm2seal"})
 _KINDS = {Kind.SES: found.SEAL_SIGNATURE, Kind.TIMESTAMP: found.TIMESTAMP}
 
 
-class PdfReader(Protocol):
-    """Who reads PDF files. Both raise GmError on a file that cannot be read or costs too much."""
+class PdfFile(Protocol):
+    """A PDF and who reads it. All raise GmError when it cannot be read or costs too much."""
 
-    def read(self, data: bytes) -> SealedPdf: ...
+    def read(self) -> SealedPdf: ...
 
-    def foreign(self, data: bytes, one: PdfSignature, context: SealContext) -> Verdict:
+    def foreign(self, one: PdfSignature, context: SealContext) -> Verdict:
         """The verdict on a signature of RSA or ECDSA; its rows alone, without those of the file."""
         ...
+
+    def signed(self, one: PdfSignature) -> bytes:
+        """What its ByteRange covers: of a signature whose envelope is in order."""
+        ...
+
+
+class PdfReader(Protocol):
+    """Who reads PDF files."""
+
+    def open(self, data: bytes) -> PdfFile: ...
 
 
 def is_pdf(raw: bytes) -> bool:
@@ -92,16 +103,23 @@ def _is_seal(raw: bytes) -> bool:
 
 def judge_pdf(raw: bytes, context: SealContext, reader: PdfReader) -> list[Found]:
     """Every signature of a PDF, in the order of signing. Raises GmError."""
-    return judge_read(raw, reader.read(raw), context, reader)
+    file = reader.open(raw)
+    return judge_read(file, file.read(), context)
 
 
-def judge_read(raw: bytes, sealed: SealedPdf, context: SealContext, reader: PdfReader) -> list[Found]:
+def judge_read(file: PdfFile, sealed: SealedPdf, context: SealContext) -> list[Found]:
     """The same of a file that was read already."""
-    return [_judged(raw, one, context, reader) for one in sealed.signatures]
+    return [_judged(file, one, context) for one in sealed.signatures]
 
 
-def _judged(raw: bytes, one: PdfSignature, context: SealContext, reader: PdfReader) -> Found:
-    verdict = _content(raw, one, context, reader).within(
+def signed_bytes(raw: bytes, one: PdfSignature) -> bytes:
+    """What the ByteRange of `one` covers in its file."""
+    _, first, second, length = one.byte_range
+    return raw[:first] + raw[second : second + length]
+
+
+def _judged(file: PdfFile, one: PdfSignature, context: SealContext) -> Found:
+    verdict = _content(file, one, context).within(
         [_envelope(one)],
         [_changes(one, context)],
         {"field": one.field, "page": one.page_index or 0, "subFilter": one.sub_filter},
@@ -110,7 +128,7 @@ def _judged(raw: bytes, one: PdfSignature, context: SealContext, reader: PdfRead
     return Found(verdict, one.index, one.page_index, one.field, kind, one.sub_filter)
 
 
-def _content(raw: bytes, one: PdfSignature, context: SealContext, reader: PdfReader) -> Verdict:
+def _content(file: PdfFile, one: PdfSignature, context: SealContext) -> Verdict:
     """What is in /Contents: by its own shape, the SubFilter being a hint where it has none."""
     digest = one.digests.get("sm3")
     if one.kind is Kind.SES or (one.kind is Kind.UNKNOWN and one.sub_filter in _SEAL_FILTERS):
@@ -121,12 +139,10 @@ def _content(raw: bytes, one: PdfSignature, context: SealContext, reader: PdfRea
     if digest is None:
         return _alone(unknown("format", "envelope", "签名域有误，其中的签名没有再验"), context)
     if one.kind is Kind.CMS:
-        return reader.foreign(raw, one, context)
-    _, first, second, length = one.byte_range
-    content = raw[:first] + raw[second : second + length]
+        return file.foreign(one, context)
     if one.kind is Kind.TIMESTAMP:
-        return judge_stamp(one.contents, content, context)
-    return judge_message(one.contents, content, digest, context)
+        return judge_stamp(one.contents, file.signed(one), context)
+    return judge_message(one.contents, file.signed(one), digest, context)
 
 
 def _alone(step: Step, context: SealContext) -> Verdict:

@@ -25,9 +25,10 @@ def merge(base: bytes, said: Mapping[str, Any], reader: PdfReader, at: datetime)
     `parallel-seal`), PdfError.
     """
     merged, signatures = parallel.joined(base, said)
-    before, after = reader.read(base), reader.read(merged)
+    file = reader.open(merged)
+    before, after = reader.open(base).read(), file.read()
     _same_but_sealed(before, after, signatures)
-    for one in judge_read(merged, after, trusting_nobody(at), reader)[len(before.signatures) :]:
+    for one in judge_read(file, after, trusting_nobody(at))[len(before.signatures) :]:
         _whole(one)
     return merged
 

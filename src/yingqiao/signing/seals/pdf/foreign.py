@@ -7,7 +7,6 @@ Nothing is fetched.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,25 +23,10 @@ from yingqiao.signing.seals.pdf import fields
 from yingqiao.signing.seals.pdf.document import Document, opened
 from yingqiao.signing.seals.pdf.errors import PdfError
 from yingqiao.signing.seals.pdf.limits import DEFAULT, Limits
-from yingqiao.signing.seals.pdf.model import CHANGED, NOT_JUDGED
+from yingqiao.signing.seals.pdf.model import CHANGED, NOT_JUDGED, ForeignVerdict
 from yingqiao.signing.verification.report import Indication
 
 _SIGNATURE, _CERTIFICATE, _TIME, _HASH = 1003, 1008, 1009, 1010
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignVerdict:
-    """`number` is 0 only when passed; `words` are Chinese; `certificate` is the signer's in DER."""
-
-    indication: Indication
-    number: int
-    words: str
-    signer: str = ""
-    certificate: bytes = b""
-    algorithm: str = ""
-    signed_at: datetime | None = None
-    stamped: bool = False
-    """Whether `signed_at` is a time stamp's, not a claim."""
 
 
 def judge_foreign(

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from yingqiao.signing.verification.report import Indication
+
 if TYPE_CHECKING:  # it loads pyHanko, which who asks a worker process need not
     from yingqiao.signing.seals.pdf.pages import Box
 
@@ -96,3 +98,18 @@ class SealedPdf:
     revisions: int
     signatures: tuple[PdfSignature, ...]
     troubles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignVerdict:
+    """What pyHanko says. `number` is 0 only when passed; `words` are Chinese; `certificate` is the signer's in DER."""
+
+    indication: Indication
+    number: int
+    words: str
+    signer: str = ""
+    certificate: bytes = b""
+    algorithm: str = ""
+    signed_at: datetime | None = None
+    stamped: bool = False
+    """Whether `signed_at` is a time stamp's, not a claim."""

@@ -1,13 +1,13 @@
-"""Reading as a worker process is asked to do it: who asks need not load pyHanko, which takes a second."""
+"""Reading as a worker process is asked to do it: who asks need not load pyHanko, which takes a second.
+
+What comes back is made of classes of `model`: who asks takes no others than it has loaded.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from yingqiao.signing.seals.pdf.model import SealedPdf
-
-if TYPE_CHECKING:
-    from yingqiao.signing.seals.pdf.foreign import ForeignVerdict
+from yingqiao.signing.seals.pdf.model import ForeignVerdict, SealedPdf
 
 
 def read(data: bytes) -> SealedPdf:
