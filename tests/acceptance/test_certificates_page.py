@@ -15,6 +15,7 @@ from tests.helpers import sm2_reference as reference
 from tests.helpers.connector import until
 from tests.helpers.office_pages import come_in, row_of, snapshot, with_office
 from tests.helpers.phone import PhoneApp
+from tests.helpers.seal_office import UNIT, approved, stamp
 from tests.integration.store.test_signing_people import ENTRIES
 from tests.peers.gateway import RunningGateway
 from yingqiao.app.signing_office import open_office
@@ -31,6 +32,7 @@ from yingqiao.signing.certificates.authority import (
 )
 from yingqiao.signing.moments import moment
 from yingqiao.store.signing.office import Office
+from yingqiao.store.signing.seal_making import Making
 
 _FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 PHONE_SIZE, DESK_SIZE = (390, 844), (1280, 900)
@@ -75,6 +77,27 @@ def both_sizes(page: Page, name: str) -> None:
         snapshot(page, f"{name}-{suffix}")
 
 
+def revoke_the_maker(desk: Page, office: Office) -> None:
+    """GB/T 38540 (2.7 row 5): the gateway's own seal maker, on the page of the CA."""
+    numbers = [
+        approved(office, form, entries, HOSPITAL) for form, entries in (("unit", UNIT), ("stamp", stamp()))
+    ]
+    office.seal_making.make(Making(*numbers), "审批乙")
+    desk.get_by_role("tab", name="CA").click()
+    row = desk.get_by_role("row").filter(has_text="正常")
+    both_sizes(desk, "certificates-makers-1")
+    row.get_by_role("button").click()
+    dialog = desk.get_by_role("dialog")
+    expect(dialog.get_by_text("它制作的 1 枚印章不能再盖章", exact=False)).to_be_visible()
+    dialog.get_by_label("吊销原因").click()
+    desk.get_by_title("密钥泄露").click()
+    both_sizes(desk, "certificates-makers-2")
+    dialog.get_by_role("button").last.click()
+    expect(desk.get_by_text("已吊销（密钥泄露）")).to_be_visible()
+    assert [one.revoked_at is None for one in office.units.makers()] == [False]
+    desk.reload()
+
+
 def test_a_certificate_is_revoked_and_others_come_from_elsewhere(
     gateway: RunningGateway, office: Office, desk: Page
 ) -> None:
@@ -95,6 +118,7 @@ def test_a_certificate_is_revoked_and_others_come_from_elsewhere(
     dialog.get_by_role("button").last.click()
     expect(row_of(desk, "签名证书").get_by_text("已吊销")).to_be_visible()
     both_sizes(desk, "certificates-4-revoked")
+    revoke_the_maker(desk, office)
     elsewhere = sm2.generate()
     signer = sm2_signer(elsewhere)
     root = root_certificate("外部 CA", sm2_key(elsewhere.public().point), signer, moment(office.now_ms()))

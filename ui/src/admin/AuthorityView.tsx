@@ -32,7 +32,7 @@ export function AuthorityView({ account }: { account: Account }) {
         ]}
       />
       {found.mode === "offline" && account.hospital === "" && <Offline waiting={found.waiting} onDone={again} />}
-      {found.mode === "online" && account.hospital === "" && <Makers />}
+      {account.hospital === "" && <Makers />}
     </Flex>
   );
 }

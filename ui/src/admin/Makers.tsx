@@ -10,6 +10,7 @@ import { useList } from "./useList";
 export function Makers() {
   const { rows, busy, problem, again } = useList<Maker>("/admin/seal-makers");
   const [revoking, setRevoking] = useState<Maker | null>(null);
+  if (rows.length === 0 && problem === "") return null; // made with the first seal
   return (
     <Flex vertical gap="small">
       <Typography.Title level={5}>制章者证书</Typography.Title>
@@ -20,7 +21,6 @@ export function Makers() {
         loading={busy}
         dataSource={rows}
         scroll={{ x: "max-content" }}
-        locale={{ emptyText: "还没有制作过印章：首次制作时自动签发" }}
         pagination={{ pageSize: 10, hideOnSinglePage: true }}
         columns={[
           { title: "编号", dataIndex: "id" },
