@@ -31,6 +31,7 @@ export function Makers() {
           { title: "序列号", dataIndex: "serial" },
           {
             title: "",
+            fixed: "right", // on a phone the rest scrolls beneath it
             render: (_, one) =>
               one.state !== "revoked" && (
                 <Button size="small" danger onClick={() => setRevoking(one)}>
