@@ -55,6 +55,12 @@ def _log_as_at_start() -> None:
     structlog.reset_defaults()
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Says at once what failed: a run of many processes tells at its end, which it may not live to see."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n{report.nodeid}: {report.when} failed\n{report.longreprtext[-600:]}", flush=True)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI nothing is left out in silence: a skipped test fails the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

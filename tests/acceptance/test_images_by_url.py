@@ -30,6 +30,7 @@ from tests.helpers.image_lists import (
     wait_until,
     write_series,
 )
+from tests.helpers.timelines import told
 from tests.peers.ftp import PASSWORD, USER, ftp_server
 from tests.peers.gateway import GatewayMaker, RunningGateway
 from tests.peers.nginx import nginx
@@ -276,9 +277,7 @@ def test_a_reports_pdf_is_brought_from_its_path(gateway: RunningGateway, tmp_pat
         assert gateway.cli("reports", "show", HOSPITAL, "R1", "--pdf", str(out)).returncode == 0
         assert out.read_bytes() == pdf
         assert shown("R3")["documents"] == []
-        timeline = gateway.json("exams", "show", HOSPITAL, "E1")["timeline"]
-        kinds = {event["kind"] for event in timeline}
-        assert {"document-fetched", "document-missing"} <= kinds
+        told(gateway, "E1", "document-fetched", "document-missing")
 
 
 def test_a_pdf_at_an_unregistered_host_is_told_and_comes_once_it_is_registered(
@@ -304,12 +303,7 @@ def test_a_pdf_at_an_unregistered_host_is_told_and_comes_once_it_is_registered(
         wait_until(lambda: paper()["state"] == "refused")
         command = f"yingqiao hospitals hosts add {HOSPITAL} {place} --private"
         assert command in paper()["mend"]
-        (event,) = (
-            e
-            for e in gateway.json("exams", "show", HOSPITAL, "E1")["timeline"]
-            if e["kind"] == "document-missing"
-        )
-        assert command in event["text"]
+        assert command in told(gateway, "E1", "document-missing")["document-missing"]
         assert gateway.cli(*command.split()[1:]).returncode == 0
         wait_until(lambda: paper()["state"] == "done", 10)
         assert gateway.json("reports", "show", HOSPITAL, "R1")["report"]["pdfObject"]

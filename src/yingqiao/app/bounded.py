@@ -5,11 +5,15 @@ Files and pictures of strangers are opened there only. Workers start when they a
 
 from __future__ import annotations
 
+import os
+
 from yingqiao.sandbox import Sandbox, SandboxLimits
 
 WORKERS = 3
 PATIENT = 2
 """Of them; one at least is always left to reports whose hospital waits for the answer."""
+SERVED_AT_ONCE = max(1, min(PATIENT, len(os.sched_getaffinity(0)) - 1))
+"""For whoever asks: a processor is always left to intake, which otherwise waits at each of its steps for one."""
 PRELOAD = (
     "yingqiao.signing.seals.pdf.reading",
     "yingqiao.signing.seals.pdf.foreign",
@@ -26,7 +30,7 @@ class Bounded:
         self.arriving = self._pool.line(at_once=PATIENT, wait_s=5.0, wall_s=15.0, cpu_s=10)
         """Reports judged before their hospital is answered."""
         patient = self._pool.line(at_once=PATIENT)
-        self.serving = patient.line()
+        self.serving = patient.line(at_once=SERVED_AT_ONCE)
         """SEF and the API."""
         self.sealing = patient.line()
         """PDFs sealed here."""

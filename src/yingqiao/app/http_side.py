@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import uvloop
 from starlette.routing import BaseRoute
 
+from yingqiao.app.bounded import SERVED_AT_ONCE
 from yingqiao.app.keys import api_token
 from yingqiao.app.pulse import free_bytes
 from yingqiao.app.sealed import SealedFiles
@@ -34,7 +35,7 @@ from yingqiao.store.ledger import Ledger
 from yingqiao.store.signing.office import Office
 from yingqiao.store.unknown import UnknownBounds, UnknownSenders
 from yingqiao.tasks.mending import Mender
-from yingqiao.web import list_status, reconciliation, sef
+from yingqiao.web import list_status, reconciliation
 from yingqiao.web.answers import App, Handler
 from yingqiao.web.api import routes as api_routes
 from yingqiao.web.api.seal_desk import seal_desk_routes
@@ -168,9 +169,9 @@ async def _serve(
             _line_writer(settings, log),
         )
     )
-    seals = Sef(site.edition, sealed)
+    seals = Sef(site.edition, sealed, SERVED_AT_ONCE)
     verifying = Services(
-        [seals.service()], settings.http, sef.in_flight(), metrics, _line_writer(settings, log)
+        [seals.service()], settings.http, seals.in_flight(), metrics, _line_writer(settings, log)
     )
     more = (
         services.apps()

@@ -1,11 +1,10 @@
 """The applications that call the signing services, their secure codes sealed at rest.
 
-`get` is asked in event loops: once started it answers from memory, which follows the database every `FRESH_S`.
+`get` is asked in event loops: once started it answers from memory, which follows the database twice a second.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,11 +25,11 @@ from yingqiao.signing.applications import (
 )
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreError
+from yingqiao.store.followed import Followed
 from yingqiao.store.schema import applications
 
 _log = structlog.get_logger(__name__)
 SEAL_CONTEXT = "application:"
-FRESH_S = 0.5
 
 
 class AppError(StoreError):
@@ -64,25 +63,18 @@ class AppRegistry:
         self._database, self._master_key, self._now_ms = database, master_key, now_ms
         self._entries: dict[str, tuple[Application, int]] = {}
         """With the time from which the first secret alone counts."""
-        self._loaded = float("-inf")
-        self._stop = threading.Event()
-        self._follower: threading.Thread | None = None
+        self._followed = Followed("applications", self._load)
 
     def start(self) -> None:
         """Load, and follow the database in a thread from now on."""
-        self.reload()
-        self._follower = threading.Thread(target=self._follow, name="applications", daemon=True)
-        self._follower.start()
+        self._followed.start()
 
     def close(self) -> None:
-        self._stop.set()
-        if self._follower is not None:
-            self._follower.join()
+        self._followed.close()
 
     def get(self, app_id: str) -> Application | None:
         """The application with the secrets accepted now; None when there is none."""
-        if self._follower is None and time.monotonic() - self._loaded > FRESH_S:
-            self.reload()
+        self._followed.look()
         found = self._entries.get(app_id)
         if found is None:
             return None
@@ -93,6 +85,9 @@ class AppRegistry:
 
     def reload(self) -> None:
         """Read all of them again."""
+        self._followed.again()
+
+    def _load(self) -> None:
         with self._database.read() as connection:
             rows = connection.execute(select(applications)).all()
         entries = {}
@@ -101,7 +96,6 @@ class AppRegistry:
             if opened is not None:
                 entries[row.app_id] = opened, row.old_until
         self._entries = entries
-        self._loaded = time.monotonic()
 
     def list(self) -> list[AppShown]:
         """All of them by id."""
@@ -206,17 +200,6 @@ class AppRegistry:
             _log.error("apps.unreadable", app=row.app_id, error=str(error))
             return None
         return Application(row.app_id, row.name, row.hospital_code, row.disabled, tuple(secrets), settings)
-
-    def _follow(self) -> None:
-        fresh = True
-        while not self._stop.wait(FRESH_S):
-            try:
-                self.reload()
-                fresh = True
-            except Exception as error:  # noqa: BLE001 -- entries stay as they were, the thread must go on
-                if fresh:  # told once, not twice a second for as long as the database is away
-                    _log.warning("apps.not_refreshed", error=type(error).__name__)
-                fresh = False
 
 
 class _in_words:  # noqa: N801 reads as what it does

@@ -1,13 +1,11 @@
 """The hospitals a gateway serves: their keys (sealed at rest), profiles and states, as one registry.
 
-`get` is on the hot path: it reads a table in memory, which follows the database at least every `FRESH_S`
-seconds.
+`get` is on the hot path: it reads a table in memory, which follows the database twice a second.
 """
 
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,12 +24,12 @@ from yingqiao.gm.sm4 import Sm4Error, check_value, parse_key
 from yingqiao.store.database import Database
 from yingqiao.store.errors import HospitalError
 from yingqiao.store.fetch_hosts import allowed, reach_of
+from yingqiao.store.followed import Followed
 from yingqiao.store.schema import fetch_hosts, hospital_keys, hospitals
 
 _log = structlog.get_logger(__name__)
 
 _HOST_COLUMNS = [column for column in fetch_hosts.c if column.name not in ("sealed", "created_at")]
-FRESH_S = 0.5
 MAX_CODE = 64
 
 
@@ -74,44 +72,33 @@ class HospitalRegistry:
         self._profiles: dict[str, Profile] = {}
         self._hosts: list[tuple[Any, ...]] = []
         self._reaches: dict[str, Reach] = {}
-        self._loaded = float("-inf")
-        self._reloading = threading.Lock()
-        self._stop = threading.Event()
-        self._follower: threading.Thread | None = None
+        self._followed = Followed("hospitals", self._load)
 
     def start(self) -> None:
         """Load, and follow the database in a thread from now on. Raises StoreUnavailable."""
-        self.reload()
-        self._follower = threading.Thread(target=self._follow, name="hospitals", daemon=True)
-        self._follower.start()
+        self._followed.start()
 
     def close(self) -> None:
-        self._stop.set()
-        if self._follower is not None:
-            self._follower.join()
+        self._followed.close()
 
     def get(self, code: str) -> HospitalEntry | None:
         """The hospital, None when there is none.
 
-        Once started it answers from memory, at most `FRESH_S` and a reading old: it is asked in event loops,
-        and never reads the database there. Not started (commands), it looks again when older; then raises
-        StoreUnavailable when it must look and cannot.
+        Once started it answers from memory: it is asked in event loops, and never reads the database there. Not
+        started (commands), it raises StoreUnavailable when it must look and cannot.
         """
-        if self._follower is None:
-            self._reload_if_older(FRESH_S)
+        self._followed.look()
         return self._entries.get(code)
 
     def entries(self) -> tuple[HospitalEntry, ...]:
         """All hospitals in the order of their codes; as fresh as `get`. Raises StoreUnavailable."""
-        if self._follower is None:
-            self._reload_if_older(FRESH_S)
+        self._followed.look()
         entries = self._entries
         return tuple(entries[code] for code in sorted(entries))
 
     def reload(self) -> None:
         """Read all hospitals again. Raises StoreUnavailable."""
-        with self._reloading:
-            self._load()
+        self._followed.again()
 
     def list(self) -> list[HospitalShown]:
         """All hospitals by code. Raises StoreUnavailable."""
@@ -202,24 +189,6 @@ class HospitalRegistry:
         )
         return shown
 
-    def _follow(self) -> None:
-        fresh = True
-        while not self._stop.wait(FRESH_S):
-            try:
-                self.reload()
-                fresh = True
-            except Exception as error:  # noqa: BLE001 -- entries stay as they were, the thread must go on
-                if fresh:  # told once, not twice a second for as long as the database is away
-                    _log.warning("hospitals.not_refreshed", error=type(error).__name__)
-                fresh = False
-
-    def _reload_if_older(self, seconds: float) -> None:
-        if time.monotonic() - self._loaded < seconds:
-            return
-        with self._reloading:
-            if time.monotonic() - self._loaded >= seconds:
-                self._load()
-
     def _load(self) -> None:
         now = self._now_ms()
         alive = or_(hospital_keys.c.retires_at.is_(None), hospital_keys.c.retires_at > now)
@@ -236,7 +205,6 @@ class HospitalRegistry:
             if opened is not None:
                 keys.setdefault(row.hospital_code, []).append(opened)
         self._entries = {row.code: self._entry(row, tuple(keys.get(row.code, ()))) for row in rows}
-        self._loaded = time.monotonic()
 
     def _entry(self, row: Row[Any], keys: tuple[bytes, ...]) -> HospitalEntry:
         reach = self._reaches.get(row.code, nothing_registered)

