@@ -25,6 +25,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos._serialization import Serializer
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from yingqiao.store.database import POSTGRES_SETTINGS
 
@@ -84,12 +85,16 @@ class Durable:
         self._connections = connections
         self._work = (carry, finish, gone)
         self._engine: Engine | None = None
+        self._closed = False
 
     def launch(self) -> None:
         """Raises what the database raises while it is away; may be called again then."""
         _hear()
         _bound[:] = [self._work]
-        self._engine = self._engine or _engine(self._url, self._connections)
+        self._closed = False
+        if self._engine is None:
+            self._engine = _engine(self._url, self._connections)
+            event.listen(self._engine, "checkin", self._given_back)
         DBOS(config=self._config(self._engine))
         try:
             DBOS.launch()
@@ -151,9 +156,15 @@ class Durable:
     def close(self) -> None:
         """What still runs here is left to whoever comes next."""
         DBOS.destroy()
+        self._closed = True
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+
+    def _given_back(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """A try that just ended is noted by DBOS while we close: its connection would stay open in a pool nobody has."""
+        if self._closed:
+            record.invalidate()
 
 
 class _Json(Serializer):
