@@ -209,7 +209,7 @@ def test_a_revocation_stands_and_its_list_follows(odd: OddDevice, database: Data
         world.desk.authority.revoke(number, Reason.KEY_COMPROMISE)
     assert (refused.value.code, refused.value.stands) == ("crl-later", True)
     assert world.desk.authority.get(number).revoked_at is not None
-    publisher = ListPublisher(world.desk.authority, 86_400_000, world.clock)
+    publisher = ListPublisher(world.desk.authority.lists, 86_400_000, world.clock)
     with pytest.raises(DeviceError):
         publisher.turn()
     odd.behave("")
