@@ -112,7 +112,9 @@ def _show_earlier(earlier: list[dict[str, Any]]) -> None:
 def publish(number: int | None, out: Path | None, settings: Settings) -> None:
     """立即发布新的吊销列表"""
     with office(settings) as opened:
-        current, lists = opened.authority.current().id, opened.authority.lists
+        current, lists = opened.authority.current(), opened.authority.lists
+        if out is not None and number is None and current.authority is None:
+            fail("正在签发的 CA 不在本机：要写入文件请用 --ca 指明哪个 CA", Exit.USE)
         wanted = [one.id for one in lists.standing() if one.publishes] if number is None else [number]
         made = {one: content for one in wanted if (content := lists.publish(one)) is not None}
     if not made:
@@ -121,10 +123,7 @@ def publish(number: int | None, out: Path | None, settings: Settings) -> None:
         record(settings, "ca.publish", one)
         click.echo(f"已发布 CA {one} 的吊销列表，{len(content)} 字节")
     if out is not None:
-        shown = made.get(current if number is None else number)
-        if shown is None:
-            fail("正在签发的 CA 不在本机：要写入文件请用 --ca 指明哪个 CA", Exit.USE)
-        out.write_bytes(shown)
+        out.write_bytes(made[current.id if number is None else number])
 
 
 @command.command()
