@@ -30,6 +30,7 @@ from yingqiao.signing.verification.report import Indication, Report, together
 
 _CODES = {Indication.PASSED: 0, Indication.FAILED: 1, Indication.UNKNOWN: 2}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+_STDIN = "yingqiao.cli.verify.stdin"
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -157,16 +158,20 @@ def _trust(settings: Settings, files: tuple[Path, ...]) -> Trust:
 
 def _read(file: Path) -> bytes:
     if str(file) == "-":
+        meta = click.get_current_context().meta
+        if _STDIN in meta:  # a second reading would be empty, and judged as that
+            fail("标准输入只能给一个文件用", Exit.USE)
+        meta[_STDIN] = True
         return _whole(sys.stdin.buffer, "标准输入")
     with file.open("rb") as stream:
-        return _whole(stream, file.name)
+        return _whole(stream, f"{file.name} ")
 
 
 def _whole(stream: BinaryIO, name: str) -> bytes:
     """Never a part: what is cut off reads as damaged."""
     content = stream.read(_LARGEST + 1)
     if len(content) > _LARGEST:
-        fail(f"{name} 超过 {_LARGEST // 1024 // 1024} MiB，没有验证", Exit.USE)
+        fail(f"{name}超过 {_LARGEST // 1024 // 1024} MiB，没有验证", Exit.USE)
     return content
 
 

@@ -210,7 +210,8 @@ def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
     `stampers.trusted` names.
     """
     own = _makers(connection) + [Entry(one, Role.TSA) for one in stampers.trusted(connection)]
-    a, c, lists = authorities.c, revocation_lists.c, []
+    a, c = authorities.c, revocation_lists.c
+    lists: list[bytes] = []
     kept = select(a.id, a.certificate).where(a.withdrawn_at.is_(None))
     rows = connection.execute(kept.order_by(a.id.desc())).all()
     for row in rows:

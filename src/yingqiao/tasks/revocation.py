@@ -46,7 +46,7 @@ class ListPublisher:
                 continue
             try:
                 content = self._lists.publish(one.id)
-            except Exception as error:  # whatever it is, the others publish first; raised below
+            except Exception as error:  # noqa: BLE001 whatever it is, the others publish first; raised below
                 left = ((one.next_update or 0) - self._now_ms()) // 1000
                 _log.error(
                     "crl.not_published", authority=one.id, reason=type(error).__name__, seconds_left=left

@@ -71,6 +71,9 @@ def test_more_than_the_limit_on_standard_input_is_refused(tmp_path: Path):
     words = ["verify", "seal", "-"]
     done = CliRunner().invoke(main, words, input=b"%PDF-1.7\n" + b" " * limit)
     assert (done.exit_code, "标准输入超过 64 MiB，没有验证" in done.output) == (2, True)
+    twice = ["verify", "signature", "--content", "-", "--signature", "-"]
+    done = CliRunner().invoke(main, twice, input=b"content")
+    assert (done.exit_code, "标准输入只能给一个文件用" in done.output) == (2, True)
     large = tmp_path / "large.pdf"
     with large.open("wb") as file:
         file.truncate(limit + 1)

@@ -195,9 +195,7 @@ class Elsewhere:
 
     def __init__(self, name: str, now: int) -> None:
         key = sm2.generate()
-        self.certificate = root_certificate(
-            name, sm2_key(key.public().point), sm2_signer(key), moment(now)
-        )
+        self.certificate = root_certificate(name, sm2_key(key.public().point), sm2_signer(key), moment(now))
         self.by = Authority.of(certificates.parse(self.certificate), sm2_signer(key))
 
     def certify(self, key: sm2.PrivateKey, now: int) -> bytes:

@@ -97,9 +97,7 @@ class RevocationLists:
         try:
             self.publish(authority_id)
         except DeviceError as error:
-            _log.error(
-                "crl.not_published", authority=authority_id, reason=error.code, detail=error.detail
-            )
+            _log.error("crl.not_published", authority=authority_id, reason=error.code, detail=error.detail)
             words = "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
             raise SigningRefused("crl-later", words, stands=True) from error
 
@@ -143,11 +141,10 @@ def _one(authority_id: int) -> Any:
 
 def _standing(connection: Connection, row: Row[Any]) -> Standing:
     newest = _newest(connection, row.id)
-    ends = []
-    for table in (personal_certificates, unit_certificates):
-        ends.append(
-            connection.scalar(select(func.max(table.c.not_after)).where(table.c.authority_id == row.id))
-        )
+    ends = [
+        connection.scalar(select(func.max(table.c.not_after)).where(table.c.authority_id == row.id))
+        for table in (personal_certificates, unit_certificates)
+    ]
     return Standing(
         id=row.id,
         certificate=row.certificate,

@@ -141,7 +141,9 @@ class SealMaking:
     def _publish_revoked(self, seal_id: int) -> None:
         before = self._registry.get(seal_id).certificate_id
         if before is not None:
-            with contextlib.suppress(SigningRefused):  # told in the log; the seal is made, and the list follows
+            with contextlib.suppress(
+                SigningRefused
+            ):  # told in the log; the seal is made, and the list follows
                 self._units.publish_revoked(before)
 
     def _renew(
