@@ -186,9 +186,9 @@ def _forget_tokens(database: Database, days: int) -> None:
 
 
 def list_publisher(settings: Settings, stores: Stores) -> ListPublisher:
-    """Publishes the built-in CA's revocation list."""
+    """Publishes the built-in CAs' revocation lists."""
     every_ms = round(settings.signing.crl_hours * 3_600_000)
-    return ListPublisher(open_office(settings, stores).authority, every_ms)
+    return ListPublisher(open_office(settings, stores).authority.lists, every_ms)
 
 
 def comparing(settings: Settings, stores: Stores) -> Comparing:

@@ -13,7 +13,7 @@ from yingqiao.cli.office import office
 from yingqiao.cli.options import data_options, shape_options
 from yingqiao.cli.output import Exit, fail, shape_of, show_json, show_pairs, show_rows, when
 from yingqiao.settings import Settings
-from yingqiao.signing.trust import TrustError, read_bundle
+from yingqiao.signing.trust import Bundle, TrustError, read_bundle
 from yingqiao.web.office.admin_people import REASON_NAMES, authority_shown
 from yingqiao.web.office.self_service import certificate_shown
 
@@ -61,7 +61,7 @@ def init(name: str, offline: Path | None, renew: bool, settings: Settings) -> No
 @click.option("--pem", is_flag=True, help="只输出 CA 证书（PEM），供验证方导入信任")
 @data_options
 def show(as_json: bool, pem: bool, settings: Settings) -> None:
-    """查看正在签发的 CA"""
+    """查看正在签发的 CA，以及以前的"""
     with office(settings) as opened:
         shown = authority_shown(opened)
         raw = opened.authority.current().certificate.raw
@@ -82,22 +82,59 @@ def show(as_json: bool, pem: bool, settings: Settings) -> None:
                 "等待导入": shown["waiting"],
             }
         )
+        _show_earlier(shown["earlier"])
+
+
+def _show_earlier(earlier: list[dict[str, Any]]) -> None:
+    for one in earlier:
+        click.echo()
+        show_pairs(
+            {
+                "以前的 CA": one["id"],
+                "主体": one["subject"],
+                "信任": one["trustedWords"],
+                "所发证书最晚到期": when(one["lastEnd"]),
+                "吊销列表": one["lists"],
+                "吊销列表地址": one["crlUrl"],
+                "吊销列表有效至": when(one["crlNextUpdate"]),
+            }
+        )
 
 
 @command.command()
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="同时写入文件（DER）")
+@click.option("--ca", "number", type=int, metavar="CA", help="只发布这个 CA 的；默认各个 CA 的都发布")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="同时写入文件（DER）：--ca 的，没有写时是正在签发的 CA 的",
+)
 @data_options
-def publish(out: Path | None, settings: Settings) -> None:
+def publish(number: int | None, out: Path | None, settings: Settings) -> None:
     """立即发布新的吊销列表"""
     with office(settings) as opened:
-        opened.authority.current()
-        content = opened.authority.publish()
-    if content is None:
-        fail("离线方式下吊销列表由签发证书的 CA 发布")
-    record(settings, "ca.publish")
+        current, lists = opened.authority.current(), opened.authority.lists
+        if out is not None and number is None and current.authority is None:
+            fail("正在签发的 CA 不在本机：要写入文件请用 --ca 指明哪个 CA", Exit.USE)
+        wanted = [one.id for one in lists.standing() if one.publishes] if number is None else [number]
+        made = {one: content for one in wanted if (content := lists.publish(one)) is not None}
+    if not made:
+        fail("没有可发布的：离线方式下吊销列表由签发证书的 CA 发布")
+    for one, content in made.items():
+        record(settings, "ca.publish", one)
+        click.echo(f"已发布 CA {one} 的吊销列表，{len(content)} 字节")
     if out is not None:
-        out.write_bytes(content)
-    click.echo(f"已发布吊销列表，{len(content)} 字节")
+        out.write_bytes(made[current.id if number is None else number])
+
+
+@command.command()
+@click.argument("number", type=int, metavar="CA")
+@data_options
+def distrust(number: int, settings: Settings) -> None:
+    """不再信任以前的一个 CA（如私钥已泄露）：它签发的证书一律不再受信任；不能撤销"""
+    with office(settings) as opened:
+        opened.authority.distrust(number)
+    record(settings, "ca.distrust", number)
+    click.echo(f"CA {number} 不再受信任；别的验证方须另行通知")
 
 
 @command.command()
@@ -137,10 +174,14 @@ def requests(out: Path | None, as_json: bool, settings: Settings) -> None:
 @click.argument("file", type=_FILE)
 @data_options
 def import_(file: Path, settings: Settings) -> None:
-    """导入别处签发的证书（DER、PEM、p7b，可为多张）"""
-    given = _certificates(file)
+    """导入别处签发的证书（DER、PEM、p7b，可为多张）与吊销列表，现在与以前的离线 CA 的都可以"""
+    given = _bundle(file)
     with office(settings) as opened:
-        for der in given:
+        for found in given.lists:
+            number = opened.authority.lists.take(found.raw)
+            record(settings, "ca.import-list", number)
+            click.echo(f"已导入 CA {number} 的吊销列表，其中已吊销 {len(found.entries)} 张")
+        for der in (one.raw for one in given.certificates):
             made = opened.authority.import_certificate(der)
             record(settings, "certificate.import", made.id)
             click.echo(f"已导入证书 {made.id}，序列号 {made.serial}")
@@ -170,13 +211,17 @@ def list_(doctor: int | None, as_json: bool, as_csv: bool, settings: Settings) -
 
 
 def _certificates(file: Path) -> list[bytes]:
-    try:
-        found = [one.raw for one in read_bundle(file.read_bytes()).certificates]
-    except TrustError as error:
-        fail(str(error), Exit.USE)
+    found = [one.raw for one in _bundle(file).certificates]
     if not found:
         fail("文件里没有证书", Exit.USE)
     return found
+
+
+def _bundle(file: Path) -> Bundle:
+    try:
+        return read_bundle(file.read_bytes())
+    except TrustError as error:
+        fail(str(error), Exit.USE)
 
 
 def _pem(kind: str, der: bytes) -> str:

@@ -31,6 +31,7 @@ from yingqiao.web.office.seals_shown import whole_seal_shown
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT = click.Path(path_type=Path, dir_okay=False)
+_SHEET: Final = 8 * 1024 * 1024
 _ONE: Final = SandboxLimits(workers=1)
 _FORMS: Final = {form.id: form for form in (UNIT, STAMP)}
 
@@ -38,7 +39,9 @@ _FORMS: Final = {form.id: form for form in (UNIT, STAMP)}
 def read_rows(form: Form, sheet: Path) -> list[dict[str, Any]]:
     """The sheet's applications with their pictures; every problem is told, then it ends. Raises SigningRefused."""
     with sheet.open("rb") as stream:
-        content = stream.read(8 * 1024 * 1024)
+        content = stream.read(_SHEET + 1)
+    if len(content) > _SHEET:
+        fail(f"{sheet.name} 超过 {_SHEET // 1024 // 1024} MiB")
     rows = read_sheet(form, content, sheet_shape(sheet.name))
     _refuse_wrong(form, rows)
     return [with_pictures(form, row, sheet.parent) for row in rows]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -30,6 +30,7 @@ from yingqiao.signing.verification.report import Indication, Report, together
 
 _CODES = {Indication.PASSED: 0, Indication.FAILED: 1, Indication.UNKNOWN: 2}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+_STDIN = "yingqiao.cli.verify.stdin"
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -157,10 +158,21 @@ def _trust(settings: Settings, files: tuple[Path, ...]) -> Trust:
 
 def _read(file: Path) -> bytes:
     if str(file) == "-":
-        return sys.stdin.buffer.read(_LARGEST)
-    if file.stat().st_size > _LARGEST:
-        fail(f"{file.name} 超过 {_LARGEST // 1024 // 1024} MiB", Exit.USE)
-    return file.read_bytes()
+        meta = click.get_current_context().meta
+        if _STDIN in meta:  # a second reading would be empty, and judged as that
+            fail("标准输入只能给一个文件用", Exit.USE)
+        meta[_STDIN] = True
+        return _whole(sys.stdin.buffer, "标准输入")
+    with file.open("rb") as stream:
+        return _whole(stream, f"{file.name} ")
+
+
+def _whole(stream: BinaryIO, name: str) -> bytes:
+    """Never a part: what is cut off reads as damaged."""
+    content = stream.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        fail(f"{name}超过 {_LARGEST // 1024 // 1024} MiB，没有验证", Exit.USE)
+    return content
 
 
 def _answer(reports: list[Report], as_json: bool) -> None:

@@ -106,7 +106,8 @@ class Trust:
         found = crl.NO_LIST
         for one in (*self.lists_of(certificate.issuer.raw), *own):
             if not self._is_signed(one, issuer):
-                found = Revocation(State.UNKNOWN, "吊销列表的签名不是该颁发者的")
+                if found is crl.NO_LIST:
+                    found = Revocation(State.UNKNOWN, "吊销列表的签名不是该颁发者的")
                 continue
             answer = one.check(certificate, moment)
             if answer.state is not State.UNKNOWN:

@@ -205,18 +205,19 @@ def _read(connection: Connection) -> Trust:
 
 
 def _own(connection: Connection) -> tuple[list[Entry], list[bytes]]:
-    """The CA that issues here now is trusted without being added, with the newest list it published; so are our seal
-    makers, each by itself (that a certificate is of this CA makes nobody a maker), and whom `stampers.trusted` names.
+    """The CAs that issue or issued here are trusted without being added, but for those withdrawn, each with its newest
+    list; so are our seal makers, each by itself (that a certificate is of this CA makes nobody a maker), and whom
+    `stampers.trusted` names.
     """
     own = _makers(connection) + [Entry(one, Role.TSA) for one in stampers.trusted(connection)]
-    row = connection.execute(
-        select(authorities.c.id, authorities.c.certificate).where(authorities.c.current)
-    ).first()
-    if row is None:
-        return own, []
-    c = revocation_lists.c
-    newest = select(c.content).where(c.authority_id == row.id).order_by(c.number.desc()).limit(1)
-    return [Entry(certificates.parse(row.certificate), Role.CA), *own], list(connection.scalars(newest))
+    a, c = authorities.c, revocation_lists.c
+    lists: list[bytes] = []
+    kept = select(a.id, a.certificate).where(a.withdrawn_at.is_(None))
+    rows = connection.execute(kept.order_by(a.id.desc())).all()
+    for row in rows:
+        newest = select(c.content).where(c.authority_id == row.id).order_by(c.number.desc()).limit(1)
+        lists += connection.scalars(newest)
+    return [*(Entry(certificates.parse(row.certificate), Role.CA) for row in rows), *own], lists
 
 
 def _makers(connection: Connection) -> list[Entry]:

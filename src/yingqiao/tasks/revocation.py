@@ -1,4 +1,4 @@
-"""The revocation list of the built-in CA, published on schedule, and the alarm when that fails.
+"""The revocation lists of the built-in CAs, published on schedule, and the alarm when that fails.
 
 A list that verifiers hold is good for a week; a new one comes daily, so that six days pass before anybody notices.
 """
@@ -10,9 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
-from yingqiao.signing.errors import SigningRefused
-from yingqiao.signing.moments import milliseconds, moment
-from yingqiao.store.signing.authority import CRL_VALID, CertificateAuthority
+from yingqiao.store.signing.revocation_lists import RevocationLists, Standing
 
 NAME = "revocation-list"
 LOOK_S = 60.0
@@ -22,55 +20,64 @@ _log = structlog.get_logger(__name__)
 
 
 class ListPublisher:
-    """`turn` is called every so often by one process of all; `gauges` by each."""
+    """`turn` is called every so often by one process of all; `gauges` by each. For every CA whose key is here: the one that
+    issues, and earlier ones as long as what they issued may be asked about.
+    """
 
     def __init__(
         self,
-        authority: CertificateAuthority,
+        lists: RevocationLists,
         every_ms: int,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 10**6,
     ) -> None:
-        self._authority = authority
+        self._lists = lists
         self._every_ms = every_ms
         self._now_ms = now_ms
         self._looked = 0.0
         self._due: int | None = None
 
     def turn(self) -> bool:
-        """Publish when the newest list is old enough; whether it did. Raises what kept it from that, after telling."""
-        due = self._newest()
-        if due is None or not (self._is_time(due) or self._authority.owes_list(self._authority.current().id)):
-            return False
-        try:
-            content = self._authority.publish()
-        except Exception as error:
-            left = (due - self._now_ms()) // 1000
-            _log.error("crl.not_published", reason=type(error).__name__, seconds_left=left)
-            raise
-        _log.info("crl.published", size=len(content or b""))
-        return content is not None
+        """Publish where the newest list is old enough; whether it did. One CA does not wait for another whose device is
+        away. Raises what kept the last from publishing, after telling.
+        """
+        published, failed = False, None
+        for one in self._lists.standing():
+            if not self._wanted(one):
+                continue
+            try:
+                content = self._lists.publish(one.id)
+            except Exception as error:  # noqa: BLE001 whatever it is, the others publish first; raised below
+                left = ((one.next_update or 0) - self._now_ms()) // 1000
+                _log.error(
+                    "crl.not_published", authority=one.id, reason=type(error).__name__, seconds_left=left
+                )
+                failed = error
+                continue
+            _log.info("crl.published", authority=one.id, size=len(content or b""))
+            published = True
+        if failed is not None:
+            raise failed
+        return published
 
     def gauges(self) -> dict[str, float]:
-        """Seconds until the newest list ends, negative when it has; infinite without a CA of our own."""
+        """Seconds until the list that ends first does, negative when it has; infinite without a CA of our own."""
         if time.monotonic() - self._looked > _GAUGE_S:
-            self._due, self._looked = self._newest(), time.monotonic()
-            if self._due is not None and self._due - self._now_ms() < _LATE_MS:
-                _log.error("crl.late", seconds_left=(self._due - self._now_ms()) // 1000)
+            self._look()
         return {
             "crl_seconds_left": float("inf") if self._due is None else (self._due - self._now_ms()) / 1000
         }
 
-    def _is_time(self, due: int) -> bool:
-        made = milliseconds(moment(due) - CRL_VALID)
-        return self._now_ms() - made >= self._every_ms
+    def _look(self) -> None:
+        publishing = [one for one in self._lists.standing() if one.publishes]
+        self._due = min((one.next_update or 0 for one in publishing), default=None)
+        self._looked = time.monotonic()
+        for one in publishing:
+            left = (one.next_update or 0) - self._now_ms()
+            if left < _LATE_MS:
+                _log.error("crl.late", authority=one.id, seconds_left=left // 1000)
 
-    def _newest(self) -> int | None:
-        """When the newest list of the CA that issues now ends; 0 when it has none yet; None without such a CA."""
-        try:
-            current = self._authority.current()
-        except SigningRefused:
-            return None
-        if current.authority is None:
-            return None
-        found = self._authority.newest_list(current.id)
-        return found[1] if found else 0
+    def _wanted(self, one: Standing) -> bool:
+        if not one.here:
+            return False
+        old = one.this_update is None or self._now_ms() - one.this_update >= self._every_ms
+        return (one.publishes and old) or self._lists.owes(one.id)

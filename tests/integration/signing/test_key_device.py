@@ -209,11 +209,36 @@ def test_a_revocation_stands_and_its_list_follows(odd: OddDevice, database: Data
         world.desk.authority.revoke(number, Reason.KEY_COMPROMISE)
     assert (refused.value.code, refused.value.stands) == ("crl-later", True)
     assert world.desk.authority.get(number).revoked_at is not None
-    publisher = ListPublisher(world.desk.authority, 86_400_000, world.clock)
+    publisher = ListPublisher(world.desk.authority.lists, 86_400_000, world.clock)
     with pytest.raises(DeviceError):
         publisher.turn()
     odd.behave("")
     assert publisher.turn()
+    assert not publisher.turn()
+
+
+def test_a_ca_whose_device_is_away_keeps_no_other_from_publishing(
+    odd: OddDevice, database: Database, tmp_path: Path
+):
+    """An earlier CA in a device, the present one in a file: each list as soon as its own key is there."""
+    world = World(database, tmp_path, keys=PrivateKeys(odd.device, [Purpose.CA]))
+    world.activated()
+    number, lists = world.desk.authority.list()[0].id, world.desk.authority.lists
+    both = PrivateKeys(odd.device, [])
+    CertificateAuthority(database, world.master_key, IssuingRule(), world.clock, both).start("测试 CA")
+    odd.behave("away")
+    with pytest.raises(SigningRefused) as refused:
+        world.desk.authority.revoke(number, Reason.KEY_COMPROMISE)
+    assert (refused.value.code, refused.value.stands) == ("crl-later", True)
+    publisher = ListPublisher(lists, 86_400_000, world.clock)
+    world.now += 86_400_000
+    with pytest.raises(DeviceError):
+        publisher.turn()
+    earlier, current = lists.standing()
+    assert ((earlier.this_update or 0) < world.now, current.this_update) == (True, world.now)
+    odd.behave("")
+    assert publisher.turn()
+    assert lists.standing()[0].this_update == world.now
     assert not publisher.turn()
 
 

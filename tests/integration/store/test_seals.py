@@ -184,7 +184,7 @@ def test_a_revoked_seal_takes_its_certificate_along(world: World) -> None:
     world.now += DAY
     seals.change(seal.id, Act.REVOKE, "审批乙", "医院更名")
     assert refusal(seals.change, seal.id, Act.RESUME, "审批丙", "后悔") == "seal-state"
-    content, _ = world.office.authority.newest_list(1) or (b"", 0)
+    content, _ = world.office.authority.lists.newest(1) or (b"", 0)
     found = crl.parse(content).check(own, moment(world.now) + timedelta(seconds=1))
     assert found.state is crl.State.REVOKED
     assert refusal(seals.open_seal, seal.id) == "seal-state"
@@ -208,7 +208,7 @@ def test_a_renewal_ends_the_seal_before(world: World) -> None:
     world.office.seal_making.make(Making(lost, first.stamp_case, replaces=second.id), "审批乙")
     own = seals.certificate(second)
     assert own is not None
-    content, _ = world.office.authority.newest_list(1) or (b"", 0)
+    content, _ = world.office.authority.lists.newest(1) or (b"", 0)
     found = crl.parse(content).check(own, moment(world.now) + timedelta(seconds=1))
     assert found.state is crl.State.REVOKED, "what was lost may be in other hands"
 
@@ -298,7 +298,7 @@ def test_the_seal_after_a_revoked_maker_is_a_new_makers(world: World) -> None:
     office = world.office
     before = certificates.parse(ses.parse_seal(made(office).esl).maker)
     office.units.revoke_maker(office.units.makers()[0].id, crl.Reason.CESSATION_OF_OPERATION)
-    content, _ = office.authority.newest_list(1) or (b"", 0)
+    content, _ = office.authority.lists.newest(1) or (b"", 0)
     assert crl.parse(content).check(before, moment(world.now)).state is crl.State.REVOKED
     after = made(office)
     assert ses.parse_seal(after.esl).maker != before.raw

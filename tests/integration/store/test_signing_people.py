@@ -308,7 +308,7 @@ def test_a_renewal_replaces_and_a_revocation_is_published_at_once(office: Office
     assert [c.id for c in office.authority.of_doctor(doctor_id, Profile.SIGNING)] == [new, old]
     revoked = office.authority.revoke(new, crl.Reason.KEY_COMPROMISE)
     assert revoked.state is CertificateState.REVOKED
-    content, due = office.authority.newest_list(current.id) or (b"", 0)
+    content, due = office.authority.lists.newest(current.id) or (b"", 0)
     listed = crl.parse(content)
     at = moment(office.now) + timedelta(seconds=1)
     assert listed.signed_by(current.certificate.key).valid
@@ -346,7 +346,7 @@ def test_offline_certificates_wait_until_they_are_imported(office: Office) -> No
     assert office.authority.import_certificate(made).id == waiting
     assert office.authority.get(waiting).state is CertificateState.NORMAL
     assert refusal(office.authority.import_certificate, made) == "no-request"
-    assert office.authority.publish() is None
+    assert office.authority.lists.publish(1) is None
 
 
 def test_without_a_ca_nothing_is_issued(office: Office) -> None:

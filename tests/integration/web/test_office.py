@@ -394,6 +394,22 @@ def test_a_revocation_is_served_at_once_where_the_certificate_says(desk: Desk) -
     assert served.check(certificate, moment(desk.now + 1000)).state is crl.State.REVOKED
     assert admin.ask("GET", "/crl/99.crl").status_code == 404
     assert admin.get("/admin/authority").json()["crlUrl"] == "http://public/crl/1.crl"
+    desk.office.authority.start("测试 CA")
+    desk.now += 60_000
+    assert ListPublisher(desk.office.authority.lists, 60_000, lambda: desk.now).turn()
+    assert crl.parse(admin.ask("GET", url).content).this_update > served.this_update
+    shown = admin.get("/admin/authority").json()
+    assert [shown["crlUrl"], shown["earlier"][0]["crlUrl"]] == [
+        "http://public/crl/2.crl",
+        "http://public/crl/1.crl",
+    ]
+    assert (shown["earlier"][0]["lists"], shown["imports"]) == ("继续发布", False)
+
+
+def _stranger() -> IssuingAuthority:
+    key = sm2.generate()
+    point, signer = sm2_key(key.public().point), sm2_signer(key)
+    return IssuingAuthority(names.build([(oids.COMMON_NAME, "别家")]), point, signer)
 
 
 def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> None:
@@ -424,6 +440,12 @@ def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> Non
     content = base64.b64encode(file.encode()).decode()
     said = admin.post("/admin/certificates/import", content=content).json()
     assert (said["made"], len(said["refused"])) == ([number], 1)
+    listed = crl.issue(by, (), 1, moment(desk.now), moment(desk.now + DAY))
+    for named, taken in ((listed, [1]), (crl.issue(_stranger(), (), 1, moment(0), moment(DAY)), [])):
+        list_file = base64.b64encode(named).decode()
+        said = admin.post("/admin/certificates/import", content=list_file).json()
+        assert (said["lists"], len(said["refused"])) == (taken, 1 - len(taken))
+    assert admin.ask("GET", f"{BASE}/crl/1.crl").content == listed
     assert desk.office.authority.get(number).state is CertificateState.NORMAL
     assert code(admin.post("/admin/certificates/import", content="!!")) == (400, "bad-request")
     assert admin.post("/admin/certificates/import", content="AAAA").status_code == 422
@@ -435,7 +457,7 @@ def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> Non
 
 
 def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: Desk) -> None:
-    publisher = ListPublisher(desk.office.authority, DAY, lambda: desk.now)
+    publisher = ListPublisher(desk.office.authority.lists, DAY, lambda: desk.now)
     assert publisher.turn() is False
     assert publisher.gauges() == {"crl_seconds_left": float("inf")}
     desk.office.authority.start("测试 CA")
@@ -443,6 +465,6 @@ def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: De
     desk.now += DAY
     assert publisher.turn() is True
     assert publisher.turn() is False
-    late = ListPublisher(desk.office.authority, 100 * DAY, lambda: desk.now)
+    late = ListPublisher(desk.office.authority.lists, 100 * DAY, lambda: desk.now)
     desk.now += 8 * DAY
     assert late.gauges() == {"crl_seconds_left": -DAY / 1000}

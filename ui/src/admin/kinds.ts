@@ -100,6 +100,21 @@ export interface Authority {
   crlUrl: string;
   crlNextUpdate: number | null;
   waiting: number;
+  /** Whether certificates or lists of a CA elsewhere may come. */
+  imports: boolean;
+  earlier: EarlierAuthority[];
+}
+
+export interface EarlierAuthority {
+  id: number;
+  subject: string;
+  serial: string;
+  trusted: boolean;
+  trustedWords: string;
+  lists: string;
+  crlUrl: string;
+  crlNextUpdate: number | null;
+  lastEnd: number | null;
 }
 
 /** A seal maker's certificate of this gateway. */

@@ -17,7 +17,7 @@ from yingqiao.store.errors import StoreError, StoreUnavailable, store_error
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision; a test holds it to the scripts."""
 
 _ADVISORY_LOCK = 0x59696E67  # "Ying"

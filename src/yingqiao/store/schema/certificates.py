@@ -104,6 +104,7 @@ authorities = Table(  # the built-in CA; one is current
     Column("sealed", LargeBinary),  # its private key; NULL: it issues elsewhere (离线)
     Column("current", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),  # since when nothing it issued is trusted here
     Index(
         "ix_authorities_one_current",
         "current",

@@ -1,15 +1,14 @@
-"""The built-in CA as kept: its key, what it issued and revoked, its revocation lists. Offline, others issue for it."""
+"""The built-in CA as kept: its key, what it issued and revoked. Offline, others issue for it."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from yingqiao.gm import certificates, crl, csr, names, oids, sm2
 from yingqiao.gm.certificates import Certificate
@@ -25,22 +24,20 @@ from yingqiao.signing.certificates.authority import (
 from yingqiao.signing.certificates.states import CertificateState, state_of
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds, moment
-from yingqiao.signing.private_keys import SOFTWARE, DeviceError, HeldKey, PrivateKeys, Purpose
+from yingqiao.signing.private_keys import SOFTWARE, HeldKey, PrivateKeys, Purpose
 from yingqiao.store.database import Database
 from yingqiao.store.joined import Part
 from yingqiao.store.schema import (
     authorities,
     personal_certificates,
-    revocation_lists,
-    unit_certificates,
 )
 from yingqiao.store.signing.doctors import Doctor
+from yingqiao.store.signing.revocation_lists import RevocationLists
 from yingqiao.store.trust import tell_changed
 
 CA_KEY = "ca key"
 ENCRYPTION_KEY = "encryption key"
 AUTOMATIC_KEY = "automatic key"
-CRL_VALID = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +86,16 @@ class CertificateAuthority:
         self._rule = rule
         self._now_ms = now_ms
         self._keys = keys
+        self.lists = RevocationLists(database, lambda row: self._open(row).authority, now_ms)
+        """Of every CA there was."""
 
     def start(self, name: str) -> CurrentAuthority:
-        """A new root with its key under the master key; it becomes the current one, earlier ones stay for what they issued."""
-        private = self._keys.make(Purpose.CA)
+        """A new root with its key under the master key; it becomes the current one. Earlier ones stay for what they issued,
+        so the name gets a number where one has it: lists are told apart by their issuer's name.
+        """
+        private, name = self._keys.make(Purpose.CA), self._distinct(name)
         certificate = root_certificate(name, private.subject_key, private.signer, self._now())
-        self._keep(name, certificate, self._master_key.seal(private.handle, CA_KEY))
-        self.publish()
+        self.lists.publish(self._keep(name, certificate, self._master_key.seal(private.handle, CA_KEY)))
         return self.current()
 
     def start_offline(self, certificate: bytes) -> CurrentAuthority:
@@ -196,20 +196,33 @@ class CertificateAuthority:
         return self._keys.open(self._master_key.unseal(sealed, AUTOMATIC_KEY))
 
     def import_certificate(self, der: bytes) -> Issued:
-        """A certificate made elsewhere for a request of ours (离线): found by its key. Raises CertificateError."""
+        """A certificate made elsewhere for a request of ours (离线): found by its key. The CA may be one that has issued for
+        us before: the request may have waited for it. Raises CertificateError.
+        """
         read = certificates.parse(der)
-        current = self.current()
-        if not read.signed_by(current.certificate.key).valid:
-            raise SigningRefused("issuer", "该证书不是当前 CA 签发的")
         with self._database.write() as connection:
+            issuer = _issuer(connection, read)
             for row in connection.execute(_PERSONAL.where(personal_certificates.c.certificate.is_(None))):
                 if _key_of(row, self._master_key) == read.key.point:
                     where = personal_certificates.c.id == row.id
-                    connection.execute(
-                        update(personal_certificates).where(where).values(_certificate_columns(der))
-                    )
+                    values = _certificate_columns(der) | {"authority_id": issuer}
+                    connection.execute(update(personal_certificates).where(where).values(values))
                     return self.read(connection.execute(_PERSONAL.where(where)).one())
         raise SigningRefused("no-request", "没有与该证书公钥相符、正在等待导入的申请")
+
+    def distrust(self, authority_id: int) -> None:
+        """What an earlier CA issued is no longer trusted here, as when its key was stolen; for ever. Its lists go on."""
+        with self._database.write() as connection:
+            row = connection.execute(select(authorities).where(authorities.c.id == authority_id)).first()
+            if row is None:
+                raise SigningRefused("no-authority", f"没有 CA {authority_id}")
+            if row.current:
+                raise SigningRefused("current", "这是正在签发的 CA：请先用 yingqiao ca init --renew 另建一个")
+            if row.withdrawn_at is not None:
+                raise SigningRefused("withdrawn", f"CA {authority_id} 已不受信任")
+            where = authorities.c.id == authority_id
+            connection.execute(update(authorities).where(where).values(withdrawn_at=self._now_ms()))
+            tell_changed(connection)
 
     def waiting_requests(self) -> list[tuple[int, bytes]]:
         """Requests (PKCS#10) that wait for a certificate: id and DER."""
@@ -253,72 +266,20 @@ class CertificateAuthority:
         """Revoked now and for ever; the revocation list that says so is published before this returns.
 
         When its key is in a device that does not answer, the certificate is revoked all the same, and the list follows as
-        soon as the device is there (`owes_list`): then raises SigningRefused `crl-later`.
+        soon as the device is there (`RevocationLists.owes`): then raises SigningRefused `crl-later`.
         """
         with self._database.write() as connection:
             where = (personal_certificates.c.id == certificate_id) & personal_certificates.c.revoked_at.is_(
                 None
             )
             changed = {"revoked_at": self._now_ms(), "revocation": int(reason)}
-            done = connection.execute(update(personal_certificates).where(where).values(changed)).rowcount
-        if not done:
+            revoke = update(personal_certificates).where(where).values(changed)
+            done = connection.execute(revoke.returning(personal_certificates.c.authority_id)).first()
+        if done is None:
             self.get(certificate_id)
             raise SigningRefused("revoked", "该证书已经吊销")
-        self.publish_revoked()
+        self.lists.publish_revoked(done.authority_id)
         return self.get(certificate_id)
-
-    def publish_revoked(self) -> None:
-        """`publish` after a revocation that stands. Raises SigningRefused `crl-later` where `publish` raises DeviceError."""
-        try:
-            self.publish()
-        except DeviceError as error:
-            _log.error("crl.not_published", reason=error.code, detail=error.detail)
-            words = "证书已吊销；密码设备暂不可用，吊销列表尚未发布，设备恢复后自动发布"
-            raise SigningRefused("crl-later", words, stands=True) from error
-
-    def owes_list(self, authority_id: int) -> bool:
-        """Whether something is revoked that its newest list does not say: publishing it had failed."""
-        made = revocation_lists.c
-        newest = select(made.content).where(made.authority_id == authority_id).order_by(made.number.desc())
-        with self._database.read() as connection:
-            content = connection.scalar(newest.limit(1))
-            revoked = {entry.serial for entry in _revoked(connection, authority_id)}
-        listed = set() if content is None else crl.parse(content).entries.keys()
-        return not revoked <= listed
-
-    def publish(self) -> bytes | None:
-        """A new revocation list of the current CA; None in offline mode, where the other CA publishes."""
-        with self._database.write() as connection:
-            row = connection.execute(select(authorities).where(authorities.c.current)).first()
-            current = self._open(row) if row is not None else None
-            if current is None or current.authority is None:
-                return None
-            newest = (
-                connection.scalar(_NEWEST_NUMBER.where(revocation_lists.c.authority_id == current.id)) or 0
-            )
-            now = self._now()
-            entries = _revoked(connection, current.id)
-            content = crl.issue(current.authority, entries, newest + 1, now, now + CRL_VALID)
-            values = {
-                "authority_id": current.id,
-                "number": newest + 1,
-                "content": content,
-                "this_update": milliseconds(now),
-                "next_update": milliseconds(now + CRL_VALID),
-            }
-            connection.execute(insert(revocation_lists).values(values))
-            tell_changed(connection)
-        return content
-
-    def newest_list(self, authority_id: int) -> tuple[bytes, int] | None:
-        """The newest revocation list of a CA and when the next is due, Unix ms."""
-        query = select(revocation_lists.c.content, revocation_lists.c.next_update)
-        ordered = query.where(revocation_lists.c.authority_id == authority_id).order_by(
-            revocation_lists.c.number.desc()
-        )
-        with self._database.read() as connection:
-            row = connection.execute(ordered.limit(1)).first()
-        return (row.content, row.next_update) if row is not None else None
 
     def _certify(
         self, current: CurrentAuthority, profile: Profile, doctor: Doctor, key: SubjectKey
@@ -340,7 +301,13 @@ class CertificateAuthority:
         )
         connection.execute(update(personal_certificates).where(earlier).values(replaced_by=by))
 
-    def _keep(self, name: str, certificate: bytes, sealed: bytes | None) -> None:
+    def _distinct(self, name: str) -> str:
+        with self._database.read() as connection:
+            taken = set(connection.scalars(select(authorities.c.name)))
+        later = (f"{name} {number}" for number in range(2, len(taken) + 2))
+        return name if name not in taken else next(one for one in later if one not in taken)
+
+    def _keep(self, name: str, certificate: bytes, sealed: bytes | None) -> int:
         with self._database.write() as connection:
             connection.execute(update(authorities).where(authorities.c.current).values(current=False))
             row = {
@@ -350,8 +317,9 @@ class CertificateAuthority:
                 "current": True,
                 "created_at": self._now_ms(),
             }
-            connection.execute(insert(authorities).values(row))
+            made = connection.execute(insert(authorities).values(row).returning(authorities.c.id))
             tell_changed(connection)
+            return int(made.scalar_one())
 
     def _open(self, row: Row[Any]) -> CurrentAuthority:
         certificate = certificates.parse(row.certificate)
@@ -388,25 +356,7 @@ class CertificateAuthority:
         return moment(self._now_ms()).replace(microsecond=0).astimezone(UTC)
 
 
-def _revoked(connection: Connection, authority_id: int) -> list[crl.Entry]:
-    """What a CA has revoked, of people and of units, the first first."""
-    found: list[crl.Entry] = []
-    for table in (personal_certificates, unit_certificates):
-        c = table.c
-        rows = connection.execute(
-            select(c.serial, c.revoked_at, c.revocation).where(
-                c.authority_id == authority_id, c.revoked_at.is_not(None), c.serial.is_not(None)
-            )
-        )
-        found += [
-            crl.Entry(int(row.serial, 16), moment(row.revoked_at), crl.Reason(row.revocation)) for row in rows
-        ]
-    return sorted(found, key=lambda entry: entry.date)
-
-
 _PERSONAL = select(personal_certificates)
-_NEWEST_NUMBER = select(func.max(revocation_lists.c.number))
-_log = structlog.get_logger(__name__)
 
 
 def _certificate_columns(der: bytes | None) -> dict[str, Any]:
@@ -419,6 +369,15 @@ def _certificate_columns(der: bytes | None) -> dict[str, Any]:
         "not_before": milliseconds(read.not_before),
         "not_after": milliseconds(read.not_after),
     }
+
+
+def _issuer(connection: Connection, read: Certificate) -> int:
+    trusted = select(authorities).where(authorities.c.withdrawn_at.is_(None))
+    for row in connection.execute(trusted.order_by(authorities.c.id.desc())):
+        issuer = certificates.parse(row.certificate)
+        if issuer.subject.raw == read.issuer.raw and read.signed_by(issuer.key).valid:
+            return int(row.id)
+    raise SigningRefused("issuer", "该证书不是本网关的 CA 签发的")
 
 
 def _key_of(row: Row[Any], master_key: MasterKey) -> bytes:

@@ -62,7 +62,7 @@ def office_of(
     cases = Cases(database, personal, doctors, now_ms)
     authority = CertificateAuthority(database, master_key, rule, now_ms, keys)
     units = UnitCertificates(database, master_key, authority, rule, now_ms, keys)
-    seals = SealRegistry(database, units, authority, now_ms)
+    seals = SealRegistry(database, units, now_ms)
     return Office(
         hospitals=HospitalRegistry(database, master_key),
         objects=objects,
@@ -73,7 +73,7 @@ def office_of(
         authority=authority,
         activations=Activations(database, now_ms),
         seals=seals,
-        seal_making=SealMaking(database, seals, units, authority, cases, objects, rule.months, now_ms),
+        seal_making=SealMaking(database, seals, units, cases, objects, rule.months, now_ms),
         units=units,
         now_ms=now_ms,
         public_url=public_url,

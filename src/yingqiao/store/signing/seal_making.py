@@ -23,7 +23,6 @@ from yingqiao.signing.seals.making import Holders, Kind
 from yingqiao.signing.seals.states import Act, Change
 from yingqiao.store.database import Database
 from yingqiao.store.objects import Objects
-from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.signing.cases import Cases, KeptCase
 from yingqiao.store.signing.seals_registry import KeptSeal, SealRegistry, record_made
 from yingqiao.store.signing.unit_certificates import UnitCertificates
@@ -56,7 +55,6 @@ class SealMaking:
         database: Database,
         registry: SealRegistry,
         units: UnitCertificates,
-        authority: CertificateAuthority,
         cases: Cases,
         objects: Objects,
         months: int,
@@ -65,7 +63,6 @@ class SealMaking:
         self._database = database
         self._registry = registry
         self._units = units
-        self._authority = authority
         self._cases = cases
         self._objects = objects
         self._months = months
@@ -93,11 +90,8 @@ class SealMaking:
                     self._renew(connection, wanted.replaces, unit, number, by, lost=lost)
         except IntegrityError as error:
             raise SigningRefused("case-used", "该申请已制作过印章，或原印章已更新") from error
-        if lost:
-            with contextlib.suppress(
-                SigningRefused
-            ):  # told in the log; the seal is made, and the list follows
-                self._authority.publish_revoked()
+        if lost and wanted.replaces is not None:
+            self._publish_revoked(wanted.replaces)
         return self._registry.get(number)
 
     def _made(
@@ -143,6 +137,14 @@ class SealMaking:
         return record_made(
             connection, row, Change(Act.MAKE, by, moment(self._now_ms()), f"申请 {unit.id}、{stamp.id}")
         )
+
+    def _publish_revoked(self, seal_id: int) -> None:
+        before = self._registry.get(seal_id).certificate_id
+        if before is not None:
+            with contextlib.suppress(
+                SigningRefused
+            ):  # told in the log; the seal is made, and the list follows
+                self._units.publish_revoked(before)
 
     def _renew(
         self, connection: Connection, number: int, unit: KeptCase, by_seal: int, by: str, *, lost: bool

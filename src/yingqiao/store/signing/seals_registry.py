@@ -20,7 +20,6 @@ from yingqiao.signing.seals.states import Act, Change, Standing, Stop, change, s
 from yingqiao.store.database import Database
 from yingqiao.store.errors import StoreUnavailable
 from yingqiao.store.schema import hospitals, seal_changes, seals, unit_certificates
-from yingqiao.store.signing.authority import CertificateAuthority
 from yingqiao.store.signing.seal_uses import Result, SealUses
 from yingqiao.store.signing.unit_certificates import UnitCertificates
 from yingqiao.store.text import storable
@@ -88,12 +87,10 @@ class SealRegistry:
         self,
         database: Database,
         units: UnitCertificates,
-        authority: CertificateAuthority,
         now_ms: Callable[[], int],
     ) -> None:
         self._database = database
         self._units = units
-        self._authority = authority
         self._now_ms = now_ms
         self.uses = SealUses(database, now_ms)
 
@@ -143,8 +140,8 @@ class SealRegistry:
             self.append(connection, seal, act, by, reason)
             if act is Act.REVOKE and seal.certificate_id is not None:
                 self._units.revoke(connection, seal.certificate_id, crl.Reason.CESSATION_OF_OPERATION)
-        if act is Act.REVOKE:
-            self._authority.publish_revoked()
+        if act is Act.REVOKE and seal.certificate_id is not None:
+            self._units.publish_revoked(seal.certificate_id)
         return self.get(seal_id)
 
     def append(self, connection: Connection, seal: KeptSeal, act: Act, by: str, reason: str) -> None:

@@ -140,7 +140,7 @@ class UnitCertificates:
             if not self.revoke(connection, certificate_id, reason):
                 raise SigningRefused("revoked", "该制章者证书已经吊销")
             tell_changed(connection)
-        self._authority.publish_revoked()
+        self.publish_revoked(certificate_id)
         return next(one for one in self.makers() if one.id == certificate_id)
 
     def revoke(self, connection: Connection, certificate_id: int, reason: crl.Reason) -> bool:
@@ -148,6 +148,13 @@ class UnitCertificates:
         where = (unit_certificates.c.id == certificate_id) & unit_certificates.c.revoked_at.is_(None)
         changed = {"revoked_at": self._now_ms(), "revocation": int(reason)}
         return connection.execute(update(unit_certificates).where(where).values(changed)).rowcount > 0
+
+    def publish_revoked(self, certificate_id: int) -> None:
+        """A new list of the CA that issued it, after its revocation. Raises SigningRefused `crl-later` as above."""
+        c = unit_certificates.c
+        with self._database.read() as connection:
+            issuer = connection.scalar(select(c.authority_id).where(c.id == certificate_id))
+        self._authority.lists.publish_revoked(issuer)
 
     def _online(self, connection: Connection) -> tuple[int, Authority, IssuingRule]:
         """The CA that issues now: its number, key and rule."""

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from yingqiao.signing.errors import SigningRefused
-from yingqiao.signing.trust import MAX_BUNDLE, read_bundle
+from yingqiao.signing.trust import MAX_BUNDLE, Bundle, read_bundle
 from yingqiao.store.signing.office import Office
 from yingqiao.store.signing.staff import Role
 from yingqiao.web.office.door import Asked, Door, TurnedAway, audit, need_staff
@@ -42,14 +42,19 @@ class AdminImport:
         )
 
     def take(self, asked: Asked) -> dict[str, Any]:
-        """`{"content"}`: a file in base64 (DER, PEM, p7b). What is refused is said for each, the others are taken."""
+        """`{"content"}`: a file in base64 (DER, PEM, p7b), certificates and lists. What is refused is said for each (a
+        list has no `serial`), the others are taken.
+        """
         name = self._administrator(asked)
         try:
             raw = base64.b64decode(asked.text("content", _MOST), validate=True)
         except ValueError as error:
             raise TurnedAway(400, "bad-request", "文件内容不是 Base64") from error
-        made, refused = [], []
-        for one in read_bundle(raw).certificates:
+        made: list[int] = []
+        refused: list[dict[str, str]] = []
+        given = read_bundle(raw)
+        lists = self._lists(given, name, refused)
+        for one in given.certificates:
             try:
                 issued = self._office.authority.import_certificate(one.raw)
             except SigningRefused as error:
@@ -57,7 +62,19 @@ class AdminImport:
                 continue
             audit("certificate.import", name, issued.id)
             made.append(issued.id)
-        return {"made": made, "refused": refused}
+        return {"made": made, "lists": lists, "refused": refused}
+
+    def _lists(self, given: Bundle, name: str, refused: list[dict[str, str]]) -> list[int]:
+        taken = []
+        for one in given.lists:
+            try:
+                number = self._office.authority.lists.take(one.raw)
+            except SigningRefused as error:
+                refused.append({"serial": "", "reason": error.reason})
+                continue
+            audit("ca.import-list", name, number)
+            taken.append(number)
+        return taken
 
     def _administrator(self, asked: Asked) -> str:
         account = need_staff(self._office, asked, Role.ADMIN)

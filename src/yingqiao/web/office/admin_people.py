@@ -7,12 +7,14 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from yingqiao.gm import certificates
 from yingqiao.gm.crl import Reason
 from yingqiao.signing.certificates.identity import masked_id_number, masked_mobile
 from yingqiao.signing.errors import SigningRefused
 from yingqiao.signing.moments import milliseconds
 from yingqiao.store.signing.doctors import Doctor
 from yingqiao.store.signing.office import Office
+from yingqiao.store.signing.revocation_lists import Standing
 from yingqiao.store.signing.staff import Account, Role
 from yingqiao.web.office.door import Asked, Came, Door, TurnedAway, audit, audited, need_staff, staff_of
 from yingqiao.web.office.files import csv_file
@@ -219,9 +221,10 @@ class AdminPeople:
 
 
 def authority_shown(office: Office) -> dict[str, Any]:
-    """The CA that issues now. Raises SigningRefused when there is none."""
+    """The CA that issues now, and those before. Raises SigningRefused when there is none."""
     current = office.authority.current()
-    found = office.authority.newest_list(current.id)
+    standing = {one.id: one for one in office.authority.lists.standing()}
+    own = standing.pop(current.id)
     return {
         "id": current.id,
         "name": current.name,
@@ -231,12 +234,32 @@ def authority_shown(office: Office) -> dict[str, Any]:
         "serial": current.certificate.serial_hex,
         "notBefore": milliseconds(current.certificate.not_before),
         "notAfter": milliseconds(current.certificate.not_after),
-        "crlUrl": f"{office.public_url}/crl/{current.id}.crl"
-        if office.public_url and current.authority
-        else "",
-        "crlNextUpdate": found[1] if found else None,
+        "crlUrl": _list_address(office, own),
+        "crlNextUpdate": own.next_update,
         "waiting": len(office.authority.waiting_requests()),
+        "imports": any(not one.here for one in (own, *standing.values())),
+        "earlier": [_earlier_shown(office, one) for one in reversed(standing.values())],
     }
+
+
+def _earlier_shown(office: Office, one: Standing) -> dict[str, Any]:
+    certificate = certificates.parse(one.certificate)
+    lists = "继续发布" if one.publishes else "不再需要" if one.here else "由别处的 CA 发布，请导入"
+    return {
+        "id": one.id,
+        "subject": str(certificate.subject),
+        "serial": certificate.serial_hex,
+        "trusted": one.withdrawn_at is None,
+        "trustedWords": "受信任" if one.withdrawn_at is None else "不再信任",
+        "lists": lists,
+        "crlUrl": _list_address(office, one),
+        "crlNextUpdate": one.next_update,
+        "lastEnd": one.last_end,
+    }
+
+
+def _list_address(office: Office, one: Standing) -> str:
+    return f"{office.public_url}/crl/{one.id}.crl" if office.public_url and one.here else ""
 
 
 def account_shown(account: Account) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _KEPT_S = 600
 def crl_route(office: Office) -> Route:
     def answer(request: Request) -> Response:
         number = request.path_params["authority"]
-        found = office.authority.newest_list(number) if number < 2**31 else None
+        found = office.authority.lists.newest(number) if number < 2**31 else None
         if found is None:
             raise HTTPException(404)
         content, due = found
