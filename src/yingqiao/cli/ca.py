@@ -142,7 +142,7 @@ def distrust(number: int, settings: Settings) -> None:
 @click.option("--reason", type=click.Choice(list(REASON_NAMES)), required=True, help="吊销原因")
 @data_options
 def revoke(number: int, reason: str, settings: Settings) -> None:
-    """吊销一张证书并立即发布吊销列表；不能撤销"""
+    """吊销一张证书，本机的 CA 立即发布吊销列表；不能撤销。离线方式下还须请签发它的 CA 吊销"""
     with office(settings) as opened, recorded(settings, "certificate.revoke", number):
         opened.authority.revoke(number, REASON_NAMES[reason])
     click.echo(f"已吊销证书 {number}（{REASON_NAMES[reason].words}）")
