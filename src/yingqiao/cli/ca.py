@@ -116,12 +116,14 @@ def publish(number: int | None, out: Path | None, settings: Settings) -> None:
         if out is not None and number is None and current.authority is None:
             fail("正在签发的 CA 不在本机：要写入文件请用 --ca 指明哪个 CA", Exit.USE)
         wanted = [one.id for one in lists.standing() if one.publishes] if number is None else [number]
-        made = {one: content for one in wanted if (content := lists.publish(one)) is not None}
+        made = {}
+        for one in wanted:
+            if (content := lists.publish(one)) is not None:
+                made[one] = content
+                record(settings, "ca.publish", one)
+                click.echo(f"已发布 CA {one} 的吊销列表，{len(content)} 字节")
     if not made:
         fail("没有可发布的：离线方式下吊销列表由签发证书的 CA 发布")
-    for one, content in made.items():
-        record(settings, "ca.publish", one)
-        click.echo(f"已发布 CA {one} 的吊销列表，{len(content)} 字节")
     if out is not None:
         out.write_bytes(made[current.id if number is None else number])
 

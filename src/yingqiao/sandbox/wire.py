@@ -83,10 +83,13 @@ def receive(
 
 
 def _heavy(value: Any, raw: list[bytes]) -> Any:
-    """What a mark stands for."""
-    if not isinstance(value, tuple) or value[:1] not in ((_MARK,), (_PIECES,)):
+    """What a mark stands for. Raises WireError for one that stands for nothing."""
+    if not isinstance(value, tuple) or len(value) != 2 or value[0] not in (_MARK, _PIECES):
         return value
-    return raw[value[1]] if value[0] == _MARK else Pieces((raw[value[1]],))
+    kind, number = value
+    if not isinstance(number, int) or not 0 <= number < len(raw):
+        raise WireError("no such bytes")
+    return raw[number] if kind == _MARK else Pieces((raw[number],))
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

@@ -55,7 +55,7 @@ export function Certificates({ account }: { account: Account }) {
         <Revoking
           title={`吊销 ${revoking.doctor} 的${revoking.profileWords}`}
           path={`/admin/certificates/${revoking.id}/revoke`}
-          warning="吊销不能撤销，吊销列表立即发布"
+          warning="吊销不能撤销，本机的 CA 立即发布吊销列表；别处的 CA 签发的，还须请它吊销"
           onClose={(done) => {
             setRevoking(null);
             if (done) again();

@@ -18,7 +18,7 @@ export function Revoking({ title, path, warning, onClose }: Props) {
   const revoke = async () => {
     try {
       await post(path, { reason });
-      void message.success("已吊销，吊销列表已发布");
+      void message.success("已吊销");
     } catch (error) {
       if (!stands(error)) return void message.error(wordsOf(error));
       void message.warning(wordsOf(error));
