@@ -42,7 +42,7 @@ def build(
 
 
 def _limits(loaded: Loaded) -> SandboxLimits:
-    """A file's bytes stand in the worker's memory several times."""
+    """A file's bytes stand in the worker's memory several times. Not nice: here a person waits for it, and no intake."""
     seconds = loaded.config.seal.seconds
     memory = _MEMORY + 6 * loaded.config.open.max_bytes
-    return SandboxLimits(memory=memory, cpu_s=max(1, int(seconds)), wall_s=seconds)
+    return SandboxLimits(memory=memory, cpu_s=max(1, int(seconds)), wall_s=seconds, niceness=0)
