@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,10 +23,11 @@ PATHS = {
 
 class ReceiverServer:
     """What the server knows and has seen. `fixed` = (status, headers, body) answers everything alike; `script` is
-    what is answered first, one after the other.
+    what is answered first, one after the other; `clock` is its time and its answers' Date.
     """
 
     def __init__(self, code: str, key: str) -> None:
+        self.clock: Callable[[], float] = time.time
         self.entry = HospitalEntry(code, "示范医院", False, (bytes.fromhex(key),), Profile())
         self.receiver = Receiver(load_edition(), self)
         self.submissions: list = []
@@ -51,7 +52,7 @@ class ReceiverServer:
             return self.script.pop(0)
         if self.fixed:
             return self.fixed
-        now = int(time.time() * 1000)
+        now = int(self.clock() * 1000)
         taken = self.receiver.take(PATHS[path], body, peer="t", received_at=now, encryption_type=kind)
         self.submissions.extend(taken.submissions)
         return taken.http_status, {}, taken.answer.to_json()
@@ -70,7 +71,7 @@ def serve_receiver(code: str, key: str) -> Iterator[ReceiverServer]:
             body = self.rfile.read(int(self.headers["content-length"]))
             status, headers, answer = state.answer(self.path, body, self.headers["encryption-type"])
             self.send_response_only(status)
-            headers = {"Date": self.date_time_string(), **headers}
+            headers = {"Date": self.date_time_string(state.clock()), **headers}
             for name, value in {**headers, "content-length": str(len(answer))}.items():
                 self.send_header(name, value)
             self.end_headers()
