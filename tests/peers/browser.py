@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
@@ -51,6 +53,20 @@ def watched_page(context: BrowserContext) -> Iterator[Page]:
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    lines: list[str] = []
+    page.on("console", lambda line: lines.append(line.text))
+    page.on(
+        "requestfailed", lambda request: lines.append(f"{request.method} {request.url}: {request.failure}")
+    )
     yield page
+    _tell(page, lines)
     context.close()
     assert wrong == []
+
+
+def _tell(page: Page, lines: list[str]) -> None:
+    """What the page showed at the end; pytest prints it of a test that failed."""
+    for frame in page.frames:
+        with suppress(PlaywrightError):
+            print(frame.url, frame.locator("body").inner_text(timeout=1000)[:2000], sep="\n")
+    print(*lines, sep="\n")

@@ -76,10 +76,10 @@ class Desk:
             with session.alone():
                 self._load(session)
                 return {**told, "refusal": None, "name": session.name, **self._facts(session)}
-        except Refused as error:
+        except (Refused, GmError, SandboxError) as error:
+            detail = getattr(error, "detail", "")
+            _log.info("sealclient.refused", call="open", code=error.code, detail=detail)
             return {**told, "refusal": _said(error)}
-        except (GmError, SandboxError) as error:
-            return {**told, "refusal": {"code": error.code, "message": error.reason}}
 
     def progress(self, asked: Asked) -> dict[str, Any]:
         """Bytes fetched so far."""
@@ -217,5 +217,5 @@ def _opened(session: Session) -> Session:
     return session
 
 
-def _said(error: Refused) -> dict[str, str]:
+def _said(error: Refused | GmError | SandboxError) -> dict[str, str]:
     return {"code": error.code, "message": error.reason}

@@ -35,6 +35,7 @@ class ListPublisher:
         self._now_ms = now_ms
         self._looked = 0.0
         self._due: int | None = None
+        self._imported_due: int | None = None
 
     def turn(self) -> bool:
         """Publish where the newest list is old enough; whether it did. One CA does not wait for another whose device is
@@ -47,7 +48,7 @@ class ListPublisher:
             try:
                 content = self._lists.publish(one.id)
             except Exception as error:  # noqa: BLE001 whatever it is, the others publish first; raised below
-                left = ((one.next_update or 0) - self._now_ms()) // 1000
+                left = self._left(one) // 1000
                 _log.error(
                     "crl.not_published", authority=one.id, reason=type(error).__name__, seconds_left=left
                 )
@@ -60,24 +61,43 @@ class ListPublisher:
         return published
 
     def gauges(self) -> dict[str, float]:
-        """Seconds until the list that ends first does, negative when it has; infinite without a CA of our own."""
+        """Seconds until the list that ends first does, negative when it has; infinite without a CA of our own, and for
+        the imported ones without one elsewhere whose lists are.
+        """
         if time.monotonic() - self._looked > _GAUGE_S:
             self._look()
         return {
-            "crl_seconds_left": float("inf") if self._due is None else (self._due - self._now_ms()) / 1000
+            "crl_seconds_left": self._seconds_until(self._due),
+            "crl_imported_seconds_left": self._seconds_until(self._imported_due),
         }
 
     def _look(self) -> None:
-        publishing = [one for one in self._lists.standing() if one.publishes]
-        self._due = min((one.next_update or 0 for one in publishing), default=None)
+        standing = self._lists.standing()
+        publishing = [one for one in standing if one.publishes]
+        imported = [one for one in standing if one.imported]
+        self._due, self._imported_due = _first_end(publishing), _first_end(imported)
         self._looked = time.monotonic()
         for one in publishing:
-            left = (one.next_update or 0) - self._now_ms()
-            if left < _LATE_MS:
-                _log.error("crl.late", authority=one.id, seconds_left=left // 1000)
+            if self._left(one) < _LATE_MS:
+                _log.error("crl.late", authority=one.id, seconds_left=self._left(one) // 1000)
+        for one in imported:
+            if (
+                self._left(one) < 0
+            ):  # no sooner: how long before the end a new list is due is that CA's to say
+                _log.error("crl.import_overdue", authority=one.id, seconds_left=self._left(one) // 1000)
+
+    def _left(self, one: Standing) -> int:
+        return (one.next_update or 0) - self._now_ms()
+
+    def _seconds_until(self, due: int | None) -> float:
+        return float("inf") if due is None else (due - self._now_ms()) / 1000
 
     def _wanted(self, one: Standing) -> bool:
         if not one.here:
             return False
         old = one.this_update is None or self._now_ms() - one.this_update >= self._every_ms
         return (one.publishes and old) or self._lists.owes(one.id)
+
+
+def _first_end(standing: list[Standing]) -> int | None:
+    return min((one.next_update or 0 for one in standing), default=None)

@@ -158,6 +158,7 @@ _HELP = {
     "link_queue": "待关联的检查、报告与影像数",
     "link_rows_set_aside": "关联时总出错、暂被跳过的检查、报告与影像数；日志事件 link.row_set_aside 有编号",
     "crl_seconds_left": "内置 CA（含仍须发布的以前的 CA）最先失效的吊销列表距失效的秒数，负数为已失效",
+    "crl_imported_seconds_left": "离线 CA 导入的吊销列表中最先失效的距失效的秒数，负数为已失效，须导入新的",
     "work_rows": "后台工作的件数，按种类与状态",
     "work_in_hand": "本进程正在进行的后台工作数",
     "work_oldest_waiting_seconds": "可以开始而等得最久的后台工作等了多久（秒）",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.helpers.seal_office import made as seal_made
 from tests.integration.store.test_signing_people import DAY, ENTRIES, HOSPITAL, refusal
@@ -163,9 +164,9 @@ def test_the_alarm_rings_for_an_earlier_ca_too(world: World) -> None:
     world.now += 6 * DAY
     world.authority.start("测试 CA")
     late = ListPublisher(world.lists, 100 * DAY, world.clock)
-    assert late.gauges() == {"crl_seconds_left": DAY / 1000}
+    assert late.gauges() == {"crl_seconds_left": DAY / 1000, "crl_imported_seconds_left": float("inf")}
     world.lists.publish(1)
-    assert ListPublisher(world.lists, DAY, world.clock).gauges() == {"crl_seconds_left": 7 * DAY / 1000}
+    assert ListPublisher(world.lists, DAY, world.clock).gauges()["crl_seconds_left"] == 7 * DAY / 1000
 
 
 def test_the_seal_of_an_earlier_ca_is_revoked_in_its_list(world: World) -> None:
@@ -230,7 +231,28 @@ def test_lists_of_cas_elsewhere_are_imported_also_of_earlier_ones(world: World) 
     assert refusal(world.lists.take, old.list(world.now - DAY)) == "list-old"
     assert refusal(world.lists.take, stranger.list(world.now)) == "list-issuer"
     assert not world.publisher.turn(), "others publish these"
-    assert ListPublisher(world.lists, DAY, world.clock).gauges() == {"crl_seconds_left": float("inf")}
+    assert ListPublisher(world.lists, DAY, world.clock).gauges()["crl_seconds_left"] == float("inf")
+
+
+def test_the_alarm_rings_when_an_imported_list_has_ended(world: World) -> None:
+    """Annex 7, 离线场景: nobody else tells the administrator that the next list has not been brought."""
+
+    def left() -> float:
+        return ListPublisher(world.lists, DAY, world.clock).gauges()["crl_imported_seconds_left"]
+
+    elsewhere = Elsewhere("外部 CA", world.now)
+    world.authority.start_offline(elsewhere.certificate)
+    assert left() == float("inf"), "none was brought: certificates are told to be without a list"
+    world.lists.take(elsewhere.list(world.now))
+    assert left() == 7 * DAY / 1000
+    world.now += 8 * DAY
+    with structlog.testing.capture_logs() as logged:
+        assert left() == -DAY / 1000
+    assert [(one["event"], one["seconds_left"]) for one in logged] == [("crl.import_overdue", -DAY // 1000)]
+    world.lists.take(elsewhere.list(world.now))
+    assert left() == 7 * DAY / 1000
+    world.authority.start("测试 CA")
+    assert left() == float("inf"), "it issued nothing that may still be asked about"
 
 
 def test_an_online_ca_goes_on_publishing_after_the_office_went_offline(world: World) -> None:

@@ -459,7 +459,7 @@ def test_certificates_made_elsewhere_are_imported_on_the_page(desk: Desk) -> Non
 def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: Desk) -> None:
     publisher = ListPublisher(desk.office.authority.lists, DAY, lambda: desk.now)
     assert publisher.turn() is False
-    assert publisher.gauges() == {"crl_seconds_left": float("inf")}
+    assert publisher.gauges()["crl_seconds_left"] == float("inf")
     desk.office.authority.start("测试 CA")
     assert publisher.turn() is False
     desk.now += DAY
@@ -467,4 +467,4 @@ def test_the_list_is_published_daily_and_the_alarm_rings_before_it_ends(desk: De
     assert publisher.turn() is False
     late = ListPublisher(desk.office.authority.lists, 100 * DAY, lambda: desk.now)
     desk.now += 8 * DAY
-    assert late.gauges() == {"crl_seconds_left": -DAY / 1000}
+    assert late.gauges()["crl_seconds_left"] == -DAY / 1000

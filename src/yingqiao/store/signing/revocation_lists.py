@@ -55,6 +55,16 @@ class Standing:
         """Whether it owes the world new lists on schedule."""
         if self.current or not self.here:
             return self.here
+        return self._asked_after
+
+    @property
+    def imported(self) -> bool:
+        """Whether its lists come from elsewhere, one has, and the next is needed when that ends."""
+        return not self.here and self.this_update is not None and (self.current or self._asked_after)
+
+    @property
+    def _asked_after(self) -> bool:
+        """Whether something it issued ends after its newest list was made."""
         return self.last_end is not None and (self.this_update is None or self.this_update <= self.last_end)
 
 
