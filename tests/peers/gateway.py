@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
 from tests.helpers.commands import YINGQIAO, run
+from tests.helpers.ports import free_port
 
 _READY_S = 180.0
 _ANNOUNCED = "影桥网关已就绪".encode()
@@ -25,12 +25,6 @@ _FOLLOWED = {"hospitals", "apps", "trust"}
 _ONLY_ASKS = {"list", "show", "check", "export"}
 _KNOWN_AFTER_S = 1.5
 """A running gateway keeps these registers in memory and follows them at least once a second."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -90,7 +84,7 @@ class RunningGateway:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"
             try:
-                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=30).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -100,7 +94,7 @@ class RunningGateway:
     def _announced(self) -> bool:
         return _ANNOUNCED in self.log_file.read_bytes()[self._log_from :]
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 30) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 120) -> int:
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(timeout)
@@ -134,7 +128,7 @@ class RunningGateway:
 
     def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
         named = {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=30)
+        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=120)
 
     def push(self, path: str, record: dict[str, object], **sealing: str) -> dict[str, Any]:
         """The answer to a sealed record."""

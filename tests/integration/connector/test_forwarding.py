@@ -9,8 +9,9 @@ import time
 
 from tests.helpers.connector import until
 from tests.helpers.dicom_files import CT, EXPLICIT, IMPLICIT, dataset
+from tests.helpers.ports import free_port
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
+from tests.peers.gateway import GatewayMaker, RunningGateway
 from yingqiao.dicom.query_retrieve.node import Node
 from yingqiao.dicom.storage_scu import StorageSender
 

@@ -11,8 +11,9 @@ import pytest
 
 from tests.acceptance.senders import exam, report
 from tests.helpers.connector import Hospital, accepted, beijing, held, submissions, until
+from tests.helpers.ports import free_port
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
+from tests.peers.gateway import GatewayMaker, RunningGateway
 from yingqiao.hospital.spool.store import Pressure
 
 

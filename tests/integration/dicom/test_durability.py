@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.helpers.ports import free_port
 from tests.integration.dicom.raw_sender import RawSender
-from tests.peers.dcmtk import free_port, wait_for_port
+from tests.peers.dcmtk import wait_for_port
 from yingqiao.dicom.upper_layer import pdu
 from yingqiao.store.database import open_database
 from yingqiao.store.landing import LandingReader

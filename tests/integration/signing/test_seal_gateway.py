@@ -21,11 +21,12 @@ from tests.acceptance.senders import HOSPITAL, exam, report
 from tests.helpers import pdfs, seal_desk, seals
 from tests.helpers import report_pdf as reports
 from tests.helpers.coss import APP, SECRET, call
+from tests.helpers.ports import free_port
 from tests.helpers.seal_desk import Pacs, SealDesk
 from tests.helpers.sealed_files import report_pdf, sealed_pdf, trust_files
 from tests.helpers.timelines import told
 from tests.peers.bouncycastle import BouncyCastle
-from tests.peers.gateway import RunningGateway, free_port
+from tests.peers.gateway import RunningGateway
 from yingqiao.gm import ses, timestamp
 from yingqiao.signing.seals.pdf.reading import read
 
