@@ -78,9 +78,9 @@ def test_exact_bytes_through_outage_and_kills(make_gateway: GatewayMaker, make_h
     hospital.stop(signal.SIGKILL)
     hospital.start()
     wanted = digests(sent | more)
-    assert until(lambda: arrived(gateway) == wanted, 40), hospital.log[-3000:]
-    assert until(lambda: (s := hospital.status()) and s.images == {"sent": 101}, 15)
-    assert until(lambda: not hospital.alarms(), 10)
+    assert until(lambda: arrived(gateway) == wanted), hospital.log[-3000:]
+    assert until(lambda: (s := hospital.status()) and s.images == {"sent": 101})
+    assert until(lambda: not hospital.alarms())
 
 
 def test_an_odd_instance_does_not_hold_up_the_others(

@@ -80,7 +80,7 @@ def ask(sender: RawSender, raw: bytes) -> int:
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < deadline, "in vain"
         time.sleep(0.02)
