@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -23,8 +24,9 @@ _READY_S = 180.0
 _ANNOUNCED = "影桥网关已就绪".encode()
 _FOLLOWED = {"hospitals", "apps", "trust"}
 _ONLY_ASKS = {"list", "show", "check", "export"}
-_KNOWN_AFTER_S = 1.5
-"""A running gateway keeps these registers in memory and follows them at least once a second."""
+_LOOKED_AT_S = {"trust": 1.0, "dicom": 2.0}
+"""What is older when it is needed is looked at again: the trust store, the list of DICOM senders."""
+_READ_AT = re.compile(rb"^yingqiao_registers_read_timestamp_seconds(?:{[^}]*})? (\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -106,8 +108,25 @@ class RunningGateway:
         where = ["--data", str(self.data)] if data else []
         done = run([*words, *where], self.environ, stdin)
         if done.returncode == 0 and self._follows(words):
-            time.sleep(_KNOWN_AFTER_S)
+            self.knows(since=time.time(), words=words)
         return done
+
+    def knows(self, since: float, words: tuple[str, ...] = ()) -> None:
+        """Return when what was registered until `since` (Unix time) is known: it keeps registers in memory, and follows."""
+        deadline = time.monotonic() + _READY_S
+        while (at := self._registers_read_at()) is not None and at < since:
+            assert time.monotonic() < deadline, f"registers are not followed:\n{self.log[-3000:]}"
+            time.sleep(0.05)
+        wait = 1.5 if at is None else max(_LOOKED_AT_S.get(word, 0.0) for word in (*words, ""))
+        time.sleep(max(0.0, since + wait + 0.01 - time.time()))
+
+    def _registers_read_at(self) -> float | None:
+        """None when it does not tell: metrics elsewhere, or TLS."""
+        try:
+            found = _READ_AT.search(httpx.get(f"{self.url}/metrics", timeout=30).content)
+        except httpx.TransportError:
+            return None
+        return float(found[1]) if found else None
 
     def _follows(self, words: tuple[str, ...]) -> bool:
         running = self.process is not None and self.process.poll() is None
