@@ -290,19 +290,37 @@ def test_busy_intake_leaves_linking_a_bounded_share(world: World, monkeypatch: p
     assert linker._turn() == linkage.QUIET_POLL_S
     monkeypatch.setattr(linker, "_rate", lambda: linkage.BUSY_RATE + 1)
     world.exam(ris_study_id="RIS2")
-    started = time.monotonic()
+    clock = Clock()
+    monkeypatch.setattr(linkage, "time", clock)
+    real = linker._pass
+    monkeypatch.setattr(linker, "_pass", lambda batch: (clock.pass_by(2.0), real(batch))[1])
     rest = linker._turn()
-    took = time.monotonic() - started
     assert rest >= linkage.BUSY_REST_S
-    assert rest >= took * (1 / linkage.BUSY_SHARE - 1) * 0.2
+    assert rest == pytest.approx(2.0 * (1 / linkage.BUSY_SHARE - 1))
 
 
-def test_busy_is_seen_from_what_came(world: World) -> None:
+class Clock:
+    """In place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_busy_is_seen_from_what_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(linkage, "time", clock)
     linker = Linker(world.database)
     assert linker._rate() <= linkage.BUSY_RATE
     world.images(500)
+    clock.pass_by(1.0)
     assert linker._rate() > linkage.BUSY_RATE
-    time.sleep(0.05)
+    clock.pass_by(0.05)
     assert linker._rate() <= linkage.BUSY_RATE
 
 
