@@ -40,7 +40,7 @@ class Kept:
 
 
 def settings(folder: Path, **changes: Any) -> FetchSettings:
-    quick = {"retry_seconds": 0.01, "connect_seconds": 2.0, "idle_seconds": 1.0}
+    quick = {"retry_seconds": 0.01, "connect_seconds": 60.0, "idle_seconds": 60.0}
     return FetchSettings(folder / "parts", **quick | changes)
 
 

@@ -62,7 +62,6 @@ def allow(gateway: RunningGateway, address: str, *options: str, **environ: str) 
     gateway.environ |= environ
     done = gateway.cli("hospitals", "hosts", "add", HOSPITAL, address, "--private", *options)
     assert done.returncode == 0, done.stderr
-    time.sleep(0.6)  # the running gateway follows the registry twice a second
     return done.stdout
 
 

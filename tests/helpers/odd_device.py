@@ -19,12 +19,13 @@ ROOT = Path(__file__).parents[2]
 class OddDevice:
     """Such a device, as a test sets it up."""
 
-    def __init__(self, folder: Path, *, seconds: float = 1.0) -> None:
+    def __init__(self, folder: Path, *, seconds: float = 60.0) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.now = 0.0
+        self._seconds = seconds
+        self.device = CommandDevice(self.command, seconds=seconds, start_seconds=120, clock=self.clock)
         self.behave("")
-        self.device = CommandDevice(self.command, seconds=seconds, start_seconds=60, clock=self.clock)
 
     @property
     def command(self) -> str:
@@ -37,6 +38,8 @@ class OddDevice:
 
     def behave(self, mode: str) -> None:
         (self.folder / "mode").write_text(mode)
+        # only where it never answers is the wait for it to end soon
+        self.device._seconds = 1.0 if mode == "hang" else self._seconds
 
     def later(self) -> None:
         self.now += 60.0

@@ -33,7 +33,7 @@ class Line:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        connection.settimeout(20)
+        connection.settimeout(120)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def hear(self) -> pdu.Pdu:
@@ -128,9 +128,9 @@ def scripted(script: Callable[[Line], object]) -> Iterator[int]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        listening.join(5)
+        listening.join(60)
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
 
 
 @contextlib.contextmanager

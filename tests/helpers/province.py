@@ -16,7 +16,8 @@ from typing import Any
 
 from tests.helpers.commands import YINGQIAO
 from tests.helpers.connector import BEIJING, until
-from tests.peers.gateway import RunningGateway, free_port
+from tests.helpers.ports import free_port
+from tests.peers.gateway import RunningGateway
 from yingqiao.hospital.simulate.dicom_sender import DicomNode
 from yingqiao.hospital.simulate.people import credit_code
 from yingqiao.hospital.simulate.ris import KEY, RIS, TRUTH, write_config

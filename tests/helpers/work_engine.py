@@ -63,11 +63,11 @@ def effect(database: Database, executor: str, seconds: float) -> None:
     return guarded  # type: ignore[return-value]
 
 
-def main(url: str, folder: str, executor: str, seconds: str = "0.02") -> None:
+def main(url: str, folder: str, executor: str, seconds: str = "0.02", lease: str = "3") -> None:
     logging.configure("info")
     database = open_database(url)
     retry = RetryRule({each: Backoff(0.1, 0.5) for each in ErrorClass}, BreakerRule(5, Backoff(0.5, 1.0)))
-    rule = EngineRule(places=6, per_hospital=100, retry=retry, poll_s=0.2, lease_s=3.0)
+    rule = EngineRule(places=6, per_hospital=100, retry=retry, poll_s=0.2, lease_s=float(lease))
     handlers = {"effect": effect(database, executor, float(seconds))}
     engine = WorkEngine(database, system_url(url, Path(folder)), handlers, rule, executor=executor)  # type: ignore[arg-type]
     engine.start()

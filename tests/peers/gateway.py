@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,19 +18,15 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
 from tests.helpers.commands import YINGQIAO, run
+from tests.helpers.ports import free_port
 
 _READY_S = 180.0
 _ANNOUNCED = "影桥网关已就绪".encode()
 _FOLLOWED = {"hospitals", "apps", "trust"}
 _ONLY_ASKS = {"list", "show", "check", "export"}
-_KNOWN_AFTER_S = 1.5
-"""A running gateway keeps these registers in memory and follows them at least once a second."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+_LOOKED_AT_S = {"trust": 1.0, "dicom": 2.0}
+"""What is older when it is needed is looked at again: the trust store, the list of DICOM senders."""
+_READ_AT = re.compile(rb"^yingqiao_registers_read_timestamp_seconds(?:{[^}]*})? (\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -90,7 +86,7 @@ class RunningGateway:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"
             try:
-                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=30).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -100,7 +96,7 @@ class RunningGateway:
     def _announced(self) -> bool:
         return _ANNOUNCED in self.log_file.read_bytes()[self._log_from :]
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 30) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 120) -> int:
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(timeout)
@@ -112,8 +108,25 @@ class RunningGateway:
         where = ["--data", str(self.data)] if data else []
         done = run([*words, *where], self.environ, stdin)
         if done.returncode == 0 and self._follows(words):
-            time.sleep(_KNOWN_AFTER_S)
+            self.knows(since=time.time(), words=words)
         return done
+
+    def knows(self, since: float, words: tuple[str, ...] = ()) -> None:
+        """Return when what was registered until `since` (Unix time) is known: it keeps registers in memory, and follows."""
+        deadline = time.monotonic() + _READY_S
+        while (at := self._registers_read_at()) is not None and at < since:
+            assert time.monotonic() < deadline, f"registers are not followed:\n{self.log[-3000:]}"
+            time.sleep(0.05)
+        wait = 1.5 if at is None else max(_LOOKED_AT_S.get(word, 0.0) for word in (*words, ""))
+        time.sleep(max(0.0, since + wait + 0.01 - time.time()))
+
+    def _registers_read_at(self) -> float | None:
+        """None when it does not tell: metrics elsewhere, or TLS."""
+        try:
+            found = _READ_AT.search(httpx.get(f"{self.url}/metrics", timeout=30).content)
+        except httpx.TransportError:
+            return None
+        return float(found[1]) if found else None
 
     def _follows(self, words: tuple[str, ...]) -> bool:
         running = self.process is not None and self.process.poll() is None
@@ -134,7 +147,7 @@ class RunningGateway:
 
     def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
         named = {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=30)
+        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=120)
 
     def push(self, path: str, record: dict[str, object], **sealing: str) -> dict[str, Any]:
         """The answer to a sealed record."""

@@ -71,7 +71,7 @@ def _talk(server: Hostile, connection: socket.socket) -> None:
             path, headers = request
             server.asked.append(request)
             way = server.ways.get(path.split("/")[1].partition("?")[0], honest)
-            connection.settimeout(5)
+            connection.settimeout(60)
             way(server, connection, path, headers)
             connection.settimeout(0.1)
 
@@ -220,7 +220,7 @@ def _drip(server, connection, _path, _headers):
 
 
 def _silent(server, _connection, _path, _headers):
-    server.stop.wait(30)
+    server.stop.wait(300)
     raise OSError("never answers")
 
 
@@ -235,7 +235,7 @@ def _status(_server, connection, path, _headers):
 
 
 def _dated_retry(_server, connection, _path, _headers):
-    answer(connection, "503 So", Retry_After=formatdate(time.time() + 90, usegmt=True))
+    answer(connection, "503 So", Retry_After=formatdate(time.time() + 900, usegmt=True))
 
 
 def _junk(_server, connection, _path, _headers):

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.peers.dcmtk import end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import end, wait_for_port
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def start_orthanc(
     with (folder / "log").open("wb") as log:
         environment = os.environ | ({"TCP_NODELAY": "1"} if nodelay else {})
         process = subprocess.Popen([program, str(configuration)], env=environment, stdout=log, stderr=log)
-    wait_for_port(orthanc.http_port, 30, process)
-    wait_for_port(orthanc.dicom_port, 30, process)
+    wait_for_port(orthanc.http_port, process=process)
+    wait_for_port(orthanc.dicom_port, process=process)
     return process, orthanc
 
 

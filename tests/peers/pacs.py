@@ -14,7 +14,8 @@ import httpx
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from tests.peers.dcmtk import Dcmtk, end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import Dcmtk, end, wait_for_port
 from tests.peers.orthanc import orthanc_configuration
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -98,8 +99,8 @@ class OrthancPacs:
             environment = os.environ | {"TCP_NODELAY": "1"}
             program = "/usr/sbin/Orthanc"
             self.process = subprocess.Popen([program, str(file)], env=environment, stdout=log, stderr=log)
-        wait_for_port(self.http_port, 30, self.process)
-        wait_for_port(self.port, 30, self.process)
+        wait_for_port(self.http_port, process=self.process)
+        wait_for_port(self.port, process=self.process)
         return self
 
     def stop(self) -> None:
@@ -168,7 +169,7 @@ class Dcmqrscp:
                 stdout=log,
                 stderr=log,
             )
-        wait_for_port(self.port, 15, self.process)
+        wait_for_port(self.port, process=self.process)
         return self
 
     def stop(self) -> None:

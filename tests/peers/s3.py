@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.peers.dcmtk import end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import end, wait_for_port
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def s3_server() -> Iterator[int]:
         env=os.environ | {"MOTO_ALLOW_NONEXISTENT_REGION": "true"},
     )
     try:
-        wait_for_port(port, 60, process)
+        wait_for_port(port, process=process)
         yield port
     finally:
         end(process)

@@ -20,9 +20,11 @@ class Full(io.StringIO):
     """A stream that takes nothing while `full`."""
 
     full = True
+    refused = 0
 
     def write(self, text: str) -> int:
         if self.full:
+            self.refused += text.count("\n")
             raise OSError(28, "No space left on device")
         return super().write(text)
 
@@ -45,10 +47,13 @@ def test_the_request_log_goes_on_when_there_is_room_again():
     log.start()
     for number in range(3):
         log.write(Line(number))
-    time.sleep(0.2)
+    deadline = time.monotonic() + 60
+    while stream.refused < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
     stream.full = False
     log.write(Line(3))
     log.close()
+    log._thread.join(60)  # close itself waits for a few seconds only
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line.get("n") for line in lines] == [3, None]
     assert lines[0]["time"] == "1970-01-01T00:00:01.000Z"

@@ -83,6 +83,11 @@ class AppRegistry:
             return replace(application, secrets=application.secrets[:1])
         return application
 
+    @property
+    def read_at(self) -> float:
+        """Unix time of what is at hand."""
+        return self._followed.read_at
+
     def reload(self) -> None:
         """Read all of them again."""
         self._followed.again()

@@ -19,6 +19,8 @@ class Followed:
         """`read` takes in all of the register; it raises StoreUnavailable. `name` is the log's and the thread's."""
         self._name, self._read = name, read
         self._read_at = float("-inf")
+        self.read_at = 0.0
+        """Unix time at which what is at hand was asked for; 0 = never."""
         self._reading = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -53,8 +55,9 @@ class Followed:
         return time.monotonic() - self._read_at < FRESH_S
 
     def _take(self) -> None:
+        began, at = time.monotonic(), time.time()
         self._read()
-        self._read_at = time.monotonic()
+        self._read_at, self.read_at = began, at
 
     def _follow(self) -> None:
         told = False

@@ -96,6 +96,11 @@ class HospitalRegistry:
         entries = self._entries
         return tuple(entries[code] for code in sorted(entries))
 
+    @property
+    def read_at(self) -> float:
+        """Unix time of what is at hand."""
+        return self._followed.read_at
+
     def reload(self) -> None:
         """Read all hospitals again. Raises StoreUnavailable."""
         self._followed.again()

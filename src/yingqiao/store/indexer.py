@@ -154,7 +154,8 @@ class Indexer:
     @property
     def backlog(self) -> int:
         """Instances received in this run and not indexed yet."""
-        return len(self._queue) + self._overflow + self._in_hand
+        with self._waiting:  # a batch that is being taken out of the queue counts too
+            return len(self._queue) + self._overflow + self._in_hand
 
     @property
     def is_behind(self) -> bool:

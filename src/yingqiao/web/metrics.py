@@ -11,6 +11,7 @@ import threading
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -138,7 +139,7 @@ class Metrics:
                 _HELP.get(family, family),
                 tuple(pairs),
                 registry=self.registry,
-                multiprocess_mode="livesum" if family.startswith("http_") else "livemostrecent",
+                multiprocess_mode=_MODES.get(family.partition("_")[0], "livemostrecent"),
             )
         return made.labels(**pairs) if pairs else made
 
@@ -152,6 +153,8 @@ class Metrics:
         return generate_latest(together)
 
 
+_MODES: dict[str, Literal["livesum", "livemin"]] = {"http": "livesum", "registers": "livemin"}
+"""What several processes' gauges are together, by the first word of their name; else the newest counts."""
 _HELP = {
     "disk_free_bytes": "数据目录所在磁盘的剩余空间（字节）",
     "index_queue": "已落地、待建索引的影像实例数",
@@ -172,6 +175,7 @@ _HELP = {
     "commitments_not_told": "结果尚未送达请求方的存储承诺请求数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",
+    "registers_read_timestamp_seconds": "所用的医疗机构与应用登记读自数据库的时刻（Unix 秒）",
     "dicom_instances_received_total": "启动以来答 0000 的影像实例数",
     "dicom_bytes_received_total": "启动以来答 0000 的数据集字节数",
     "dicom_instances_refused_total": "启动以来没有答 0000 的操作数",

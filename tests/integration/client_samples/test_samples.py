@@ -13,7 +13,8 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, exam
 from tests.docs.pages import ROOT
-from tests.peers.gateway import RunningGateway, free_port
+from tests.helpers.ports import free_port
+from tests.peers.gateway import RunningGateway
 from yingqiao.exchange.envelope import seal
 
 CLIENTS = ROOT / "docs/howto/clients"

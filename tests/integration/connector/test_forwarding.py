@@ -9,8 +9,9 @@ import time
 
 from tests.helpers.connector import until
 from tests.helpers.dicom_files import CT, EXPLICIT, IMPLICIT, dataset
+from tests.helpers.ports import free_port
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
+from tests.peers.gateway import GatewayMaker, RunningGateway
 from yingqiao.dicom.query_retrieve.node import Node
 from yingqiao.dicom.storage_scu import StorageSender
 
@@ -77,9 +78,9 @@ def test_exact_bytes_through_outage_and_kills(make_gateway: GatewayMaker, make_h
     hospital.stop(signal.SIGKILL)
     hospital.start()
     wanted = digests(sent | more)
-    assert until(lambda: arrived(gateway) == wanted, 40), hospital.log[-3000:]
-    assert until(lambda: (s := hospital.status()) and s.images == {"sent": 101}, 15)
-    assert until(lambda: not hospital.alarms(), 10)
+    assert until(lambda: arrived(gateway) == wanted), hospital.log[-3000:]
+    assert until(lambda: (s := hospital.status()) and s.images == {"sent": 101})
+    assert until(lambda: not hospital.alarms())
 
 
 def test_an_odd_instance_does_not_hold_up_the_others(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from tests.acceptance.senders import KEY_HEX, exam
-from tests.helpers.connector import Hospital, beijing, held, submissions, until
+from tests.helpers.connector import BEIJING, Hospital, beijing, held, submissions, until
 from tests.integration.connector.conftest import HospitalMaker
 from tests.peers.gateway import RunningGateway
 from yingqiao.hospital.spool.catalogue import let_go
@@ -82,14 +83,15 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
     """Missing ids are risStudyIds or study UIDs (T154); the day is that of checkFinishTime (T158)."""
     gateway = shared_gateway
     hospital = make_hospital(gateway, own=True, reconcile={"url": platform.url, "enabled": False})
-    day = beijing(days=1)[:10]
+    today = datetime.now(BEIJING).date()
+    day = f"{today - timedelta(days=1)}"
     hospital.ris.add_exams(*range(6), at=f"{day} 09:00:00")
     hospital.ris.put(
         "exam",
         exam("M1", modality="MR", studyUid="1.2.77", checkFinishTime=f"{day} 23:59:59"),
         exam("D1", disableFlag=1, checkFinishTime=f"{day} 10:00:00"),
     )
-    hospital.ris.add_exams(50, at=f"{beijing()[:10]} 00:00:00")
+    hospital.ris.add_exams(50, at=f"{today} 00:00:00")
     hospital.start()
     assert until(
         lambda: len(held(gateway, hospital.code)[0]) == 9 and len(held(gateway, hospital.code)[1]) == 7

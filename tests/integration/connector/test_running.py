@@ -11,8 +11,9 @@ import pytest
 
 from tests.acceptance.senders import exam, report
 from tests.helpers.connector import Hospital, accepted, beijing, held, submissions, until
+from tests.helpers.ports import free_port
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
+from tests.peers.gateway import GatewayMaker, RunningGateway
 from yingqiao.hospital.spool.store import Pressure
 
 
@@ -33,7 +34,7 @@ def test_records_arrive_exam_before_its_report(shared_gateway: RunningGateway, m
     ]
     assert all(order.index(f"E{n:05}") < order.index(f"R{n:05}") for n in range(30))
     hospital.ris.add_exams(30, 31)
-    assert until(lambda: all_there(gateway, hospital, 32), 15)
+    assert until(lambda: all_there(gateway, hospital, 32))
     assert accepted(gateway, code=hospital.code) == 64
     assert hospital.stop() == 0
     status = json.loads(hospital.cli("status", "--json").stdout)
@@ -52,11 +53,11 @@ def test_a_gateway_down_for_long_loses_nothing(make_gateway: GatewayMaker, make_
     assert until(lambda: "网关" in hospital.alarms())
     time.sleep(1)
     gateway.start()
-    assert until(lambda: all_there(gateway, hospital, 10), 30), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 10)), hospital.log[-3000:]
     assert [key for _, key, of_report, _ in submissions(gateway) if key == "E00003" and not of_report] == [
         "E00003"
     ]
-    assert until(lambda: not hospital.alarms(), 10)
+    assert until(lambda: not hospital.alarms())
 
 
 @pytest.mark.long
@@ -70,8 +71,8 @@ def test_killed_at_any_moment(make_gateway: GatewayMaker, make_hospital: Hospita
         time.sleep(0.9 + 0.17 * kill)
         hospital.stop(signal.SIGKILL)
     hospital.start()
-    assert until(lambda: all_there(gateway, hospital, 240), 40), hospital.log[-3000:]
-    assert until(lambda: (s := hospital.status()) and s.sent == {"exam": 240, "report": 240}, 10)
+    assert until(lambda: all_there(gateway, hospital, 240)), hospital.log[-3000:]
+    assert until(lambda: (s := hospital.status()) and s.sent == {"exam": 240, "report": 240})
 
 
 def test_refused_then_mended(shared_gateway: RunningGateway, make_hospital: HospitalMaker):
@@ -143,7 +144,7 @@ def test_a_full_spool_stops_reading_and_goes_on(make_gateway: GatewayMaker, make
     hospital = make_hospital(gateway, spool=limit, reading={"poll_seconds": 0.2, "batch": 20})
     hospital.ris.add_exams(*range(600))
     hospital.start()
-    assert until(lambda: (s := hospital.status()) and s.pressure is Pressure.FULL, 30)
+    assert until(lambda: (s := hospital.status()) and s.pressure is Pressure.FULL)
     time.sleep(2)
     assert (s := hospital.status())
     assert sum(s.records.values()) < 1200

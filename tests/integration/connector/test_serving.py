@@ -10,8 +10,8 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, exam
 from tests.helpers.connector import Ris, beijing
+from tests.helpers.ports import free_port
 from tests.integration.connector.conftest import HospitalMaker
-from tests.peers.gateway import free_port
 from tests.peers.pacs import Dcmqrscp, study
 from yingqiao.client import BadKey, ExamQuestion, HospitalSystem, Refused, ReportQuestion, SeriesQuestion
 from yingqiao.hospital.config import read_config

@@ -44,8 +44,8 @@ class Receiver:
         self.port = self.scp.start()
 
     def stop(self) -> None:
-        self.scp.stop(grace=5.0)
-        assert self.indexer.stop()
+        self.scp.stop(grace=30.0)
+        assert self.indexer.stop(120.0)
         self.landing.close()
 
     def rows(self) -> list[Any]:

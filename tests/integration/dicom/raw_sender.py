@@ -27,7 +27,7 @@ class RawSender:
         user: items.UserInformation | None = None,
         connect_only: bool = False,
     ) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+        self.socket = socket.create_connection(("127.0.0.1", port), 120)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.contexts = contexts or [(CT, EXPLICIT)]
         self.answer: pdu.Pdu | None = None

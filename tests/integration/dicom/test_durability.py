@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.helpers.ports import free_port
 from tests.integration.dicom.raw_sender import RawSender
-from tests.peers.dcmtk import free_port, wait_for_port
+from tests.peers.dcmtk import wait_for_port
 from yingqiao.dicom.upper_layer import pdu
 from yingqiao.store.database import open_database
 from yingqiao.store.landing import LandingReader
@@ -38,7 +39,7 @@ def start(folder: Path, port: int) -> subprocess.Popen[bytes]:
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
     )
-    wait_for_port(port, 30, process)
+    wait_for_port(port, process=process)
     return process
 
 
@@ -92,15 +93,17 @@ def test_killed_at_random_nothing_acknowledged_is_lost(tmp_path):
     for round_number in range(KILLS):
         port = free_port()
         process = start(tmp_path, port)
-        load = Load(port, round_number, acknowledged)
+        before, load = len(acknowledged), Load(port, round_number, acknowledged)
+        while len(acknowledged) < before + 2 and any(thread.is_alive() for thread in load.threads):
+            time.sleep(0.01)
         time.sleep(random.uniform(0.05, 0.7))
         process.send_signal(signal.SIGKILL)
         process.wait()
         for thread in load.threads:
-            thread.join(30)
+            thread.join(120)
     process = start(tmp_path, free_port())
     process.terminate()
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
     found = indexed(tmp_path)
     assert len(acknowledged) > KILLS
     assert set(acknowledged) <= set(found)
@@ -131,5 +134,5 @@ def test_two_gigabytes_arrive_in_little_memory(tmp_path, size):
         assert peak < 200
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
     assert indexed(tmp_path)["1.2.3"][2] == size + len(piece)

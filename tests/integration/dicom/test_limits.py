@@ -25,7 +25,7 @@ def test_over_the_limit_is_refused_for_now(receiver):
     open_ones = [RawSender(gateway.port) for _ in range(3)]
     assert RawSender(gateway.port).answer == pdu.AssociateReject(2, 3, 2)
     open_ones.pop().release()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not isinstance(RawSender(gateway.port).answer, pdu.AssociateAccept):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -181,9 +181,13 @@ def test_a_failing_flush_refuses(receiver):
 @pytest.mark.parametrize("stage", ["connected", "half a request", "half a head", "half a dataset"])
 def test_a_peer_that_stops_is_given_up(receiver, stage):
     """Slow-loris: every wait ends."""
-    gateway = receiver(
-        request_timeout=0.6, pdu_timeout=0.6, idle_timeout=0.6 if stage == "half a head" else 30.0
-    )
+    short = {
+        "connected": {"request_timeout": 0.6},
+        "half a request": {"request_timeout": 0.6, "pdu_timeout": 0.6},
+        "half a head": {"pdu_timeout": 0.6, "idle_timeout": 0.6},
+        "half a dataset": {"pdu_timeout": 0.6},
+    }
+    gateway = receiver(**({"request_timeout": 300, "pdu_timeout": 300, "idle_timeout": 300} | short[stage]))
     sender = RawSender(gateway.port, connect_only=stage in ("connected", "half a request"))
     if stage == "half a request":
         sender.socket.sendall(b"\1\0\0\0\1\0\0\1")
@@ -191,7 +195,7 @@ def test_a_peer_that_stops_is_given_up(receiver, stage):
         sender.socket.sendall(b"\4\0\0")
     elif stage == "half a dataset":
         sender.socket.sendall(sender.store_bytes(bytes(50_000), "1.2.3")[:30_000])
-    assert sender.is_closed(6.0)
+    assert sender.is_closed(60.0)
     assert gateway.rows() == []
 
 
@@ -211,16 +215,24 @@ def test_a_trickle_is_given_up(receiver):
 
     thread = threading.Thread(target=trickle)
     thread.start()
-    assert sender.is_closed(8.0)
+    assert sender.is_closed(60.0)
     sender.socket.close()
     thread.join()
 
 
 def test_an_idle_association_is_ended(receiver):
     gateway = receiver(idle_timeout=0.6)
-    with RawSender(gateway.port) as sender:
-        assert sender.store(DATASET, "1.2.3") == 0
-        assert sender.is_closed(6.0)
+    deadline = time.monotonic() + 60
+    while True:
+        with RawSender(gateway.port) as sender:
+            try:
+                status = sender.store(DATASET, "1.2.3")
+            except (EOFError, OSError, AssertionError):  # this process was held up, and idle before it began
+                assert time.monotonic() < deadline
+                continue
+            assert status == 0
+            assert sender.is_closed(60.0)
+            return
 
 
 def test_a_peer_that_does_not_read_is_given_up(receiver):
@@ -229,7 +241,7 @@ def test_a_peer_that_does_not_read_is_given_up(receiver):
     with RawSender(gateway.port) as sender:
         sender.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         echo = message(1, dimse.encode_request(dimse.CommandField.C_ECHO_RQ, 7, VERIFICATION)) * 500
-        sender.socket.settimeout(10.0)
+        sender.socket.settimeout(60.0)
         try:
             for _ in range(2000):
                 sender.socket.sendall(echo)
@@ -250,7 +262,7 @@ def test_probes_and_noise_leave_nothing_behind(receiver):
     ):
         with socket.create_connection(("127.0.0.1", gateway.port)) as probe:
             probe.sendall(noise)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while gateway.scp.associations:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -263,14 +275,15 @@ def test_a_stop_lets_a_message_end(receiver):
     with RawSender(gateway.port) as sender, RawSender(gateway.port) as idle:
         data = sender.store_bytes(DATASET + bytes(40_000), "1.2.3")
         sender.socket.sendall(data[:20_000])
-        stopping = threading.Thread(target=gateway.scp.stop)
+        stopping = threading.Thread(target=gateway.scp.stop, args=(60.0,))
         stopping.start()
+        assert gateway.scp._stopping.wait(60)
         time.sleep(0.3)
         sender.socket.sendall(data[20_000:])
         assert sender.receive_command().status == 0
-        stopping.join(10)
+        stopping.join(60)
         assert not stopping.is_alive()
-        assert idle.is_closed(1.0)
+        assert idle.is_closed(60.0)
 
 
 def test_tls(receiver, tmp_path):

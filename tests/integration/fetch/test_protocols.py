@@ -123,9 +123,7 @@ def test_ftp_is_passive_resumes_and_logs_in(root, tmp_path):
         wrong = AllowedHost(
             "ftp", "127.0.0.1", port, private=True, credentials=Credentials(user=USER, password="x")
         )
-        denied = fetch(
-            tmp_path, [wrong], {"f": url}, idle_seconds=8, connect_seconds=8
-        )  # it waits before it refuses
+        denied = fetch(tmp_path, [wrong], {"f": url})  # it waits before it refuses
         assert denied.error("f")[:2] == DENIED, denied.error("f")
         assert PASSWORD not in repr(denied.errors) + repr(host) + repr(parse_address(typed))
     said = log.read_text()

@@ -36,7 +36,7 @@ from yingqiao.tasks.pacs_doctor import Doctor
 from yingqiao.tasks.pulling import Puller, PullRules
 
 AET = "YINGQIAO"
-LIMITS = Limits(connect=3.0, association=5.0, response=15.0)
+LIMITS = Limits(connect=60.0, association=60.0, response=60.0)
 
 
 class Rig:
@@ -72,7 +72,7 @@ class Rig:
             self.port = self.scp.start()
         self.our_side = OurSide(AET, self.port)
         store = Store(self.landing, self.indexer.submit)
-        rules = PullRules(limits, (1800.0, 86_400.0), 20.0)
+        rules = PullRules(limits, (1800.0, 86_400.0), 60.0)
         self.puller = Puller(self.database, self.our_side, rules, store, self.indexer)
 
     def stop(self) -> None:
@@ -142,7 +142,7 @@ class Rig:
         with self.database.read() as connection:
             return int(connection.scalar(select(func.count()).select_from(instances)) or 0)
 
-    def settle(self, seconds: float = 10.0) -> None:
+    def settle(self, seconds: float = 60.0) -> None:
         """Until all that landed is indexed."""
         deadline = time.monotonic() + seconds
         while self.rows() < len(set(self.landed_uids())) and time.monotonic() < deadline:
@@ -166,8 +166,10 @@ class Rig:
         with self.database.read() as connection:
             found = get_node(connection, HOSPITAL, node)
         watch = ArrivalWatch(self.database, LandingReader(self.folder / "landing"))
-        short = Limits(**({"connect": 2.0, "association": 3.0, "response": 10.0, "operation": 30.0} | limits))
-        return Doctor(found, self.our_side, "127.0.0.1", watch, short).examine(asked)
+        limits_ = Limits(
+            **({"connect": 60.0, "association": 60.0, "response": 60.0, "operation": 120.0} | limits)
+        )
+        return Doctor(found, self.our_side, "127.0.0.1", watch, limits_).examine(asked)
 
 
 def trouble(diagnosis: Diagnosis, step: Step) -> Trouble | None:

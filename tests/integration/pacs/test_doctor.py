@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.helpers.ports import free_port
 from tests.integration.pacs.rig import AET, Rig, trouble
-from tests.peers.dcmtk import free_port
 from tests.peers.pacs import ROOT, Dcmqrscp, OrthancPacs, instance, study
 from yingqiao.exchange.doctor import Diagnosis, Mark, Side, Step, Trouble
 from yingqiao.exchange.pacs import PacsOptions

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from tests.integration.pacs.rig import AET, Rig
+from tests.integration.pacs.rig import AET, LIMITS, Rig
 from tests.integration.pacs.scripted import ScriptedPacs
 from tests.integration.store.link_world import HOSPITAL, OTHER
 from tests.peers.pacs import ROOT, Dcmqrscp, OrthancPacs, instance, study
@@ -270,7 +271,7 @@ def test_a_move_that_is_silent_for_more_than_thirty_seconds(make_rig: Callable[.
 
 
 def test_a_pacs_that_accepts_a_move_and_never_answers(make_rig: Callable[..., Rig]):
-    rig = make_rig(limits=Limits(response=2.0))
+    rig = make_rig(limits=replace(LIMITS, response=2.0))
     pacs = scripted(rig)
     pacs.stuck.set()
     exam = rig.audited()
@@ -279,6 +280,7 @@ def test_a_pacs_that_accepts_a_move_and_never_answers(make_rig: Callable[..., Ri
             rig.pull(exam=exam)
         assert failure.value.error_class is ErrorClass.PASSING
         pacs.stuck.clear()
+        rig.puller._rules = replace(rig.puller._rules, limits=LIMITS)
         rig.pull(exam=exam)
     finally:
         pacs.close()

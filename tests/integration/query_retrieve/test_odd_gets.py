@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pydicom
 import pytest
@@ -10,12 +11,11 @@ from pynetdicom import evt
 
 from tests.helpers.odd_pacs import Line, pynetdicom_pacs, scripted
 from tests.integration.dicom.conftest import Receiver, receiver  # noqa: F401 a fixture
-from tests.integration.query_retrieve.test_odd_peers import SHORT, STUDY, node
+from tests.integration.query_retrieve.test_odd_peers import PATIENT, STUDY, node
 from tests.integration.query_retrieve.test_pacs import FILES, store_of
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Requestor
 from yingqiao.dicom.query_retrieve.errors import Aborted, ContextRefused, FailedStatus, NodeError
-from yingqiao.dicom.query_retrieve.node import Limits
 from yingqiao.dicom.upper_layer import dimse, items, pdu
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -29,7 +29,7 @@ def gateway(receiver) -> Receiver:  # noqa: F811
     return receiver()
 
 
-def get(gateway, port, limits=SHORT, **options):
+def get(gateway, port, limits=PATIENT, **options):
     """The progress of a C-GET of one CT study, as a list."""
     with Requestor(node(port), limits) as pacs:
         return list(pacs.get(Level.STUDY, STUDY, store_of(gateway), sop_classes=[CT], **options))
@@ -193,7 +193,7 @@ def test_cancel_lets_what_is_under_way_arrive(gateway):
         line.hear()
         line.say(pdu.ReleaseResponse())
 
-    with scripted(serve) as port, Requestor(node(port), SHORT) as pacs:
+    with scripted(serve) as port, Requestor(node(port), PATIENT) as pacs:
         steps = pacs.get(Level.STUDY, STUDY, store_of(gateway), sop_classes=[CT])
         assert next(steps).completed == 1
         pacs.cancel()
@@ -211,7 +211,7 @@ def test_a_consumer_that_stops_early_ends_the_association(gateway):
         line.respond(get_context, request, 0xFF00, n1020=5)
         ended.append(line.hear())
 
-    with scripted(serve) as port, Requestor(node(port), SHORT) as pacs:
+    with scripted(serve) as port, Requestor(node(port), PATIENT) as pacs:
         for _ in pacs.get(Level.STUDY, STUDY, store_of(gateway), sop_classes=[CT]):
             break
         time.sleep(0.2)
@@ -232,7 +232,7 @@ def test_a_slow_peer_is_waited_for_between_instances(gateway):
         line.say(pdu.ReleaseResponse())
 
     with scripted(serve) as port:
-        steps = get(gateway, port, Limits(response=5, pdu=0.5))
+        steps = get(gateway, port, replace(PATIENT, pdu=0.5))
     assert steps[-1].completed == 1
 
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from pydicom import Dataset
@@ -37,7 +38,8 @@ from yingqiao.exchange.pull import Query, QueryKind, judge
 from yingqiao.exchange.work import ErrorClass
 
 STUDY = {"StudyInstanceUID": "1.2.3"}
-SHORT = Limits(connect=2, association=1, response=1, pdu=1, cancel=2, release=1, operation=20)
+PATIENT = Limits(connect=60, association=60, response=60, pdu=60, cancel=60, release=60, operation=120)
+"""A test that waits for a limit shortens that one; no other may be reached on a busy machine."""
 
 
 def node(port, **values):
@@ -45,7 +47,7 @@ def node(port, **values):
 
 
 def requestor(port, **limits):
-    return Requestor(node(port), Limits(**({n: getattr(SHORT, n) for n in SHORT.__slots__} | limits)))
+    return Requestor(node(port), replace(PATIENT, **limits))
 
 
 # Nobody there, or nobody who speaks DICOM
@@ -63,7 +65,7 @@ def test_nothing_listens():
 
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "x" * 70 + ".invalid", "医院"])
 def test_a_name_that_is_none(name):
-    with Requestor(node(104, host=name), SHORT) as pacs, pytest.raises(Unreachable, match="解析") as raised:
+    with Requestor(node(104, host=name), PATIENT) as pacs, pytest.raises(Unreachable, match="解析") as raised:
         pacs.echo()
     assert raised.value.cause == "name"
 
@@ -92,12 +94,12 @@ def test_a_port_that_never_answers():
     began = time.monotonic()
     with (
         scripted(lambda line: [line.hear(), line.hear()]) as port,
-        requestor(port) as pacs,
+        requestor(port, association=1) as pacs,
         pytest.raises(TimedOut, match="不答话") as raised,
     ):
         pacs.echo()
     assert raised.value.stage == "association"
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 60
 
 
 def test_a_port_that_hangs_up():
@@ -111,7 +113,9 @@ def test_a_port_that_hangs_up():
 
 def test_a_web_server():
     with (
-        scripted(lambda line: line.socket.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port,
+        scripted(
+            lambda line: [line.hear(), line.socket.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")]
+        ) as port,
         requestor(port) as pacs,
         pytest.raises(BadAnswer, match="不合 DICOM 协议"),
     ):
@@ -163,7 +167,7 @@ def test_a_peer_for_echo_only():
         line.hear()
 
     with scripted(serve) as port, requestor(port) as pacs:
-        assert pacs.echo() < 5
+        assert pacs.echo() < 60
         assert pacs.associate().services == ("1.2.840.10008.1.1",)
         with pytest.raises(ContextRefused, match="检查级查询") as raised:
             list(pacs.find(Level.STUDY, STUDY))
@@ -183,17 +187,18 @@ def test_a_context_never_proposed():
 
 def test_an_association_that_ended_meanwhile_is_made_anew():
     """PACS end idle associations; the next question must not fail for it."""
-    seen = []
+    seen, ended = [], threading.Event()
 
     def serve(line):
         seen.append(line.accept())
         context, command, _ = line.hear_request()
         line.respond(context, command, 0)
         line.say(pdu.Abort(0, 0))
+        ended.set()
 
     with scripted(serve) as port, requestor(port) as pacs:
         pacs.echo()
-        time.sleep(0.3)
+        assert ended.wait(60)
         pacs.echo()
     assert len(seen) == 2
 
@@ -203,13 +208,13 @@ def test_a_release_that_nobody_answers_is_no_error():
         line.accept()
         line.respond(*line.hear_request()[:2], 0)
         line.hear()
-        time.sleep(3)
+        line.hear()
 
     with scripted(serve) as port:
         began = time.monotonic()
-        with requestor(port) as pacs:
+        with requestor(port, release=1) as pacs:
             pacs.echo()
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 60
 
 
 # Questions
@@ -296,14 +301,14 @@ def test_a_pacs_that_answers_for_ever_is_stopped():
     with pynetdicom_pacs([(evt.EVT_C_FIND, endless)]) as port, requestor(port) as pacs:
         with pytest.raises(TooManyMatches, match="忽略了查询条件"):
             list(pacs.find(Level.STUDY, STUDY, limit=50))
-        assert pacs.echo() < 5, "cancelled, and the association still good"
+        assert pacs.echo() < 60, "cancelled, and the association still good"
 
 
 def test_a_consumer_that_stops_early_cancels():
     told = []
 
     def slow(event):
-        for _ in range(200):
+        for _ in range(3000):
             if event.is_cancelled:
                 told.append("cancelled")
                 yield 0xFE00, None
@@ -321,16 +326,16 @@ def test_a_consumer_that_stops_early_cancels():
 
 
 def test_a_silent_peer_is_given_up():
+    given_up = threading.Event()
+
     def silent(event):
-        time.sleep(2)
+        given_up.wait(60)
         yield 0x0000, None
 
-    with (
-        pynetdicom_pacs([(evt.EVT_C_FIND, silent)]) as port,
-        requestor(port) as pacs,
-        pytest.raises(TimedOut, match="不再答话") as raised,
-    ):
-        list(pacs.find(Level.STUDY, STUDY))
+    with pynetdicom_pacs([(evt.EVT_C_FIND, silent)]) as port, requestor(port, response=1) as pacs:
+        with pytest.raises(TimedOut, match="不再答话") as raised:
+            list(pacs.find(Level.STUDY, STUDY))
+        given_up.set()
     assert raised.value.stage == "response"
 
 
@@ -343,7 +348,7 @@ def test_silence_half_way_through_a_message():
 
     with (
         scripted(serve) as port,
-        requestor(port, response=10) as pacs,
+        requestor(port, pdu=1) as pacs,
         pytest.raises(TimedOut, match="一半") as raised,
     ):
         list(pacs.find(Level.STUDY, STUDY))
@@ -352,7 +357,7 @@ def test_silence_half_way_through_a_message():
 
 def test_a_move_may_be_silent_for_long():
     """Its images go elsewhere meanwhile. pynetdicom gives up after 30 s (its issue 825); here 35 s of silence
-    and 600 s of patience are 1.5 s and 5 s."""
+    and 600 s of patience are 1.5 s and a minute; the second that half a message is given is not meant."""
 
     def serve(line):
         line.accept()
@@ -362,7 +367,7 @@ def test_a_move_may_be_silent_for_long():
         line.respond(context, command, 0, n1021=1)
         line.hear()
 
-    with scripted(serve) as port, requestor(port, response=5) as pacs:
+    with scripted(serve) as port, requestor(port, pdu=1) as pacs:
         assert [p.status for p in pacs.move("US", Level.STUDY, STUDY)] == [0xFF00, 0]
 
 
@@ -406,7 +411,7 @@ def test_what_we_wait_with_can_end_the_wait():
         began = time.monotonic()
         with pytest.raises(StopError), Requestor(node(port), Limits(), check=check) as pacs:
             list(pacs.find(Level.STUDY, STUDY))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -542,18 +547,25 @@ def test_a_connection_lost_amid_a_move():
 
 
 def test_cancel_from_another_thread():
+    moving = threading.Event()
+
+    def cancel_then(pacs):
+        moving.wait(60)
+        pacs.cancel()
+
     def serve(line):
         line.accept()
         context, command, _ = line.hear_request()
         line.respond(context, command, 0xFF00, n1020=5)
+        moving.set()
         _, cancel, _ = line.hear_request()
         assert cancel.field == 0x0FFF
         assert cancel.message_id == command.message_id
         line.respond(context, command, 0xFE00, n1020=4, n1021=1)
         line.hear()
 
-    with scripted(serve) as port, requestor(port, response=10) as pacs:
-        threading.Timer(0.3, pacs.cancel).start()
+    with scripted(serve) as port, requestor(port) as pacs:
+        threading.Thread(target=cancel_then, args=(pacs,)).start()
         assert [p.status for p in pacs.move("US", Level.STUDY, STUDY)] == [0xFF00, 0xFE00]
 
 
@@ -648,10 +660,10 @@ def test_tls(certificate):
 
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
     with scripted(serve) as port:
-        with Requestor(node(port, tls_name="localhost"), SHORT, trusting) as pacs:
-            assert pacs.echo() < 5
+        with Requestor(node(port, tls_name="localhost"), PATIENT, trusting) as pacs:
+            assert pacs.echo() < 60
         for name, context in (("other", trusting), ("localhost", ssl.create_default_context())):
-            pacs = Requestor(node(port, tls_name=name), SHORT, context)
+            pacs = Requestor(node(port, tls_name=name), PATIENT, context)
             with pacs, pytest.raises(Unreachable, match="TLS 握手失败") as raised:
                 pacs.echo()
             assert raised.value.cause == "tls"

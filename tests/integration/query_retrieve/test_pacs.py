@@ -12,8 +12,9 @@ import pydicom
 import pytest
 from sqlalchemy import select
 
+from tests.helpers.ports import free_port
 from tests.integration.dicom.conftest import Receiver, receiver  # noqa: F401 a fixture
-from tests.peers.dcmtk import end, free_port
+from tests.peers.dcmtk import end
 from tests.peers.orthanc import Orthanc, start_orthanc
 from tests.peers.qrscp import dcmqrscp
 from yingqiao.dicom.keeper import Store

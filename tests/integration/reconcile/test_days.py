@@ -184,8 +184,9 @@ def test_altering_a_closed_day_shows(gateway: Gateway, what: str) -> None:
 def test_a_receipt_is_bound_into_the_day_it_came(gateway: Gateway) -> None:
     """Recomputed from what is kept: the body, its row, its documents, the closed day."""
     number = push(gateway, "report-sync", report("R1", "E1"))
-    today = day_of_ms(int(time.time() * 1000))
     with gateway.database.read() as connection:
+        came = connection.scalar(select(submissions.c.received_at).where(submissions.c.id == number))
+        today = day_of_ms(int(came or 0))
         receipt = submission_receipt(connection, number)
         assert receipt is not None
         assert len(receipt.documents) == 1

@@ -56,7 +56,7 @@ def test_started_and_stopped(tmp_path: Path):
         page = httpx.get(line.partition("：")[2].strip(), params={"fileUrl": "x"})
         assert "yingqiao-session" in page.text
         program.send_signal(signal.SIGTERM)
-        assert program.wait(20) == 0
+        assert program.wait(120) == 0
 
 
 @pytest.mark.long

@@ -35,7 +35,7 @@ def command(keys: Path) -> str:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, Path]:
     """Seal and certificate for a key made in the device; the device's folder."""
     keys = tmp_path_factory.mktemp("device")
-    device = CommandDevice(command(keys))
+    device = CommandDevice(command(keys), seconds=60, start_seconds=60)
     point = device.make(NAME)
     device.close()
     (keys / ".pin").write_text(DEVICE_PIN)
@@ -98,7 +98,7 @@ def test_sealed_by_a_device(desk: SealDesk, pacs: Pacs, made: tuple[bytes, bytes
     found = judge_pdf(sealed, trusting_nobody(datetime.now(UTC)), InProcess())
     assert [problem_of(one.verdict) for one in found] == [None, None]
     assert {one.verdict.signature.certificate for one in found} == {made[1]}
-    other = CommandDevice(command(made[2]))
+    other = CommandDevice(command(made[2]), seconds=60, start_seconds=60)
     try:
         with pytest.raises(DeviceError):
             other.sign(NAME, bytes(32))

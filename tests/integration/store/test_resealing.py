@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,6 +154,26 @@ def test_what_is_written_meanwhile_is_not_undone(database: Database):
 # --- the command, on a data folder, killed ------------------------------------------------------------------------
 
 
+_KILLED = """
+import os, signal, sys
+import yingqiao.cli.keys as keys
+from yingqiao.cli import main
+
+after, *sys.argv = sys.argv[1:]
+tell = keys._tell
+
+
+def told(step):
+    tell(step)
+    if after in f"{step.done}/{step.total}":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+keys._tell = told
+main()
+"""
+
+
 class Place:
     """A data folder with many secrets in it."""
 
@@ -184,16 +205,10 @@ class Place:
         )
 
     def killed(self, after: str) -> None:
-        """`keys rotate`, killed when it tells this much of its progress."""
-        with subprocess.Popen(
-            self.command("rotate"), stderr=subprocess.PIPE, text=True, env=self.environ
-        ) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if after in line:
-                    process.send_signal(signal.SIGKILL)
-                    break
-        assert process.returncode == -signal.SIGKILL
+        """`keys rotate`, killed where it tells this much of its progress: nobody is quick enough from outside."""
+        command = [sys.executable, "-c", _KILLED, after, *self.command("rotate")]
+        done = subprocess.run(command, env=self.environ, timeout=240, check=False)
+        assert done.returncode == -signal.SIGKILL
 
 
 def test_a_rotation_killed_in_the_middle_goes_on(url: str, database: Database, tmp_path: Path):

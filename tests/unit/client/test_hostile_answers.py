@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -38,14 +39,16 @@ from yingqiao.client import (
 from yingqiao.client.talk import Response
 
 CODE, KEY = records.CODE, "0123456789abcdeffedcba9876543210"
-QUICK = Limits(connect=2, silence=0.3, whole=0.8, answer_bytes=100_000, tries=1)
+PATIENT = Limits(connect=60, silence=60, whole=120, answer_bytes=100_000, tries=1)
+QUICK = replace(PATIENT, silence=0.3, whole=0.8)
+"""For servers that never end: no other may be too slow on a busy machine."""
 OK = b'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{"code":1}'
 Way = Callable[[socket.socket], None]
 
 
 def _hear(connection: socket.socket) -> None:
     """The whole request: what is closed with bytes unread is reset, and the answer may be lost with it."""
-    connection.settimeout(5)
+    connection.settimeout(60)
     heard = b""
     while b"\r\n\r\n" not in heard:
         heard += _more(connection)
@@ -110,7 +113,7 @@ def _endless(connection: socket.socket) -> None:
 
 
 WAYS: dict[str, tuple[Way, type[ClientError]]] = {
-    "hangs": (lambda c: time.sleep(60), Unreachable),
+    "hangs": (lambda c: time.sleep(600), Unreachable),
     "hangs up": (lambda c: None, Unreachable),
     "cuts the body": (lambda c: c.sendall(OK[:-3]), Unreachable),
     "cuts the head": (lambda c: c.sendall(OK[:20]), Unreachable),
@@ -129,19 +132,20 @@ WAYS: dict[str, tuple[Way, type[ClientError]]] = {
 @pytest.mark.parametrize("name", WAYS)
 def test_every_way_ends_in_time(name):
     way, error = WAYS[name]
+    limits = QUICK if name in ("hangs", "drips the body") else PATIENT
     began = time.monotonic()
     with serving(way) as url:
-        with Gateway(url, CODE, KEY, limits=QUICK) as gateway, pytest.raises(error) as caught:
+        with Gateway(url, CODE, KEY, limits=limits) as gateway, pytest.raises(error) as caught:
             gateway.push_exam({})
         assert not isinstance(caught.value, Unreachable) or caught.value.sent
 
         async def push() -> None:
-            async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+            async with AsyncGateway(url, CODE, KEY, limits=limits) as gateway:
                 await gateway.push_exam({})
 
         with pytest.raises(error):
             asyncio.run(push())
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_an_async_call_is_bounded_as_a_whole():
@@ -154,7 +158,7 @@ def test_an_async_call_is_bounded_as_a_whole():
     began = time.monotonic()
     with serving(_drip(b"HTTP/1.1 200 OK\r\nx: ")) as url, pytest.raises(Unreachable, match="过慢"):
         asyncio.run(push(url))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_anew():
@@ -169,7 +173,7 @@ def test_an_async_connection_that_was_closed_meanwhile_is_made_anew():
     """Closed by the server right after its answer, or just when the next request goes out: nobody notices."""
 
     async def push(url: str) -> None:
-        async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+        async with AsyncGateway(url, CODE, KEY, limits=PATIENT) as gateway:
             for pause in (0, 0.05, 0, 0):
                 assert (await gateway.push_exam({})).accepted
                 await asyncio.sleep(pause)
@@ -192,13 +196,13 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_an_answer_is_read_by_both_faces(form):
     async def push(url: str) -> None:
-        async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+        async with AsyncGateway(url, CODE, KEY, limits=PATIENT) as gateway:
             for _ in range(2):
                 assert (await gateway.push_exam({})).accepted
 
     with serving(lambda c: c.sendall(FORMS[form])) as url:
         asyncio.run(push(url))
-        with Gateway(url, CODE, KEY, limits=QUICK) as gateway:
+        with Gateway(url, CODE, KEY, limits=PATIENT) as gateway:
             assert gateway.push_exam({}).accepted
 
 
@@ -206,13 +210,13 @@ def test_a_compressed_answer_nobody_asked_for_is_refused_by_both_faces():
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\n\r\n"
 
     async def push(url: str) -> None:
-        async with AsyncGateway(url, CODE, KEY, limits=QUICK) as gateway:
+        async with AsyncGateway(url, CODE, KEY, limits=PATIENT) as gateway:
             await gateway.push_exam({})
 
     with serving(lambda c: c.sendall(head + PLAIN)) as url:
         with pytest.raises(Misunderstood, match="压缩"):
             asyncio.run(push(url))
-        with Gateway(url, CODE, KEY, limits=QUICK) as gateway, pytest.raises(Misunderstood, match="压缩"):
+        with Gateway(url, CODE, KEY, limits=PATIENT) as gateway, pytest.raises(Misunderstood, match="压缩"):
             gateway.push_exam({})
 
 
@@ -224,11 +228,11 @@ def test_tls_is_checked_by_name_on_both_faces(tmp_path):
     trust = ssl.create_default_context(cadata=made.pem)
 
     async def push(url: str, verify: bool | ssl.SSLContext) -> None:
-        async with AsyncGateway(url, CODE, KEY, limits=QUICK, verify=verify) as gateway:
+        async with AsyncGateway(url, CODE, KEY, limits=PATIENT, verify=verify) as gateway:
             assert (await gateway.push_exam({})).accepted
 
     def ask(name: str, port: str) -> None:
-        with HospitalSystem(f"https://{name}:{port}", at="127.0.0.1", verify=trust, limits=QUICK) as system:
+        with HospitalSystem(f"https://{name}:{port}", at="127.0.0.1", verify=trust, limits=PATIENT) as system:
             assert list(system.exams(ExamQuestion("2026-01-01", "2026-01-02"))) == []
 
     answer = b'HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n{"code":1,"message":"","content":[]}    '
@@ -307,7 +311,7 @@ def test_any_bytes_are_a_designed_error(body):
 
 def test_errors_repeat_nothing_of_the_record_or_the_key():
     secret = "张三丰13900000000"
-    with serve_receiver(CODE, KEY) as peer, Gateway(peer.url, CODE, KEY, limits=QUICK) as gateway:
+    with serve_receiver(CODE, KEY) as peer, Gateway(peer.url, CODE, KEY, limits=PATIENT) as gateway:
         peer.fixed = (200, {}, secret.encode())
         with pytest.raises(Misunderstood) as caught:
             gateway.push_exam({"patName": secret})

@@ -126,7 +126,7 @@ def test_a_hundred_thousand_references_are_read_and_one_more_is_not() -> None:
     assert len(raw) < datasets.MAX_BYTES
     began = time.monotonic()
     assert len(read_request(raw, EXPLICIT_LE).references) == 100_000
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     with pytest.raises(BadRequest) as refused:
         read_request(write_request("1.2.9", many, EXPLICIT_LE), EXPLICIT_LE)
     assert refused.value.status == 0x0213

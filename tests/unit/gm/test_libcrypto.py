@@ -148,9 +148,13 @@ def test_a_hundred_thousand_operations_leave_nothing_behind():
         for _ in range(20 * count):
             light(one, two, point)
 
+    def grown_by() -> int:
+        gc.collect()
+        before = resident()
+        turns(600)  # 600 · 10 with multiplications, 12,000 · 8 without
+        gc.collect()
+        return resident() - before
+
     turns(100)
-    gc.collect()
-    before = resident()
-    turns(600)  # 600 · 10 with multiplications, 12,000 · 8 without
-    gc.collect()
-    assert resident() - before < 2 << 20
+    # what the operations leave behind they leave each time; other threads of the process may grow once
+    assert any(grown_by() < 2 << 20 for _ in range(3))

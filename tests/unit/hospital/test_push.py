@@ -2,6 +2,7 @@
 
 import time
 from datetime import date
+from threading import Event
 
 import pytest
 from pynetdicom import AE, evt
@@ -121,9 +122,17 @@ def test_a_node_address():
     assert DicomNode.parse("YQ@[::1]:104") == DicomNode("YQ", "::1", 104)
 
 
-def test_an_association_that_breaks_off_is_made_anew():
+def test_an_association_that_breaks_off_is_made_anew(monkeypatch):
     """Every instance is answered in the end, those already answered are not sent again."""
-    came = []
+    came, sent, real = [], [], dicom_sender._send
+
+    def noted(association, dataset):
+        sent.append((dataset.SOPInstanceUID, False))
+        status = real(association, dataset)
+        sent[-1] = (dataset.SOPInstanceUID, True)
+        return status
+
+    monkeypatch.setattr(dicom_sender, "_send", noted)
 
     def store(event):
         came.append(event.request.AffectedSOPInstanceUID)
@@ -138,28 +147,38 @@ def test_an_association_that_breaks_off_is_made_anew():
     day = make_day(CODE, exams=3, day=date(2026, 1, 5))
     images = next(s.images for s in day.steps if s.images and s.images[0].visit.item.modality == "CT")[:3]
     assert send_study(node, "SIM", [draw(image) for image in images]) == [0, 0, 0]
-    assert came == [images[0].sop_uid, images[1].sop_uid, images[1].sop_uid, images[2].sop_uid]
+    # pynetdicom may lose an answer more than was meant to be: what it does not have counts as not answered
+    assert len(came) > 3
+    assert [uid for uid, answered in sent if answered] == [image.sop_uid for image in images]
+    for image in images:
+        assert [answered for uid, answered in sent if uid == image.sop_uid][-1], "sent again though answered"
     server.shutdown()
 
 
 def hold_up(association, monkeypatch):
     """The reactor is preempted behind its checkpoint until an answer came, the sender before it takes it."""
     wait, get_msg = association._reactor_checkpoint.wait, association.dimse.get_msg
+    held, taken = Event(), Event()
 
     def slow_wait():
+        held.set()
         wait()
-        until = time.monotonic() + 1
-        while association.dimse.msg_queue.empty() and time.monotonic() < until:
+        until = time.monotonic() + 60
+        while association.dimse.msg_queue.empty() and not taken.is_set() and time.monotonic() < until:
             time.sleep(0.01)
 
     def slow_get(block=False):
         if block:
-            time.sleep(0.5)
-        return get_msg(block)
+            taken.wait(60)
+            return get_msg(block)
+        got = get_msg(block)
+        if got[1] is not None:
+            taken.set()
+        return got
 
     monkeypatch.setattr(association._reactor_checkpoint, "wait", slow_wait)
     monkeypatch.setattr(association.dimse, "get_msg", slow_get)
-    time.sleep(0.05)
+    assert held.wait(60)
 
 
 def test_an_answer_that_pynetdicom_loses_is_asked_for_again(monkeypatch):
@@ -167,6 +186,7 @@ def test_an_answer_that_pynetdicom_loses_is_asked_for_again(monkeypatch):
     real, associated = dicom_sender._associate, []
 
     def associate(*details):
+        monkeypatch.setattr(dicom_sender, "_RESPONSE_S", 60 if associated else 1)
         association = real(*details)
         associated.append(association)
         if len(associated) == 1:
@@ -174,7 +194,6 @@ def test_an_answer_that_pynetdicom_loses_is_asked_for_again(monkeypatch):
         return association
 
     monkeypatch.setattr(dicom_sender, "_associate", associate)
-    monkeypatch.setattr(dicom_sender, "_RESPONSE_S", 1)
     ae = AE(ae_title="QUICK")
     ae.add_supported_context(CTImageStorage, SYNTAXES)
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, lambda _: 0)])

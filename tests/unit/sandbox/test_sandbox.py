@@ -6,8 +6,8 @@ import contextlib
 import os
 import signal
 import socket
-import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,8 +18,22 @@ from yingqiao.sandbox import Busy, Crashed, Sandbox, SandboxError, SandboxLimits
 from yingqiao.sandbox.limits import MIB
 from yingqiao.signing.errors import SigningRefused
 
-LIMITS = SandboxLimits(memory=400 * MIB, cpu_s=1, wall_s=3.0, answer=8 * MIB, workers=2, wait_s=10.0)
+LIMITS = SandboxLimits(memory=400 * MIB, cpu_s=20, wall_s=120.0, answer=8 * MIB, workers=2, wait_s=120.0)
+BOUNDS = {work.spin: {"cpu_s": 1}, work.sleep: {"wall_s": 1.0}}
+"""What would go on for long is bounded closely; whatever else is asked of a worker may take its time on a busy machine."""
 PACKAGES = ("yingqiao", "tests")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.005)
+
+
+def works(box: Sandbox, worker: int) -> bool:
+    """Whether somebody has taken it."""
+    return worker not in [one._process.pid for one in box._pool._idle]
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +85,8 @@ def test_what_a_worker_may_not(box: Sandbox, function, args, error: type[Sandbox
     """And the next call is served."""
     begun = time.monotonic()
     with pytest.raises(error) as caught:
-        box.call(function, *args)
-    assert time.monotonic() - begun < 8
+        box.line(**BOUNDS.get(function, {})).call(function, *args)
+    assert time.monotonic() - begun < 60
     assert caught.value.reason
     assert box.call(work.double, b"x").data == b"xx"
 
@@ -90,9 +104,11 @@ def test_a_worker_killed_from_outside(box: Sandbox):
 
 def test_killed_while_it_works(box: Sandbox):
     worker = box.call(work.me)
-    threading.Timer(0.3, os.kill, (worker, signal.SIGKILL)).start()
-    with pytest.raises(Crashed):
-        box.call(work.sleep)
+    with ThreadPoolExecutor(1) as pool:
+        sleeping = pool.submit(pytest.raises, Crashed, box.call, work.sleep)
+        until(lambda: works(box, worker))
+        os.kill(worker, signal.SIGKILL)
+        sleeping.result()
 
 
 def test_neither_secrets_nor_sockets_are_inherited(monkeypatch):
@@ -116,14 +132,15 @@ def test_it_writes_no_files_and_prints_into_no_answer(box: Sandbox, tmp_path):
 
 
 def test_no_more_workers_than_said():
-    limits = SandboxLimits(workers=1, wait_s=0.2, wall_s=5.0)
+    limits = SandboxLimits(workers=1, wait_s=0.2, wall_s=120.0)
     with Sandbox(limits, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box:
-        box.warm()
+        worker = box.call(work.me)
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(pytest.raises, TooLong, box.call, work.sleep)
-            time.sleep(0.3)
+            first = pool.submit(pytest.raises, Crashed, box.call, work.sleep)
+            until(lambda: works(box, worker))
             with pytest.raises(Busy):
                 box.call(work.me)
+            os.kill(worker, signal.SIGKILL)
             first.result()
 
 
@@ -148,13 +165,15 @@ def test_closed():
 def test_a_line_takes_no_more_than_its_places():
     """Others find a worker whatever one kind of callers does: a hospital that waits is not behind a hundred files."""
     with Sandbox(LIMITS, preload=["tests.helpers.sandbox_work"], packages=PACKAGES) as box:
-        crowd = box.line(at_once=1, wall_s=1.0).line(wait_s=0.2)
+        worker = box.call(work.me)
+        crowd = box.line(at_once=1).line(wait_s=0.2)
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(pytest.raises, TooLong, crowd.call, work.sleep)
-            time.sleep(0.3)
+            first = pool.submit(pytest.raises, Crashed, crowd.call, work.sleep)
+            until(lambda: works(box, worker))
             with pytest.raises(Busy):
                 crowd.call(work.me)
             assert box.line(wait_s=0.0).call(work.double, b"x").data == b"xx"
+            os.kill(worker, signal.SIGKILL)
             first.result()
         assert crowd.call(work.double, b"x").data == b"xx"
 
@@ -164,9 +183,9 @@ def test_lines_have_their_own_bounds(box: Sandbox):
     begun = time.monotonic()
     with pytest.raises(TooLong):
         box.line(wall_s=0.3).call(work.sleep)
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 60
     with pytest.raises(TooLong) as caught:
-        box.line(cpu_s=0, wall_s=60.0).call(work.spin)
+        box.line(cpu_s=0).call(work.spin)
     assert caught.value.detail == f"exit {-signal.SIGXCPU}"
 
 

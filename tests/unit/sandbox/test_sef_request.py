@@ -91,13 +91,13 @@ def test_whoever_waits_in_vain_is_told_so(box: Sandbox):
     impatient, begun, free = box.line(at_once=1, wait_s=0.1), Event(), Event()
 
     def hold() -> None:
-        with impatient._place(time.monotonic() + 5):
+        with impatient._place(time.monotonic() + 60):
             begun.set()
-            free.wait(30)
+            free.wait(120)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(hold)
-        assert begun.wait(10)
+        assert begun.wait(60)
         with pytest.raises(SefError) as refused:
             PostedFile(impatient, body(b"%PDF-1.7")).open()
         free.set()

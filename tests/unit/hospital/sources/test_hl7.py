@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,15 +66,24 @@ def spool() -> Spool:
 
 @pytest.fixture
 def listener(spool: Spool) -> Iterator[Hl7Listener]:
-    made = open_source({**SAID, "message_seconds": 1, "max_message_bytes": 4096}, Path())
+    with listening(spool) as made:
+        yield made
+
+
+@contextmanager
+def listening(spool: Spool, message_seconds: float = 60) -> Iterator[Hl7Listener]:
+    given = {**SAID, "message_seconds": message_seconds, "max_message_bytes": 4096}
+    made = open_source(given, Path())
     assert isinstance(made, Hl7Listener)
     made.start(spool.keep)
-    yield made
-    made.close()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def exchange(listener: Hl7Listener, *pieces: bytes, answers: int = 1) -> bytes:
-    with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=120) as connection:
         for piece in pieces:
             connection.sendall(piece)
         got = b""
@@ -135,7 +145,8 @@ def test_many_messages_on_one_connection_in_any_pieces(listener: Hl7Listener, sp
 
 def test_too_large_and_too_slow_messages_end_the_connection(listener: Hl7Listener, spool: Spool):
     assert "超过 4096 字节".encode() in exchange(listener, b"\x0bMSH" + b"x" * 70_000)
-    assert exchange(listener, b"\x0bMSH|") == b""
+    with listening(spool, message_seconds=1) as impatient:
+        assert exchange(impatient, b"\x0bMSH|") == b""
     assert b"MSA|AA" in exchange(listener, frame(raw()))
     assert len(spool.kept) == 2
 
