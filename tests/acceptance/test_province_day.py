@@ -54,8 +54,8 @@ def test_a_small_province(make_province: Callable[..., Province]):
         time.sleep(1.5)
         site.kill()
     province.kill_gateway()
-    assert until(province.is_over, 60)
-    settle(province, 60)
+    assert until(province.is_over, 300)
+    settle(province, 300)
 
 
 @pytest.mark.long

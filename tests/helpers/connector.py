@@ -156,7 +156,7 @@ class Hospital:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(how)
-        code = self.process.wait(40)
+        code = self.process.wait(120)
         self.process = None
         return code
 
@@ -181,7 +181,7 @@ class Hospital:
         return " ".join(said[0]["alarms"]) if said else ""
 
 
-def until(true: Callable[[], Any], seconds: float = 60.0, every: float = 0.05) -> Any:
+def until(true: Callable[[], Any], seconds: float = 180.0, every: float = 0.05) -> Any:
     """The first true value, or the last before time ran out."""
     deadline = time.monotonic() + seconds
     while not (value := true()) and time.monotonic() < deadline:

@@ -47,7 +47,7 @@ def signed(parameters: dict[str, Any], app: str = APP, secret: str = SECRET) -> 
 
 def call(url: str, service: str, parameters: dict[str, Any], **who: str) -> dict[str, Any]:
     """The answer to a signed request."""
-    response = httpx.post(f"{url}/coss/service/v1/{service}", json=signed(parameters, **who), timeout=30)
+    response = httpx.post(f"{url}/coss/service/v1/{service}", json=signed(parameters, **who), timeout=120)
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     return answer

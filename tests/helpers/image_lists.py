@@ -62,11 +62,10 @@ def allow(gateway: RunningGateway, address: str, *options: str, **environ: str) 
     gateway.environ |= environ
     done = gateway.cli("hospitals", "hosts", "add", HOSPITAL, address, "--private", *options)
     assert done.returncode == 0, done.stderr
-    time.sleep(0.6)  # the running gateway follows the registry twice a second
     return done.stdout
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0, why: str = "") -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 180.0, why: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, why or "it did not happen in time"
@@ -78,7 +77,7 @@ def the_list(gateway: RunningGateway, number: int = 1) -> dict[str, Any]:
     return shown
 
 
-def wait_done(gateway: RunningGateway, count: int, number: int = 1, seconds: float = 60.0) -> None:
+def wait_done(gateway: RunningGateway, count: int, number: int = 1, seconds: float = 180.0) -> None:
     """Until `count` files of a list are done and indexed."""
 
     def holds() -> bool:
@@ -113,7 +112,7 @@ def indexed(gateway: RunningGateway) -> dict[str, int]:
         database.close()
 
 
-def wait_indexed(gateway: RunningGateway, count: int, seconds: float = 30.0) -> dict[str, int]:
+def wait_indexed(gateway: RunningGateway, count: int, seconds: float = 180.0) -> dict[str, int]:
     """Until the index has so many; every one exactly once."""
     wait_until(lambda: len(indexed(gateway)) >= count, seconds, "not all are indexed")
     found = indexed(gateway)

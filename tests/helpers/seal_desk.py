@@ -186,7 +186,7 @@ class DeskPage:
     """What the page does, said over HTTP."""
 
     def __init__(self, desk: SealDesk, parameters: Mapping[str, str]) -> None:
-        self.http = httpx.Client(base_url=desk.url, timeout=60, trust_env=False)
+        self.http = httpx.Client(base_url=desk.url, timeout=120, trust_env=False)
         self.html = self.http.get("/PDFClient/viewer.html", params=dict(parameters))
         assert self.html.status_code == 200
         self.secret = self.html.text.partition('name="yingqiao-session" content="')[2].partition('"')[0]

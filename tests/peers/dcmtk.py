@@ -13,19 +13,15 @@ from pathlib import Path
 
 import pytest
 
-
-def free_port() -> int:
-    """A loopback port free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+from tests.helpers.ports import free_port
 
 
-def wait_for_port(port: int, seconds: float = 15.0, process: subprocess.Popen[bytes] | None = None) -> None:
+def wait_for_port(port: int, seconds: float = 120.0, process: subprocess.Popen[bytes] | None = None) -> None:
     """Return when something listens there. Raises AssertionError in vain."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
+            socket.create_connection(("127.0.0.1", port), 10.0).close()
         except OSError as error:
             ended = process is not None and process.poll() is not None
             if ended or time.monotonic() > deadline:
@@ -39,7 +35,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """Stop a program this test started."""
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(30)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -51,7 +47,7 @@ class Dcmtk:
 
     nagle: bool = False
 
-    def run(self, *command: str | Path, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
         environment = os.environ | ({} if self.nagle else {"TCP_NODELAY": "1"})
         return subprocess.run(
             [str(c) for c in command],

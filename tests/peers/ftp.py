@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.peers.dcmtk import end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import end, wait_for_port
 
 VSFTPD = shutil.which("vsftpd") or "/usr/sbin/vsftpd"
 USER, PASSWORD = "pacs", "p@ss:word/机"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,19 +19,18 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope
 from tests.helpers.commands import YINGQIAO, run
+from tests.helpers.ports import free_port
 
 _READY_S = 180.0
+_PATIENCE_S = 120.0
+"""A busy machine is slow, not wrong: nobody waits so long for what comes."""
 _ANNOUNCED = "影桥网关已就绪".encode()
 _FOLLOWED = {"hospitals", "apps", "trust"}
 _ONLY_ASKS = {"list", "show", "check", "export"}
-_KNOWN_AFTER_S = 1.5
-"""A running gateway keeps these registers in memory and follows them at least once a second."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+"""A running gateway keeps these registers in memory."""
+_TRUST_S = 1.1
+"""Whoever asks the register of trust more than a second after it looked looks again."""
+_AS_OF = re.compile(r"^yingqiao_register_as_of_seconds\{.*\} (\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -90,7 +90,7 @@ class RunningGateway:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"serve ended by itself:\n{self.log[-3000:]}"
             try:
-                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                if self._announced() and httpx.get(f"{self.url}/health/ready", timeout=30).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -100,7 +100,7 @@ class RunningGateway:
     def _announced(self) -> bool:
         return _ANNOUNCED in self.log_file.read_bytes()[self._log_from :]
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = 30) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout: float = _PATIENCE_S) -> int:
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(timeout)
@@ -112,8 +112,29 @@ class RunningGateway:
         where = ["--data", str(self.data)] if data else []
         done = run([*words, *where], self.environ, stdin)
         if done.returncode == 0 and self._follows(words):
-            time.sleep(_KNOWN_AFTER_S)
+            self._wait_until_known(words[0], time.time())
         return done
+
+    def _wait_until_known(self, register: str, at: float) -> None:
+        """What was committed until `at` (Unix seconds): the gateway says as of when it knows the others."""
+        if register == "trust":
+            time.sleep(_TRUST_S)
+            return
+        deadline = time.monotonic() + _PATIENCE_S
+        while self._known_as_of() <= at:
+            assert time.monotonic() < deadline, f"{register} not followed in time:\n{self.log[-3000:]}"
+            time.sleep(0.05)
+
+    def _known_as_of(self) -> float:
+        """Unix seconds; for ever when it has ended meanwhile."""
+        assert self.process is not None
+        if self.process.poll() is not None:
+            return math.inf
+        try:
+            metrics = httpx.get(f"{self.url}/metrics", timeout=_PATIENCE_S)
+        except httpx.TransportError:
+            return 0.0
+        return min(map(float, _AS_OF.findall(metrics.text)), default=0.0)
 
     def _follows(self, words: tuple[str, ...]) -> bool:
         running = self.process is not None and self.process.poll() is None
@@ -134,7 +155,7 @@ class RunningGateway:
 
     def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
         named = {"content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=30)
+        return httpx.post(f"{self.url}{path}", content=body, headers=named, timeout=_PATIENCE_S)
 
     def push(self, path: str, record: dict[str, object], **sealing: str) -> dict[str, Any]:
         """The answer to a sealed record."""

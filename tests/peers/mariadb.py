@@ -17,7 +17,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
-_START_SECONDS = 60
+from tests.helpers.ports import free_port
+
+_START_SECONDS = 180
 
 
 @dataclass
@@ -114,10 +116,7 @@ def start_mariadb(folder: Path) -> MariadbServer:
     made = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     if made.returncode:
         raise RuntimeError(made.stderr.decode(errors="replace")[-2000:])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = MariadbServer(folder, port)
+    server = MariadbServer(folder, free_port())
     server.start()
     server.execute("CREATE USER reader IDENTIFIED BY 'secret'")
     server.execute("GRANT ALL ON `t\\_%`.* TO reader")

@@ -14,7 +14,8 @@ import httpx
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from tests.peers.dcmtk import Dcmtk, end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import Dcmtk, end, wait_for_port
 from tests.peers.orthanc import orthanc_configuration
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -98,8 +99,8 @@ class OrthancPacs:
             environment = os.environ | {"TCP_NODELAY": "1"}
             program = "/usr/sbin/Orthanc"
             self.process = subprocess.Popen([program, str(file)], env=environment, stdout=log, stderr=log)
-        wait_for_port(self.http_port, 30, self.process)
-        wait_for_port(self.port, 30, self.process)
+        wait_for_port(self.http_port, process=self.process)
+        wait_for_port(self.port, process=self.process)
         return self
 
     def stop(self) -> None:
@@ -114,10 +115,10 @@ class OrthancPacs:
     def knows(self, aet: str, port: int, **given: Any) -> None:
         """Register a destination."""
         body = {"AET": aet, "Host": "127.0.0.1", "Port": port} | given
-        httpx.put(f"{self.url}/modalities/{aet}", json=body, timeout=30).raise_for_status()
+        httpx.put(f"{self.url}/modalities/{aet}", json=body, timeout=120).raise_for_status()
 
     def keep(self, instances: list[bytes]) -> None:
-        with httpx.Client(timeout=60) as client:
+        with httpx.Client(timeout=120) as client:
             for content in instances:
                 client.post(f"{self.url}/instances", content=content).raise_for_status()
 
@@ -168,7 +169,7 @@ class Dcmqrscp:
                 stdout=log,
                 stderr=log,
             )
-        wait_for_port(self.port, 15, self.process)
+        wait_for_port(self.port, process=self.process)
         return self
 
     def stop(self) -> None:

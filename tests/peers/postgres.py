@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.helpers.ports import free_port
 
 _OWNER = "postgres"
 _SETTINGS = {
@@ -47,11 +48,11 @@ class PostgresServer:
     def start(self) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
         log = str(self.folder / "log")
-        _run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self.folder / "data"), "-l", log, "-o", options)
+        _run("pg_ctl", "start", "-w", "-t", "180", "-D", str(self.folder / "data"), "-l", log, "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
         """`fast` closes every session; `immediate` is a crash."""
-        _run("pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", str(self.folder / "data"))
+        _run("pg_ctl", "stop", "-w", "-t", "180", "-m", mode, "-D", str(self.folder / "data"))
 
     def execute(self, statement: str) -> None:
         """Outside any transaction, in the maintenance database."""
@@ -86,9 +87,7 @@ def start_postgres(folder: Path) -> PostgresServer:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     data = str(folder / "data")
     _run("initdb", "-D", data, "-U", _OWNER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (folder / "data" / "postgresql.conf").open("a") as configuration:
         configuration.write(f"port = {port}\nlisten_addresses = '127.0.0.1'\n")
         configuration.write(f"unix_socket_directories = '{folder}'\n")
@@ -156,7 +155,7 @@ def postgres_empty_url(postgres: PostgresServer) -> Iterator[str]:
     postgres.drop_database(name)
 
 
-def wait_until_ready(server: PostgresServer, seconds: float = 30) -> None:
+def wait_until_ready(server: PostgresServer, seconds: float = 120) -> None:
     """Until the server accepts a query."""
     deadline = time.monotonic() + seconds
     while True:

@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tests.peers.dcmtk import end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import end, wait_for_port
 
 _CONFIGURATION = """
 NetworkTCPPort = {port}

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.peers.dcmtk import end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import end, wait_for_port
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def s3_server() -> Iterator[int]:
         env=os.environ | {"MOTO_ALLOW_NONEXISTENT_REGION": "true"},
     )
     try:
-        wait_for_port(port, 60, process)
+        wait_for_port(port, process=process)
         yield port
     finally:
         end(process)
@@ -31,7 +32,7 @@ def s3_server() -> Iterator[int]:
 
 def put(port: int, bucket: str, objects: dict[str, bytes]) -> None:
     """A bucket with objects that anybody may read when their name starts with `public`."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120) as client:
         client.put(f"/{bucket}").raise_for_status()
         for key, data in objects.items():
             acl = {"x-amz-acl": "public-read"} if key.startswith("public") else {}

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.peers.dcmtk import end, free_port, wait_for_port
+from tests.helpers.ports import free_port
+from tests.peers.dcmtk import end, wait_for_port
 
 PROGRAM = shutil.which("sshd") or "/usr/sbin/sshd"
 

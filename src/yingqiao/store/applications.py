@@ -72,6 +72,11 @@ class AppRegistry:
     def close(self) -> None:
         self._followed.close()
 
+    @property
+    def as_of(self) -> float | None:
+        """What was committed before this moment (Unix seconds) is known; None before the first reading."""
+        return self._followed.as_of
+
     def get(self, app_id: str) -> Application | None:
         """The application with the secrets accepted now; None when there is none."""
         self._followed.look()

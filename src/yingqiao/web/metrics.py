@@ -11,6 +11,7 @@ import threading
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -138,7 +139,7 @@ class Metrics:
                 _HELP.get(family, family),
                 tuple(pairs),
                 registry=self.registry,
-                multiprocess_mode="livesum" if family.startswith("http_") else "livemostrecent",
+                multiprocess_mode=_together(family),
             )
         return made.labels(**pairs) if pairs else made
 
@@ -152,7 +153,15 @@ class Metrics:
         return generate_latest(together)
 
 
+def _together(family: str) -> Literal["livesum", "livemin", "livemostrecent"]:
+    """What the gauges of several processes become."""
+    if family.startswith("http_"):
+        return "livesum"
+    return "livemin" if family.startswith("register_") else "livemostrecent"
+
+
 _HELP = {
+    "register_as_of_seconds": "内存中的登记表（标签 register）截至何时（Unix 秒）：此前提交的变更都已生效；多个进程取最旧的",
     "disk_free_bytes": "数据目录所在磁盘的剩余空间（字节）",
     "index_queue": "已落地、待建索引的影像实例数",
     "link_queue": "待关联的检查、报告与影像数",
