@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -126,9 +127,10 @@ class SlowServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, delay: float) -> None:
+    def __init__(self, folder: Path, delay: float, hold_after: int) -> None:
         super().__init__(("127.0.0.1", 0), _SlowHandler)
         self.folder, self.delay, self.asked = folder, delay, 0
+        self.hold_after, self.gate = hold_after, Event()
 
     @property
     def port(self) -> int:
@@ -142,6 +144,8 @@ class _SlowHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked += 1
         time.sleep(self.server.delay)
+        if self.server.asked > self.server.hold_after:
+            self.server.gate.wait()
         body = (self.server.folder / self.path[1:]).read_bytes()
         with suppress(OSError):
             self.send_response(200)
@@ -154,12 +158,14 @@ class _SlowHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def slow_server(folder: Path, delay: float) -> Iterator[SlowServer]:
-    with SlowServer(folder, delay) as server:
+def slow_server(folder: Path, delay: float = 0.0, hold_after: int = sys.maxsize) -> Iterator[SlowServer]:
+    """`hold_after` so many requests the next wait until `gate` is set."""
+    with SlowServer(folder, delay, hold_after) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
             yield server
         finally:
+            server.gate.set()
             server.shutdown()
             thread.join()
