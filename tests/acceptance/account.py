@@ -32,7 +32,7 @@ def check_everything(data: Path, pushed: Pushed, url: str = "") -> None:
 
 
 def _wait_until_indexed(database: Database, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         with database.read() as connection:
             if (connection.scalar(select(func.count()).select_from(instances)) or 0) >= count:

@@ -32,5 +32,6 @@ class Load:
     def end(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(180)
+            assert not thread.is_alive()
         self._threads.clear()

@@ -147,7 +147,7 @@ def push_records(
 
     With `answers` it goes on whatever it is told, and writes that down.
     """
-    connection = http.client.HTTPConnection(host, port, timeout=10)
+    connection = http.client.HTTPConnection(host, port, timeout=120)
     number = 0
     while not stop.is_set():
         number += 1
@@ -277,7 +277,7 @@ def store_status(reply: bytes) -> int:
 
 
 def open_association(host: str, port: int, called: str, calling: str = "TESTER") -> socket.socket:
-    connection = socket.create_connection((host, port), timeout=10)
+    connection = socket.create_connection((host, port), timeout=120)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         connection.sendall(_associate_request(called, calling))

@@ -69,14 +69,14 @@ def test_what_was_lost_comes_by_itself_and_the_day_is_even(make_gateway: Gateway
     hospital.write(reconcile=DAILY)
     hospital.start()
     assert until(lambda: len(held(gateway)[1]) == 12), hospital.log[-3000:]
-    assert until(lambda: balance(gateway, day)["now"]["verdict"] == "平", 30, 1.0), balance(gateway, day)
+    assert until(lambda: balance(gateway, day)["now"]["verdict"] == "平", 120, 1.0), balance(gateway, day)
     now = balance(gateway, day)["now"]
     assert now["stated"]["total"] == [12, None, 12]
     assert now["gateway"]["total"][0] == now["gateway"]["total"][2] == 12
     assert until(lambda: told_missing(hospital)[-1] == 0)
     assert told_missing(hospital)[0] == 3
     hospital.ris.add_exams(12, at=f"{day} 10:00:00")  # told late: the day is told again
-    assert until(lambda: balance(gateway, day)["now"]["stated"]["total"] == [13, None, 13], 30, 1.0)
+    assert until(lambda: balance(gateway, day)["now"]["stated"]["total"] == [13, None, 13], 120, 1.0)
     assert gateway.cli("reconcile", "close", day, "--hospital", HOSPITAL).returncode == 0
     (closed,) = balance(gateway, day)["entries"]
     assert closed["content"]["verdict"] == "平"

@@ -152,14 +152,14 @@ def test_a_dead_host_does_not_keep_a_lists_other_host_waiting(gateway: RunningGa
         allow(gateway, f"http://127.0.0.1:{dead}")
         urls = urls_of(dead, names[5:]) + urls_of(port, names[:5])
         gateway.push("/images/list", series_list(urls))
-        wait_done(gateway, 5, seconds=10)
+        wait_done(gateway, 5)
         assert len(the_list(gateway)["work"]) == 2
         assert summary(gateway)["waiting"] == 5
 
 
 def test_a_host_that_accepts_and_never_answers_leaves_others_alone(gateway: RunningGateway, tmp_path: Path):
-    """Its list is asked for first and hangs; another list's files on a healthy host come at once, and so do those
-    of a list on both."""
+    """Its list is asked for first and hangs; another list's files on a healthy host come before the silent
+    one is given up (60 s), and so do those of a list on both."""
     names = write_series(tmp_path / "web", 300)
     with socket.create_server(("127.0.0.1", 0)) as dead, nginx(tmp_path / "web", tmp_path / "nginx") as port:
         silent = dead.getsockname()[1]
@@ -171,8 +171,8 @@ def test_a_host_that_accepts_and_never_answers_leaves_others_alone(gateway: Runn
         gateway.push("/images/list", series_list(urls_of(port, names[:200])))
         both = urls_of(silent, names[:50]) + urls_of(port, names[200:])
         gateway.push("/images/list", series_list(both, SERIESIUID="1.2.3.2"))
-        wait_done(gateway, 200, 5, seconds=15)
-        wait_done(gateway, 100, 6, seconds=15)
+        wait_done(gateway, 200, 5, seconds=50)
+        wait_done(gateway, 100, 6, seconds=50)
         assert summary(gateway, 1)["done"] == 0
         assert summary(gateway, 6)["waiting"] == 50
         wait_indexed(gateway, 300)
@@ -216,7 +216,7 @@ def test_ten_thousand_files_in_one_call(gateway: RunningGateway, tmp_path: Path)
         assert answer["content"]["accepted"] == count
         assert took < 10
         wait_done(gateway, count, seconds=180)
-    wait_indexed(gateway, count, seconds=60)
+    wait_indexed(gateway, count, seconds=300)
     assert gateway.process is not None
     status = Path(f"/proc/{gateway.process.pid}/status").read_text()
     assert int(status.partition("VmHWM:")[2].split()[0]) < 300 * 1024
@@ -305,7 +305,7 @@ def test_a_pdf_at_an_unregistered_host_is_told_and_comes_once_it_is_registered(
         assert command in paper()["mend"]
         assert command in told(gateway, "E1", "document-missing")["document-missing"]
         assert gateway.cli(*command.split()[1:]).returncode == 0
-        wait_until(lambda: paper()["state"] == "done", 10)
+        wait_until(lambda: paper()["state"] == "done")
         assert gateway.json("reports", "show", HOSPITAL, "R1")["report"]["pdfObject"]
 
 
@@ -325,17 +325,18 @@ def test_parts_left_for_a_week_are_swept_at_start(gateway: RunningGateway):
 def test_a_full_disk_then_room_again(gateway: RunningGateway, tmp_path: Path):
     """No file may grow for a while, as on a full disk: what was fetched waits, nobody gives up, all come once."""
     names = write_series(tmp_path / "web", 300)
-    with slow_server(tmp_path / "web", delay=0.02) as server:
+    with slow_server(tmp_path / "web", hold_after=60) as server:
         allow(gateway, f"http://127.0.0.1:{server.port}")
         gateway.push("/images/list", series_list(urls_of(server.port, names)))
         wait_until(lambda: server.asked > 60)
         assert gateway.process is not None
         unlimited = resource.RLIM_INFINITY
         resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (4096, unlimited))
+        server.gate.set()
         time.sleep(3)
         assert summary(gateway)["done"] < 300
         resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
-        wait_done(gateway, 300, seconds=90)
+        wait_done(gateway, 300, seconds=300)
     wait_indexed(gateway, 300)
 
 
@@ -352,6 +353,6 @@ def test_killed_mid_fetch_again_and_again(gateway: RunningGateway, tmp_path: Pat
             wait_until(lambda goal=goal: server.asked >= goal or summary(gateway)["complete"])
             gateway.stop(signal.SIGKILL)
             gateway.start()
-        wait_done(gateway, count, seconds=120)
+        wait_done(gateway, count, seconds=300)
         assert server.asked < count + KILLS * 400
-    wait_indexed(gateway, count, seconds=60)
+    wait_indexed(gateway, count, seconds=300)

@@ -210,8 +210,10 @@ def assert_verified(gateway: RunningGateway) -> None:
     )
     verdict = found["signatures"][0]
     assert (verdict["indication"], verdict["words"]) == ("passed", "报告签名验证通过"), verdict
-    shown = read(gateway, f"/api/exams/{HOSPITAL}/S1")
-    assert "报告签名验证通过" in json.dumps(shown, ensure_ascii=False)
+    until(
+        lambda: read(gateway, f"/api/exams/{HOSPITAL}/S1"),
+        lambda said: "报告签名验证通过" in json.dumps(said, ensure_ascii=False),
+    )
 
 
 def read(gateway: RunningGateway, path: str) -> dict[str, Any]:
@@ -261,7 +263,7 @@ def assert_silent(gateway: RunningGateway, secrets: set[str]) -> None:
 
 def until(ask: Callable[[], dict[str, Any]], good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What was asked for, once it is there."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not good(found := ask()):
         assert time.monotonic() < end, found
         time.sleep(0.1)

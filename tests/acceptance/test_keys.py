@@ -67,7 +67,7 @@ def test_a_rotation_is_not_noticed_by_who_sends(make_gateway: GatewayMaker) -> N
 def test_a_gateway_stamps_by_a_device_and_says_when_it_is_away(make_gateway: GatewayMaker) -> None:
     gateway = make_gateway(start=False)
     odd = OddDevice(gateway.data.parent / "device")
-    gateway.environ |= {"YINGQIAO_DEVICE_COMMAND": odd.command, "YINGQIAO_DEVICE_SECONDS": "2"}
+    gateway.environ |= {"YINGQIAO_DEVICE_COMMAND": odd.command, "YINGQIAO_DEVICE_SECONDS": "60"}
     assert gateway.cli("apps", "add", APP, "--secret", SECRET).returncode == 0
     gateway.start()
     assert call(gateway.url, "createAndGetTssInfo", STAMP)["status"] == 200

@@ -33,7 +33,7 @@ def places(gateway: RunningGateway, count: int) -> dict[str, str]:
     """SOP Instance UID -> landing file, once so many are indexed."""
     import sqlite3
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while True:
         with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as database:
             found = dict(database.execute("SELECT sop_uid, segment FROM instances"))
@@ -76,10 +76,10 @@ def test_a_stop_while_starting_is_a_clean_exit(make_gateway: GatewayMaker, after
     lock = gateway.data / "gateway.lock"
     lock.unlink(missing_ok=True)
     gateway.launch()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while not lock.exists():
         assert time.monotonic() < deadline
         time.sleep(0.005)
     time.sleep(after)
-    assert gateway.stop(signal.SIGTERM, timeout=40) == 0
+    assert gateway.stop(signal.SIGTERM, timeout=120) == 0
     assert "Traceback" not in gateway.log

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.connector import until
+from tests.helpers.days import wait_for_a_day_that_lasts
 from tests.helpers.province import Province, check
 from tests.peers.gateway import GatewayMaker
 
@@ -48,14 +49,15 @@ def settle(province: Province, seconds: float) -> None:
 
 def test_a_small_province(make_province: Callable[..., Province]):
     """Three hospitals, sixty exams, every kind of fault, one kill of everybody."""
+    wait_for_a_day_that_lasts()
     province = make_province(3, 20, faulty=0.35, seconds=8)
     province.live()
     for site in province.sites:
         time.sleep(1.5)
         site.kill()
     province.kill_gateway()
-    assert until(province.is_over, 60)
-    settle(province, 60)
+    assert until(province.is_over, 300)
+    settle(province, 300)
 
 
 @pytest.mark.long

@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 from tests.helpers import report_pdf, seal_desk
 from tests.helpers.certificates import certificate
 from tests.helpers.in_process import InProcess
+from tests.helpers.ports import free_port
 from tests.helpers.seal_desk import PIN, SEAL_MM, SEAL_NAME, SEAL_PIXELS, Pacs, SealDesk
 from tests.helpers.sealed_files import sealed_pdf
-from tests.peers.browser import watched_page
-from tests.peers.gateway import free_port
+from tests.peers.browser import patient, resting, said, watched_page
 from yingqiao.signing.seals import merging
 from yingqiao.signing.seals.pdf.reading import read
 
@@ -70,12 +70,12 @@ def embed(
     page: Page, pacs: Pacs, client: SealDesk, size: tuple[int, int] = (1380, 1260), **parameters: str
 ) -> FrameLocator:
     """The PACS's page with the client in a frame; waits until the file is shown."""
-    said = {
+    asked = {
         "fileUrl": f"{pacs.url()}/reports/a.pdf",
         "savePath": f"{pacs.url()}/upload",
         "token": "业务-7",
     } | parameters
-    src = client.viewer(**said).replace("&", "&amp;")
+    src = client.viewer(**asked).replace("&", "&amp;")
     frame = f'<iframe src="{src}" style="width:{size[0]}px;height:{size[1]}px;border:0"></iframe>'
     pacs.put("/pacs", f"<!doctype html><meta charset=utf-8><body style='margin:4px'>{LISTENER}{frame}")
     page.goto(f"{pacs.url()}/pacs")
@@ -83,19 +83,15 @@ def embed(
 
 
 def drawn(frame: FrameLocator, number: int = 1, zoom: str | re.Pattern[str] = "1") -> None:
-    expect(frame.locator(f".sheet[data-page='{number}'] > canvas")).to_have_attribute(
-        "data-drawn", zoom, timeout=20_000
-    )
+    expect(frame.locator(f".sheet[data-page='{number}'] > canvas")).to_have_attribute("data-drawn", zoom)
 
 
 def drag_seal(
     page: Page, frame: FrameLocator, number: int, x_mm: float, y_mm: float, zoom: float = 1
 ) -> None:
     """From its card so that its centre is there."""
-    card = frame.get_by_role("button", name=SEAL_NAME).bounding_box()
-    sheet = frame.locator(f".sheet[data-page='{number}']").bounding_box()
-    assert card
-    assert sheet
+    card = resting(frame.get_by_role("button", name=SEAL_NAME))
+    sheet = resting(frame.locator(f".sheet[data-page='{number}']"))
     page.mouse.move(card["x"] + 30, card["y"] + 30)
     page.mouse.down()
     page.mouse.move(sheet["x"] + 100, sheet["y"] + 100, steps=4)
@@ -115,7 +111,7 @@ def button(frame: FrameLocator, words: str) -> Locator:
 
 
 def heard(page: Page, kind: str) -> dict:
-    page.wait_for_function(f"window.heard.some((one) => one.data.type === '{kind}')", timeout=20_000)
+    page.wait_for_function(f"window.heard.some((one) => one.data.type === '{kind}')")
     found = [one for one in page.evaluate("window.heard") if one["data"]["type"] == kind]
     assert len(found) == 1
     return found[0]
@@ -133,11 +129,11 @@ def test_dragged_sealed_saved_and_the_pacs_hears_of_it(
     expect(frame.locator(".ghost img")).to_have_count(1)
     wide.screenshot(path=tmp_path / "ghost.png")
     enter_pin(frame)
-    expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)
+    said(frame, "已盖章，请核对后保存")
     drawn(frame)
     wide.screenshot(path=tmp_path / "sealed.png")
     button(frame, "保存").click()
-    expect(frame.get_by_text("已盖章并保存")).to_be_visible(timeout=20_000)
+    expect(frame.get_by_text("已盖章并保存")).to_be_visible()
     finished = heard(wide, "sealFinished")["data"]["contents"]
     [upload] = pacs.uploads
     [signature] = read(upload.data).signatures
@@ -159,7 +155,7 @@ def test_the_seal_on_the_screen(wide: Page, pacs: Pacs, client: SealDesk, tmp_pa
     frame.get_by_role("button", name="在选中的 1 处放置").click()
     enter_pin(frame)
     for zoom in (1, 2):
-        expect(frame.locator(".earlier")).to_have_count(1, timeout=20_000)
+        expect(frame.locator(".earlier")).to_have_count(1)
         drawn(frame, zoom=str(zoom))
         frame.locator(".earlier").scroll_into_view_if_needed()
         wide.mouse.move(5, 5)
@@ -216,7 +212,7 @@ def test_keyword_several_pages_undo_paging_seal_and_the_local_file(
     expect(frame.get_by_text("骑缝章：共 3 页")).to_be_visible()
     frame.get_by_label("印章 PIN", exact=True).fill(PIN)
     frame.get_by_label("印章 PIN", exact=True).press("Enter")
-    expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)
+    said(frame, "已盖章，请核对后保存")
     drawn(frame)
     wide.screenshot(path=tmp_path / "paging-sealed.png")
     button(frame, "保存").click()
@@ -242,7 +238,7 @@ def test_turned_and_mixed_pages(wide: Page, pacs: Pacs, client: SealDesk, tmp_pa
         frame.locator(".thumbnail").nth(number - 1).click()
         frame.get_by_role("button", name=f"放到第 {number} 页中央").click()
     enter_pin(frame)
-    expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)
+    said(frame, "已盖章，请核对后保存")
     wide.mouse.move(5, 5)
     for number in range(1, 5):
         frame.locator(".thumbnail").nth(number - 1).click()
@@ -285,7 +281,7 @@ def test_by_the_keyboard_alone(wide: Page, pacs: Pacs, client: SealDesk):
     expect(frame.get_by_label("印章 PIN", exact=True)).to_be_focused()
     wide.keyboard.type(PIN)
     wide.keyboard.press("Enter")
-    expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)
+    said(frame, "已盖章，请核对后保存")
 
 
 def test_the_wrong_pin_and_leaving(wide: Page, pacs: Pacs, client: SealDesk):
@@ -296,7 +292,7 @@ def test_the_wrong_pin_and_leaving(wide: Page, pacs: Pacs, client: SealDesk):
     drawn(frame)
     frame.get_by_role("button", name="放到第 1 页中央").click()
     enter_pin(frame, "wrong-pin")
-    expect(frame.get_by_text("PIN 不正确，还可以试 4 次")).to_be_visible(timeout=20_000)
+    expect(frame.get_by_text("PIN 不正确，还可以试 4 次")).to_be_visible()
     expect(frame.get_by_label("印章 PIN", exact=True)).to_have_value("")
     frame.get_by_role("button", name="返回修改").click()
     button(frame, "取消").click()
@@ -313,9 +309,9 @@ def test_parallel_sign_data(wide: Page, pacs: Pacs, client: SealDesk):
     expect(button(frame, "保存")).to_have_count(0)
     frame.get_by_role("button", name="放到第 1 页中央").click()
     enter_pin(frame)
-    said = heard(wide, "parallelSignData")
-    assert said["origin"] == client.url
-    merged = merging.merge(PDF, said["data"], InProcess(), datetime.now(UTC))
+    handed = heard(wide, "parallelSignData")
+    assert handed["origin"] == client.url
+    merged = merging.merge(PDF, handed["data"], InProcess(), datetime.now(UTC))
     assert len(read(merged).signatures) == 1
 
 
@@ -352,8 +348,8 @@ def test_earlier_seals_paging_over_sheets_and_a_silent_authority(wide: Page, pac
         expect(earlier).to_contain_text("2026/3/1 02:05:06（有时间戳）")
         expect(earlier).to_contain_text("可信与否没有判断")
         expect(frame.get_by_text("签章者与制章者是否可信没有判断")).to_be_visible()
-        sheet = frame.locator(".sheet[data-page='1']").bounding_box()
-        pages = frame.locator("main.pages").bounding_box()
+        sheet = resting(frame.locator(".sheet[data-page='1']"))
+        pages = resting(frame.locator("main.pages"))
         assert (
             sheet["x"] + sheet["width"] <= pages["x"] + pages["width"]
         )  # the edge a paging seal is at is seen
@@ -374,7 +370,7 @@ def test_earlier_seals_paging_over_sheets_and_a_silent_authority(wide: Page, pac
 
 def test_a_file_that_cannot_be_had_is_told(wide: Page, pacs: Pacs, client: SealDesk):
     frame = embed(wide, pacs, client, fileUrl=f"{pacs.url()}/reports/none.pdf")
-    expect(frame.get_by_text("文件没有打开")).to_be_visible(timeout=20_000)
+    expect(frame.get_by_text("文件没有打开")).to_be_visible()
     failed = heard(wide, "sealFailed")["data"]["contents"]
     assert (failed["token"], failed["stage"], failed["code"]) == ("业务-7", "open", "no-file")
 
@@ -419,22 +415,23 @@ def test_the_standards_sample_works_unchanged(browser: Browser, tmp_path: Path):
             sample = sample.replace("zcycdn.com/", f"zcycdn.com:{site.port}/")
             sample = sample.replace("xxx.com/", f"xxx.com:{upload.port}/")
         host.put("/", sample)
-        said: list[str] = []
-        page = browser.new_context(locale="zh-CN", viewport={"width": 1000, "height": 800}).new_page()
-        page.on("console", lambda line: said.append(line.text))
+        lines: list[str] = []
+        context = browser.new_context(locale="zh-CN", viewport={"width": 1000, "height": 800})
+        page = patient(context).new_page()
+        page.on("console", lambda line: lines.append(line.text))
         page.goto(host.url())
         page.add_style_tag(content="iframe { width: 960px; height: 760px }")
         frame = page.frame_locator("iframe")
         drawn(frame, 1, ANY)
         frame.get_by_role("button", name="放到第 1 页中央").click()
         enter_pin(frame)
-        expect(frame.get_by_text("已盖章，请核对后保存")).to_be_visible(timeout=20_000)
+        said(frame, "已盖章，请核对后保存")
         button(frame, "保存").click()
-        expect(frame.get_by_text("已盖章并保存")).to_be_visible(timeout=20_000)
+        expect(frame.get_by_text("已盖章并保存")).to_be_visible()
         [sealed] = upload.uploads
         assert sealed.fields == {"token": "123456"}
         assert len(read(sealed.data).signatures) == 1
-        assert said == []
+        assert lines == []
         page.context.close()
 
 
@@ -443,7 +440,7 @@ def test_a_hostile_page_can_do_nothing(browser: Browser, pacs: Pacs, client: Sea
     target = client.viewer(fileUrl=f"{pacs.url()}/reports/a.pdf", savePath=f"{pacs.url()}/upload")
     evil, before = f"http://127.0.0.1:{pacs.port}", client.uses()
     pacs.put("/evil", f"<!doctype html>{LISTENER}<iframe src='{target.replace('&', '&amp;')}'></iframe>")
-    page = browser.new_context().new_page()
+    page = patient(browser.new_context()).new_page()
     page.goto(f"{evil}/evil")
     page.wait_for_timeout(500)
     assert page.frames[1].evaluate("document.querySelector('meta[name=yingqiao-session]') === null")

@@ -17,7 +17,7 @@ from tests.acceptance.senders import HOSPITAL
 from tests.helpers.office_pages import come_in, with_office
 from tests.helpers.seal_office import UNIT
 from tests.helpers.stamps import photograph
-from tests.peers.browser import watched_page
+from tests.peers.browser import said, watched_page
 from tests.peers.gateway import RunningGateway
 from yingqiao.gm import seal_wallet
 
@@ -68,7 +68,7 @@ def apply(page: Page, folder: Path) -> None:
         page.get_by_label(label, exact=True).fill(UNIT[name])
     page.screenshot(path=folder / "annex5.png", full_page=True)
     page.get_by_role("button", name="提交申请").click()
-    expect(page.get_by_text("已提交，编号 1")).to_be_visible()
+    said(page, "已提交，编号 1")
 
 
 def sample(page: Page, folder: Path) -> None:
@@ -79,13 +79,13 @@ def sample(page: Page, folder: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="选择照片").click()
     chooser.value.set_files(photo)
-    expect(page.get_by_text("42×42 毫米", exact=False)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("42×42 毫米", exact=False)).to_be_visible()
     page.screenshot(path=folder / "sampled.png", full_page=True)
     page.get_by_role("button", name="与原件一致，采用").click()
     page.get_by_label("单位名称", exact=True).fill(UNIT["unitName"])
     page.screenshot(path=folder / "annex6.png", full_page=True)
     page.get_by_role("button", name="提交申请").click()
-    expect(page.get_by_text("已提交，编号 2")).to_be_visible()
+    said(page, "已提交，编号 2")
 
 
 def approve(page: Page) -> None:
@@ -102,7 +102,12 @@ def make(page: Page, folder: Path) -> None:
     dialog = page.get_by_role("dialog")
     for label in ("申请表（附件 5，已通过）", "采样表（附件 6，已通过）"):
         dialog.get_by_label(label).click()
-        page.keyboard.press("Enter")  # the first option
+        first = page.locator(
+            ".ant-select-dropdown:not(.ant-select-dropdown-hidden) .ant-select-item-option"
+        ).first
+        expect(first).to_have_class(re.compile("option-active"))
+        page.keyboard.press("Enter")
+        expect(first).to_be_hidden()
     page.screenshot(path=folder / "make.png")
     dialog.get_by_role("button", name=re.compile("制\\s*作")).click()
     expect(page.get_by_role("cell", name=UNIT["unitName"]).first).to_be_visible()
@@ -125,7 +130,6 @@ def test_from_application_to_seal(
     other_desk.get_by_role("button", name="查看").click()
     drawer = other_desk.get_by_role("dialog")
     expect(drawer.get_by_text("制作 审批乙", exact=False)).to_be_visible()
-    other_desk.wait_for_timeout(500)
     other_desk.screenshot(path=tmp_path / "seal.png")
     for paper in ("登记表（PDF）", "申请表（PDF）", "采样表（PDF）"):
         with other_desk.expect_download() as coming:
@@ -202,7 +206,7 @@ def test_the_commands_do_the_same_and_programs_seal(gateway: RunningGateway, tmp
     token = {"authorization": f"Bearer {gateway.token}"}
     address = f"{gateway.url}/api/seals/{seal['esId']}/pdf"
     asked = {"at": "1,150,220", "matter": "R-1", "who": "PACS"}
-    answer = httpx.post(address, params=asked, content=report(), headers=token, timeout=60)
+    answer = httpx.post(address, params=asked, content=report(), headers=token, timeout=120)
     assert answer.status_code == 200, answer.text
     assert answer.content.startswith(report()[:100])
     assert answer.headers["x-yingqiao-stamped"] == "true"

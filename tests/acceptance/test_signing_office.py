@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from playwright.sync_api import Browser, Download, Page, expect
 
 from tests.acceptance.senders import HOSPITAL
+from tests.helpers.connector import until
 from tests.helpers.office_pages import (
     FIRST,
     NEWCOMER,
@@ -32,7 +33,7 @@ from tests.helpers.office_pages import (
     submitted,
     with_office,
 )
-from tests.peers.browser import watched_page
+from tests.peers.browser import patient, resting, said, watched_page
 from tests.peers.gateway import RunningGateway
 from yingqiao.cli import main
 
@@ -90,7 +91,7 @@ def test_from_application_to_activation(
     expect(other_desk.get_by_text("还没有证书")).to_be_visible()
     code = self_service(phone, gateway, DOCTOR["手机号"], ID_NUMBER[-6:], "radiology-2026")
     assert code.startswith(b"\x89PNG")
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert until(lambda: phone.evaluate("document.documentElement.scrollWidth") <= 390)
     for hidden in (ID_NUMBER, DOCTOR["手机号"], DOCTOR["姓名"]):
         assert hidden not in gateway.log
 
@@ -103,10 +104,10 @@ def sample(page: Page) -> int:
     page.get_by_title("某某医院").last.click()
     for label in ("姓名", "身份证号", "科室"):
         page.get_by_label(label, exact=True).fill(DOCTOR[label])
+    expect(page.locator("canvas")).to_have_count(2)
     for area in page.locator("canvas").all():
         area.scroll_into_view_if_needed()
-        box = area.bounding_box()
-        assert box is not None
+        box = resting(area)
         page.mouse.move(box["x"] + 60, box["y"] + 120)
         page.mouse.down()
         for step in range(1, 9):
@@ -180,7 +181,7 @@ def hand_in_sheet(desk: Page, folder: Path) -> None:
         expect(desk.get_by_text(words, exact=False).last).to_be_visible()
         snapshot(desk, f"office-07-sheet-{name}")
     desk.get_by_role("button", name="提交 1 份申请").click()
-    expect(desk.get_by_text("已提交 1 份")).to_be_visible()
+    said(desk, "已提交 1 份")
 
 
 def test_an_administrator_looks_after_accounts_doctors_and_the_ca(
@@ -217,7 +218,7 @@ def test_an_administrator_looks_after_accounts_doctors_and_the_ca(
 
 def test_wrong_passwords_wrong_forms_and_lost_sessions(gateway: RunningGateway, browser: Browser) -> None:
     """What is refused is said in Chinese, problems at their fields; whose session ended comes back to the login."""
-    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900})
+    context = patient(browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900}))
     page = context.new_page()  # not watched: refusals stand in a browser's console
     page.goto(f"{gateway.url}/web/Selfcertification/#/")
     page.get_by_label("手机号").fill("13600136000")

@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.helpers import pki
+from tests.helpers.connector import until
 from tests.helpers.sealed_files import sealed_pdf, trust_files
 from tests.helpers.trust import crl_of, pem
 from tests.peers.gateway import RunningGateway
@@ -68,12 +69,12 @@ def test_the_seals_of_a_pdf_are_shown_to_people(
     desk.locator("input[type=file]").first.set_input_files(tmp_path / "报告.pdf")
     desk.get_by_label("访问令牌").fill(shared_gateway.token)
     desk.get_by_role("button", name="开始验证").click()
-    expect(desk.get_by_text("共 2 处签章：电子签章验证通过")).to_be_visible(timeout=20_000)
+    expect(desk.get_by_text("共 2 处签章：电子签章验证通过")).to_be_visible()
     expect(desk.get_by_text("影桥测试医院影像诊断专用章", exact=False).first).to_be_visible()
     expect(desk.get_by_text("2026-03-01 10:05:06（北京时间）").first).to_be_visible()
     expect(desk.get_by_text("盖章后没有改动").first).to_be_visible()
     picture = desk.get_by_alt_text("印章图片：影桥测试医院影像诊断专用章").first
-    assert picture.evaluate("image => image.naturalWidth") > 0
+    assert until(lambda: picture.evaluate("image => image.naturalWidth") > 0)
     desk.get_by_text("详细报告").first.click()
     expect(desk.get_by_text("证书按此时间判断", exact=False).first).to_be_visible()
     desk.screenshot(path=tmp_path / "seals.png", full_page=True)
@@ -84,7 +85,7 @@ def test_the_seals_of_a_pdf_are_shown_to_people(
     desk.get_by_label("移除盖章的文件").click()
     desk.locator("input[type=file]").first.set_input_files(tmp_path / "改动.pdf")
     desk.get_by_role("button", name="开始验证").click()
-    expect(desk.get_by_text("重新索取原文件", exact=False).first).to_be_visible(timeout=20_000)
+    expect(desk.get_by_text("重新索取原文件", exact=False).first).to_be_visible()
     expect(desk.get_by_text("文件内容在盖章后被改动").first).to_be_visible()
     desk.screenshot(path=tmp_path / "altered.png", full_page=True)
 
@@ -93,5 +94,4 @@ def test_the_page_fits_a_phone(shared_gateway: RunningGateway, phone: Page) -> N
     """No scrolling sideways."""
     phone.goto(f"{shared_gateway.url}/verify/")
     expect(phone.get_by_text("验证签名、时间戳、证书与签章")).to_be_visible()
-    width = phone.evaluate("document.documentElement.scrollWidth")
-    assert width <= 400
+    assert until(lambda: phone.evaluate("document.documentElement.scrollWidth") <= 400)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.docs.pages import ROOT, Page, page, pages
+from tests.helpers.connector import until
 from tests.peers.gateway import RunningGateway
 from yingqiao.dicom.query_retrieve.client import Model
 from yingqiao.dicom.query_retrieve.node import Limits
@@ -116,12 +117,12 @@ def test_the_api_page_has_every_route_and_filter():
 
 
 def test_the_metrics_page_has_every_metric(shared_gateway: RunningGateway):
-    text = httpx.get(f"{shared_gateway.url}/metrics").text
-    served = {
-        name for name in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE) if not name.endswith("_created")
-    }
+    def served() -> set[str]:
+        text = httpx.get(f"{shared_gateway.url}/metrics").text
+        return {n for n in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE) if not n.endswith("_created")}
+
     listed = set(re.findall(r"^\| `(\w+)` \|", page("docs/reference/metrics.md").text, re.MULTILINE))
-    assert listed == served
+    assert until(lambda: listed == served()), listed ^ served()  # some are told once a second
 
 
 def test_log_events_named_exist():

@@ -10,7 +10,9 @@ import pytest
 
 from tests.acceptance.senders import exam, report
 from tests.docs.pages import ROOT, page
-from tests.peers.gateway import GatewayMaker, free_port
+from tests.helpers.days import wait_for_a_day_that_lasts
+from tests.helpers.ports import free_port
+from tests.peers.gateway import GatewayMaker
 
 FIRST_EXAM = page("docs/tutorials/first-exam.md")
 CONNECT = page("docs/tutorials/connect-a-hospital.md")
@@ -26,7 +28,7 @@ def run(script: str, folder: Path, **environ: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -66,6 +68,7 @@ def test_the_tutorial_does_what_it_says(checkout: Path):
 
 
 def test_connecting_a_hospital_does_what_it_says(checkout: Path):
+    wait_for_a_day_that_lasts()
     http, dicom = str(free_port()), str(free_port())
     (checkout / "tutorial-data").mkdir()
     shell = "".join(block.text for block in CONNECT.blocks)

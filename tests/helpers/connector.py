@@ -181,7 +181,7 @@ class Hospital:
         return " ".join(said[0]["alarms"]) if said else ""
 
 
-def until(true: Callable[[], Any], seconds: float = 120.0, every: float = 0.05) -> Any:
+def until(true: Callable[[], Any], seconds: float = 180.0, every: float = 0.05) -> Any:
     """The first true value, or the last before time ran out."""
     deadline = time.monotonic() + seconds
     while not (value := true()) and time.monotonic() < deadline:

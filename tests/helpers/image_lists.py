@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -65,7 +66,7 @@ def allow(gateway: RunningGateway, address: str, *options: str, **environ: str) 
     return done.stdout
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0, why: str = "") -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 180.0, why: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, why or "it did not happen in time"
@@ -77,7 +78,7 @@ def the_list(gateway: RunningGateway, number: int = 1) -> dict[str, Any]:
     return shown
 
 
-def wait_done(gateway: RunningGateway, count: int, number: int = 1, seconds: float = 60.0) -> None:
+def wait_done(gateway: RunningGateway, count: int, number: int = 1, seconds: float = 180.0) -> None:
     """Until `count` files of a list are done and indexed."""
 
     def holds() -> bool:
@@ -112,7 +113,7 @@ def indexed(gateway: RunningGateway) -> dict[str, int]:
         database.close()
 
 
-def wait_indexed(gateway: RunningGateway, count: int, seconds: float = 30.0) -> dict[str, int]:
+def wait_indexed(gateway: RunningGateway, count: int, seconds: float = 180.0) -> dict[str, int]:
     """Until the index has so many; every one exactly once."""
     wait_until(lambda: len(indexed(gateway)) >= count, seconds, "not all are indexed")
     found = indexed(gateway)
@@ -126,9 +127,10 @@ class SlowServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, delay: float) -> None:
+    def __init__(self, folder: Path, delay: float, hold_after: int) -> None:
         super().__init__(("127.0.0.1", 0), _SlowHandler)
         self.folder, self.delay, self.asked = folder, delay, 0
+        self.hold_after, self.gate = hold_after, Event()
 
     @property
     def port(self) -> int:
@@ -142,6 +144,8 @@ class _SlowHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked += 1
         time.sleep(self.server.delay)
+        if self.server.asked > self.server.hold_after:
+            self.server.gate.wait()
         body = (self.server.folder / self.path[1:]).read_bytes()
         with suppress(OSError):
             self.send_response(200)
@@ -154,12 +158,14 @@ class _SlowHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def slow_server(folder: Path, delay: float) -> Iterator[SlowServer]:
-    with SlowServer(folder, delay) as server:
+def slow_server(folder: Path, delay: float = 0.0, hold_after: int = sys.maxsize) -> Iterator[SlowServer]:
+    """`hold_after` so many requests the next wait until `gate` is set."""
+    with SlowServer(folder, delay, hold_after) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
             yield server
         finally:
+            server.gate.set()
             server.shutdown()
             thread.join()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.peers.browser import said
 from tests.peers.gateway import RunningGateway
 from yingqiao.app.signing_office import open_office
 from yingqiao.app.stores import open_stores
@@ -80,7 +81,7 @@ def submitted(desk: Page) -> int:
     with desk.expect_response("**/web/api/admin/cases") as answered:
         desk.get_by_role("button", name="提交申请").click()
     number = int(answered.value.json()["id"])
-    expect(desk.get_by_text(f"已提交，编号 {number}")).to_be_visible()
+    said(desk, f"已提交，编号 {number}")
     return number
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import segno
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.helpers.connector import until
+from tests.peers.browser import resting
+
 PIN = "135790"
 REPORT = "检查所见：双肺纹理清晰。\n影像诊断：未见异常。"
 WIDTH = 390
@@ -49,9 +52,8 @@ class Camera:
 
 def shot(page: Page, name: str) -> None:
     """Kept when YINGQIAO_SHOTS names a folder: screens are looked at by people. Nothing may be wider than a phone."""
-    assert (
-        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    ), name
+    too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert until(lambda: page.evaluate(too_wide) <= 0), name  # what comes in from the side is, on its way
     if folder := os.environ.get("YINGQIAO_SHOTS"):
         page.wait_for_timeout(400)
         page.screenshot(path=Path(folder) / f"{name}.png")
@@ -118,3 +120,12 @@ def job_code(service: str, ticket: str) -> str:
     return json.dumps(
         {"id": "1", "sUrl": f"{service}/coss/phone/v1/getServiceInfo", "o": ticket, "cv": "2.0"}
     )
+
+
+def draw_seal(phone: Page) -> None:
+    """A stroke on the pad for the handwritten seal."""
+    box = resting(phone.get_by_label("手写区"))
+    phone.mouse.move(box["x"] + 60, box["y"] + 60)
+    phone.mouse.down()
+    phone.mouse.move(box["x"] + 200, box["y"] + 120, steps=5)
+    phone.mouse.up()

@@ -16,7 +16,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-_FIRST, _BLOCK = 10_240, 128
+_FIRST, _BLOCK = 21_100, 128
+"""Above what our own programs have by default."""
 _lock = threading.Lock()
 _held: list[int] = []
 """Open files whose locks say that a block of ports is this process's, until it ends."""
@@ -65,7 +66,7 @@ def _lowest_outgoing() -> int:
 def _can_be_bound(port: int) -> bool:
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))  # on every address: some programs bind them all
         except OSError:
             return False
         return True

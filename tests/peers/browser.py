@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    FloatRect,
+    FrameLocator,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 from playwright.sync_api import Error as PlaywrightError
 
-expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
+_PATIENCE_MS = 90_000
+"""A busy machine is slow, not wrong; what comes sooner is not waited for."""
+expect.set_options(timeout=_PATIENCE_MS)
+
+_SAID = """new MutationObserver(() => {
+  const root = document.documentElement;
+  const said = new Set((root.dataset.said ?? "").split("\\n"));
+  for (const one of document.querySelectorAll(".ant-message-notice, .adm-toast-main")) said.add(one.textContent);
+  const text = [...said].filter(Boolean).join("\\n");
+  if (text !== (root.dataset.said ?? "")) root.dataset.said = text;
+}).observe(document, { childList: true, subtree: true, characterData: true });"""
+"""Keeps at the document's root what a page says in passing: such words are gone after two or three seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +44,9 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "chromium is missing: scripts/peers.sh"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        started = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"], timeout=_PATIENCE_MS
+        )
         yield started
         started.close()
 
@@ -47,8 +71,41 @@ def phone(browser: Browser) -> Iterator[Page]:
     yield from watched_page(context)
 
 
+def patient(context: BrowserContext) -> BrowserContext:
+    """It waits as long as a busy machine takes, and what its pages say in passing can be asked for by `said`."""
+    context.set_default_timeout(_PATIENCE_MS)
+    context.add_init_script(_SAID)
+    return context
+
+
+def said(place: Page | FrameLocator, words: str) -> None:
+    """The page has said so, be it that the words are gone by now; in a context that is `patient`."""
+    expect(place.locator("html")).to_have_attribute("data-said", re.compile(re.escape(words)))
+
+
+def resting(one: Locator) -> FloatRect:
+    """Where it lies (pixels), once it lies still: what is drawn around it may still move it."""
+    before: FloatRect | None = None
+    found: list[FloatRect] = []
+
+    def is_still() -> bool:
+        nonlocal before
+        now = one.bounding_box()
+        still = now is not None and now == before
+        before = now
+        found[:] = [now] if now is not None else []
+        return still
+
+    deadline = time.monotonic() + _PATIENCE_MS / 1000
+    while not is_still():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found[0]
+
+
 def watched_page(context: BrowserContext) -> Iterator[Page]:
     """A page of `context`; afterwards nothing may have gone wrong in its scripts."""
+    patient(context)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -30,20 +30,20 @@ class Orthanc:
 
     def upload(self, content: bytes) -> str:
         """Give it an instance; its id there."""
-        answer = httpx.post(f"{self.url}/instances", content=content, timeout=60)
+        answer = httpx.post(f"{self.url}/instances", content=content, timeout=120)
         answer.raise_for_status()
         return str(answer.json()["ID"])
 
     def register(self, name: str, aet: str, port: int) -> None:
         """Make a modality on loopback known: it may query and retrieve, and be a destination of C-MOVE."""
         body = [aet, "127.0.0.1", port]
-        httpx.put(f"{self.url}/modalities/{name}", json=body, timeout=30).raise_for_status()
+        httpx.put(f"{self.url}/modalities/{name}", json=body, timeout=120).raise_for_status()
 
     def send(self, aet: str, port: int, resources: list[str]) -> dict[str, object]:
         """C-STORE instances to a receiver; what its job says."""
         name = f"to{port}"
         self.register(name, aet, port)
-        body = {"Resources": resources, "Synchronous": True, "Timeout": 60}
+        body = {"Resources": resources, "Synchronous": True, "Timeout": 300}
         answer = httpx.post(f"{self.url}/modalities/{name}/store", json=body, timeout=300)
         answer.raise_for_status()
         return dict(answer.json())
@@ -60,6 +60,7 @@ def orthanc_configuration(folder: Path, http_port: int, dicom_port: int) -> dict
         "DicomAet": "ORTHANC",
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
+        "DicomScuTimeout": 120,  # a starved peer is slow, not gone
         "Plugins": [],
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +10,14 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import (
     StorageCommitmentPushModel,  # type: ignore[attr-defined]
     StorageCommitmentPushModelInstance,  # type: ignore[attr-defined]
 )
 
 Reference = tuple[str, str]
+_PROCESSING_FAILURE = 0x0110
 
 
 class Requester:
@@ -26,6 +27,7 @@ class Requester:
         self.aet = aet
         self.answer = answer
         self.told: list[tuple[int, Dataset]] = []
+        self._answered = 0
         self._new = threading.Condition()
 
     def ask(
@@ -37,11 +39,18 @@ class Requester:
         stay: float = 0.0,
         called: str = "YINGQIAO",
     ) -> int:
-        """Send an N-ACTION, stay so many seconds or until told, release; the status."""
+        """Send an N-ACTION, stay so many seconds or until told, release; the status.
+
+        Who does not stay hears nothing on this association: on a slow machine it may be told before it has gone.
+        """
+        hear = self._hear if stay else lambda _: (_PROCESSING_FAILURE, None)
         ae = AE(ae_title=self.aet)
         ae.add_requested_context(StorageCommitmentPushModel)
         association = ae.associate(
-            "127.0.0.1", port, ae_title=called, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._hear)]
+            "127.0.0.1",
+            port,
+            ae_title=called,
+            evt_handlers=[(evt.EVT_N_EVENT_REPORT, hear), (evt.EVT_PDU_SENT, self._sent)],
         )
         assert association.is_established
         status, _ = association.send_n_action(
@@ -52,11 +61,12 @@ class Requester:
         )
         if stay:
             self.wait(1, stay)
-            time.sleep(0.2)  # the answer to the report leaves
+            with self._new:
+                assert self._new.wait_for(lambda: self._answered >= len(self.told), stay)
         association.release()
         return int(status.Status)
 
-    def wait(self, count: int, seconds: float = 30.0) -> bool:
+    def wait(self, count: int, seconds: float = 120.0) -> bool:
         """Whether so many reports have come, waiting so long for them."""
         with self._new:
             return self._new.wait_for(lambda: len(self.told) >= count, seconds)
@@ -79,6 +89,13 @@ class Requester:
             self.told.append((event.event_type, event.event_information))
             self._new.notify_all()
         return self.answer, None
+
+    def _sent(self, event: Any) -> None:
+        """Data that went out after a report was heard are the answer to it."""
+        if isinstance(event.pdu, P_DATA_TF):
+            with self._new:
+                self._answered = len(self.told)
+                self._new.notify_all()
 
     def committed(self, number: int = 0) -> set[str]:
         found = self.told[number][1].get("ReferencedSOPSequence") or []

@@ -108,7 +108,7 @@ def _run_alone(
     ready: Callable[[], None],
 ) -> None:
     metrics, gauges = Metrics(), Gauges()
-    pulse = Pulse(metrics, [background.gauges, gauges.read], {})
+    pulse = Pulse(metrics, [background.gauges, stores.gauges, gauges.read], {})
     pulse.start()
     checks = store_checks(stores) | background.checks()
     try:
@@ -124,7 +124,9 @@ def _run_workers(
     background: Background,
     ready: Callable[[], None],
 ) -> None:
-    pulse = Pulse(Metrics(), [background.gauges], background.checks(), stores.folder.run / STATE_FILE)
+    pulse = Pulse(
+        Metrics(), [background.gauges, stores.gauges], background.checks(), stores.folder.run / STATE_FILE
+    )
     pulse.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -66,14 +66,11 @@ class Gauges:
 
     servers: list[GatewayServer] = field(default_factory=list)
     intake: Intake | None = None
-    registers: Callable[[], float] = lambda: 0.0
-    """Unix time of what is known of hospitals and applications."""
 
     def read(self) -> dict[str, float]:
         return {
             "http_connections": float(sum(server.connections for server in self.servers)),
             "http_in_flight": float(self.intake.in_flight.requests) if self.intake else 0.0,
-            "registers_read_timestamp_seconds": self.registers(),
         }
 
 
@@ -189,7 +186,6 @@ async def _serve(
     direct = services.direct() | verifying.direct() | dsvs.direct()
     servers = _servers(settings, listening, intake, site, questions, more, direct)
     gauges.servers, gauges.intake = [server for server, _ in servers], intake
-    gauges.registers = lambda: min(stores.hospitals.read_at, stores.apps.read_at)
     watching = asyncio.create_task(_watch_disk(settings, stores, intake))
     _calm_collector()
     try:

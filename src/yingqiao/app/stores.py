@@ -25,6 +25,9 @@ from yingqiao.store.trust import TrustStore
 if TYPE_CHECKING:
     from yingqiao.client.key_device import CommandDevice
 
+_DEVICE_START_S = 15.0
+"""A device's program has so long to start, or as long as an operation of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
@@ -42,6 +45,13 @@ class Stores:
     """Where private keys are used."""
     bounded: Bounded
     """Where files of strangers are opened."""
+
+    def gauges(self) -> dict[str, float]:
+        """How fresh the registers are that this process keeps in memory."""
+        known = {"hospitals": self.hospitals.as_of, "applications": self.apps.as_of}
+        return {
+            f"register_as_of_seconds{{register={name}}}": at for name, at in known.items() if at is not None
+        }
 
 
 @contextmanager
@@ -96,7 +106,10 @@ def _device(settings: DeviceSettings) -> CommandDevice | None:
     if unknown:
         raise StartError(f"device.purposes 只能是 {'、'.join(Purpose)}，不能是 {'、'.join(sorted(unknown))}")
     try:
-        return CommandDevice(settings.command, seconds=settings.seconds, places=settings.processes)
+        start = max(_DEVICE_START_S, settings.seconds)
+        return CommandDevice(
+            settings.command, seconds=settings.seconds, start_seconds=start, places=settings.processes
+        )
     except ValueError as error:
         raise StartError(f"device.command 不是一条命令：{error}") from error
 

@@ -27,7 +27,7 @@ def main() -> None:
     metrics, gauges = Metrics(), Gauges()
     with open_stores(settings, migrate=False) as stores:
         stores.hospitals.start()
-        pulse = Pulse(metrics, [gauges.read], {})
+        pulse = Pulse(metrics, [stores.gauges, gauges.read], {})
         pulse.start()
         checks = store_checks(stores) | checks_from_state(stores.folder.run / STATE_FILE, PARTS)
         try:

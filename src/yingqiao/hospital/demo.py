@@ -27,9 +27,9 @@ from yingqiao.hospital.simulate.plan import Day, Expected
 from yingqiao.hospital.simulate.push import CALLING_AET
 
 GATEWAY_AET = "YINGQIAO"
-READY_SECONDS = 30
-SETTLE_SECONDS = 30
-STOP_SECONDS = 15
+READY_SECONDS = 120
+SETTLE_SECONDS = 120
+STOP_SECONDS = 60
 LIST_LIMIT = 1000
 LISTS = "images-list"
 FOLLOWED_SECONDS = 1.0
@@ -112,7 +112,7 @@ def command(*words: str) -> list[str]:
 def ask(data: Path, *words: str) -> str:
     """The output of a command on the gateway's data. Raises DemoError."""
     done = subprocess.run(  # noqa: S603 -- our own command with our own words
-        [*command(*words), "--data", str(data)], capture_output=True, text=True, check=False, timeout=60
+        [*command(*words), "--data", str(data)], capture_output=True, text=True, check=False, timeout=300
     )
     if done.returncode:
         raise DemoError(f"yingqiao {' '.join(words)} 失败：{(done.stderr or done.stdout).strip()}")

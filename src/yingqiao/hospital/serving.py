@@ -31,7 +31,7 @@ from yingqiao.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 _BODY_AT_MOST = 256 * 1024
-_READY_SECONDS = 10.0
+_READY_SECONDS = 60.0
 
 
 class _Server(uvicorn.Server):

@@ -16,7 +16,7 @@ import uvicorn
 from yingqiao.seal_client.api import Api
 from yingqiao.seal_client.errors import StartError
 
-_READY_SECONDS = 10.0
+_READY_SECONDS = 60.0
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _log = structlog.get_logger(__name__)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+_READINGS = 10
 SLEW = 0.001
 """Share by which the wall clock may be drawn to the right time (NTP draws by half of that at most)."""
 
@@ -33,13 +34,13 @@ class TrustedClock:
         steady = monotonic or _since_boot
         self._wall, self._monotonic, self._tolerance = wall, steady, tolerance_s
         self._lock = threading.Lock()
-        self._anchor = wall(), steady()
+        self._anchor = self._read()
         self._latest = not_before_ms
 
     def now_ms(self) -> int:
         """Raises ClockError."""
         with self._lock:
-            wall, monotonic = self._wall(), self._monotonic()
+            wall, monotonic = self._read()
             expected = self._anchor[0] + monotonic - self._anchor[1]
             allowed = self._tolerance + SLEW * (monotonic - self._anchor[1])
             if abs(wall - expected) > allowed:
@@ -52,6 +53,14 @@ class TrustedClock:
             if monotonic - self._anchor[1] > 60:
                 self._anchor = wall, monotonic
             return self._latest
+
+    def _read(self) -> tuple[float, float]:
+        """Both clocks at one moment: a process that was stopped between the two readings reads them again."""
+        for _ in range(_READINGS):
+            before, wall, after = self._monotonic(), self._wall(), self._monotonic()
+            if after - before <= self._tolerance / 4:
+                break
+        return wall, after
 
 
 def _since_boot() -> float:

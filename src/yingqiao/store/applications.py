@@ -72,6 +72,11 @@ class AppRegistry:
     def close(self) -> None:
         self._followed.close()
 
+    @property
+    def as_of(self) -> float | None:
+        """What was committed before this moment (Unix seconds) is known; None before the first reading."""
+        return self._followed.as_of
+
     def get(self, app_id: str) -> Application | None:
         """The application with the secrets accepted now; None when there is none."""
         self._followed.look()
@@ -82,11 +87,6 @@ class AppRegistry:
         if len(application.secrets) > 1 and self._now_ms() >= old_until:
             return replace(application, secrets=application.secrets[:1])
         return application
-
-    @property
-    def read_at(self) -> float:
-        """Unix time of what is at hand."""
-        return self._followed.read_at
 
     def reload(self) -> None:
         """Read all of them again."""

@@ -19,8 +19,7 @@ class Followed:
         """`read` takes in all of the register; it raises StoreUnavailable. `name` is the log's and the thread's."""
         self._name, self._read = name, read
         self._read_at = float("-inf")
-        self.read_at = 0.0
-        """Unix time at which what is at hand was asked for; 0 = never."""
+        self._begun_at: float | None = None
         self._reading = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -41,6 +40,11 @@ class Followed:
         with self._reading:
             self._take()
 
+    @property
+    def as_of(self) -> float | None:
+        """What was committed before this moment (Unix seconds) is at hand; None before the first reading."""
+        return self._begun_at
+
     def look(self) -> None:
         """What is at hand is at most FRESH_S and a reading old: once started, the thread sees to that; in commands it
         is read here when it is older. Then raises StoreUnavailable.
@@ -55,9 +59,9 @@ class Followed:
         return time.monotonic() - self._read_at < FRESH_S
 
     def _take(self) -> None:
-        began, at = time.monotonic(), time.time()
+        begun = time.time()
         self._read()
-        self._read_at, self.read_at = began, at
+        self._read_at, self._begun_at = time.monotonic(), begun
 
     def _follow(self) -> None:
         told = False

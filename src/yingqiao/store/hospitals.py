@@ -90,16 +90,16 @@ class HospitalRegistry:
         self._followed.look()
         return self._entries.get(code)
 
+    @property
+    def as_of(self) -> float | None:
+        """What was committed before this moment (Unix seconds) is known; None before the first reading."""
+        return self._followed.as_of
+
     def entries(self) -> tuple[HospitalEntry, ...]:
         """All hospitals in the order of their codes; as fresh as `get`. Raises StoreUnavailable."""
         self._followed.look()
         entries = self._entries
         return tuple(entries[code] for code in sorted(entries))
-
-    @property
-    def read_at(self) -> float:
-        """Unix time of what is at hand."""
-        return self._followed.read_at
 
     def reload(self) -> None:
         """Read all hospitals again. Raises StoreUnavailable."""

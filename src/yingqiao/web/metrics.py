@@ -153,9 +153,10 @@ class Metrics:
         return generate_latest(together)
 
 
-_MODES: dict[str, Literal["livesum", "livemin"]] = {"http": "livesum", "registers": "livemin"}
+_MODES: dict[str, Literal["livesum", "livemin"]] = {"http": "livesum", "register": "livemin"}
 """What several processes' gauges are together, by the first word of their name; else the newest counts."""
 _HELP = {
+    "register_as_of_seconds": "内存中的登记表（标签 register）截至何时（Unix 秒）：此前提交的变更都已生效；多个进程取最旧的",
     "disk_free_bytes": "数据目录所在磁盘的剩余空间（字节）",
     "index_queue": "已落地、待建索引的影像实例数",
     "link_queue": "待关联的检查、报告与影像数",
@@ -175,7 +176,6 @@ _HELP = {
     "commitments_not_told": "结果尚未送达请求方的存储承诺请求数",
     "http_connections": "当前 HTTP 连接数",
     "http_in_flight": "正在处理的 HTTP 请求数",
-    "registers_read_timestamp_seconds": "所用的医疗机构与应用登记读自数据库的时刻（Unix 秒）",
     "dicom_instances_received_total": "启动以来答 0000 的影像实例数",
     "dicom_bytes_received_total": "启动以来答 0000 的数据集字节数",
     "dicom_instances_refused_total": "启动以来没有答 0000 的操作数",

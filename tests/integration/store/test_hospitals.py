@@ -177,3 +177,14 @@ def test_an_unknown_code_reads_no_database_once_started(
     registry.add("NEW", "新医院", OTHER)
     until(lambda: elsewhere.get("NEW"))
     assert readers == {"hospitals"}
+
+
+def test_what_was_committed_before_its_moment_is_known(
+    registry: HospitalRegistry, elsewhere: HospitalRegistry
+) -> None:
+    """The moment is that of a reading's beginning: what is committed while it goes on may be missed by it."""
+    registry.add("NEW", "新医院", OTHER)
+    at = time.time()
+    until(lambda: (elsewhere.as_of or 0.0) > at)
+    assert elsewhere.get("NEW") is not None
+    assert registry.as_of is None or registry.as_of <= time.time()

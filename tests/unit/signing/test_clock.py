@@ -63,3 +63,25 @@ def test_stamps_of_before_the_start_are_known():
     with pytest.raises(ClockError, match="落后"):
         times.clock(not_before_ms=1_000_010_000).now_ms()
     assert times.clock(not_before_ms=1_000_000_500).now_ms() == 1_000_000_500
+
+
+class Stopped(Times):
+    """A process that gets no processor for a while, once, after it read the wall clock."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.stopped = seconds
+
+    def read(self) -> float:
+        read, seconds, self.stopped = self.wall, self.stopped, 0.0
+        self.passes(seconds)
+        return read
+
+
+def test_a_process_stopped_between_the_two_readings_is_no_jump():
+    """Nor is its start: both clocks are read again, until they are read at one moment."""
+    times = Stopped(30.0)
+    clock = TrustedClock(wall=times.read, monotonic=lambda: times.monotonic)
+    assert clock.now_ms() == 1_000_030_000
+    times.stopped = 12.0
+    assert clock.now_ms() == 1_000_042_000
