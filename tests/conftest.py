@@ -28,6 +28,10 @@ if "CI" not in os.environ:
 # Every `httpx.post` of a test makes a client, and each would read the authorities of the web anew: 40 ms of processor.
 _httpx_default.create_ssl_context = functools.cache(httpx.create_ssl_context)
 
+# Five seconds are not enough where a process that serves may stand still for as long.
+for _which in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _which, 120.0)
+
 # Staff by the hundred: what a password's hash costs outside is held by tests/unit/signing/test_passwords.py.
 passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

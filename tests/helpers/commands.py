@@ -44,7 +44,7 @@ def run_apart(
         [YINGQIAO, *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         input=stdin,
         env=os.environ | dict(environ or {}),
         check=False,

@@ -57,4 +57,4 @@ def phone_script() -> Iterator[PhoneScript]:
         yield PhoneScript(process)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0

@@ -91,7 +91,7 @@ class Site:
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(40)
+            self.process.wait(120)
 
     def kill(self) -> None:
         self.end(signal.SIGKILL)

@@ -30,14 +30,14 @@ class Orthanc:
 
     def upload(self, content: bytes) -> str:
         """Give it an instance; its id there."""
-        answer = httpx.post(f"{self.url}/instances", content=content, timeout=60)
+        answer = httpx.post(f"{self.url}/instances", content=content, timeout=120)
         answer.raise_for_status()
         return str(answer.json()["ID"])
 
     def register(self, name: str, aet: str, port: int) -> None:
         """Make a modality on loopback known: it may query and retrieve, and be a destination of C-MOVE."""
         body = [aet, "127.0.0.1", port]
-        httpx.put(f"{self.url}/modalities/{name}", json=body, timeout=30).raise_for_status()
+        httpx.put(f"{self.url}/modalities/{name}", json=body, timeout=120).raise_for_status()
 
     def send(self, aet: str, port: int, resources: list[str]) -> dict[str, object]:
         """C-STORE instances to a receiver; what its job says."""

@@ -115,10 +115,10 @@ class OrthancPacs:
     def knows(self, aet: str, port: int, **given: Any) -> None:
         """Register a destination."""
         body = {"AET": aet, "Host": "127.0.0.1", "Port": port} | given
-        httpx.put(f"{self.url}/modalities/{aet}", json=body, timeout=30).raise_for_status()
+        httpx.put(f"{self.url}/modalities/{aet}", json=body, timeout=120).raise_for_status()
 
     def keep(self, instances: list[bytes]) -> None:
-        with httpx.Client(timeout=60) as client:
+        with httpx.Client(timeout=120) as client:
             for content in instances:
                 client.post(f"{self.url}/instances", content=content).raise_for_status()
 

@@ -56,7 +56,7 @@ class Requester:
         association.release()
         return int(status.Status)
 
-    def wait(self, count: int, seconds: float = 30.0) -> bool:
+    def wait(self, count: int, seconds: float = 120.0) -> bool:
         """Whether so many reports have come, waiting so long for them."""
         with self._new:
             return self._new.wait_for(lambda: len(self.told) >= count, seconds)

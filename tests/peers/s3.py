@@ -32,7 +32,7 @@ def s3_server() -> Iterator[int]:
 
 def put(port: int, bucket: str, objects: dict[str, bytes]) -> None:
     """A bucket with objects that anybody may read when their name starts with `public`."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120) as client:
         client.put(f"/{bucket}").raise_for_status()
         for key, data in objects.items():
             acl = {"x-amz-acl": "public-read"} if key.startswith("public") else {}
