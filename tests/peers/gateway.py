@@ -28,8 +28,8 @@ _ANNOUNCED = "影桥网关已就绪".encode()
 _FOLLOWED = {"hospitals", "apps", "trust"}
 _ONLY_ASKS = {"list", "show", "check", "export"}
 """A running gateway keeps these registers in memory."""
-_TRUST_S = 1.1
-"""Whoever asks the register of trust more than a second after it looked looks again."""
+_LOOKED_AT_AGAIN_S = {"trust": 1.1, "dicom": 2.1}
+"""What was looked at longer ago is looked at again when it is needed: trust, and who may send images."""
 _AS_OF = re.compile(r"^yingqiao_register_as_of_seconds\{.*\} (\S+)$", re.MULTILINE)
 
 
@@ -112,18 +112,19 @@ class RunningGateway:
         where = ["--data", str(self.data)] if data else []
         done = run([*words, *where], self.environ, stdin)
         if done.returncode == 0 and self._follows(words):
-            self._wait_until_known(words[0], time.time())
+            self._wait_until_known(words, time.time())
         return done
 
-    def _wait_until_known(self, register: str, at: float) -> None:
-        """What was committed until `at` (Unix seconds): the gateway says as of when it knows the others."""
-        if register == "trust":
-            time.sleep(_TRUST_S)
-            return
+    def _wait_until_known(self, words: tuple[str, ...], at: float) -> None:
+        """What was committed until `at` (Unix seconds): of hospitals and applications the gateway says as of when it
+        knows them.
+        """
         deadline = time.monotonic() + _PATIENCE_S
-        while self._known_as_of() <= at:
-            assert time.monotonic() < deadline, f"{register} not followed in time:\n{self.log[-3000:]}"
+        while words[0] != "trust" and self._known_as_of() <= at:
+            assert time.monotonic() < deadline, f"{words[0]} not followed in time:\n{self.log[-3000:]}"
             time.sleep(0.05)
+        again = max(_LOOKED_AT_AGAIN_S.get(word, 0.0) for word in words)
+        time.sleep(max(0.0, at + again - time.time()))
 
     def _known_as_of(self) -> float:
         """Unix seconds; for ever when it has ended meanwhile."""

@@ -32,7 +32,7 @@ class Sample:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 

@@ -24,7 +24,7 @@ pytestmark = [
 
 def openssl(*arguments: str | Path, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        ["openssl", *map(str, arguments)], input=content, capture_output=True, timeout=30, check=False
+        ["openssl", *map(str, arguments)], input=content, capture_output=True, timeout=120, check=False
     )
 
 

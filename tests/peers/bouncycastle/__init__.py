@@ -56,4 +56,4 @@ def bouncycastle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BouncyCas
         finally:
             process.stdin.close()  # type: ignore[union-attr]
             process.stdout.close()  # type: ignore[union-attr]
-            process.wait(20)
+            process.wait(120)
