@@ -15,6 +15,7 @@ from pynetdicom import evt
 
 from tests.helpers.odd_pacs import pynetdicom_pacs, scripted
 from tests.unit.exchange import link_facts
+from yingqiao.dicom.query_retrieve.association import Association
 from yingqiao.dicom.query_retrieve.attributes import Level
 from yingqiao.dicom.query_retrieve.client import Model, Requestor
 from yingqiao.dicom.query_retrieve.errors import (
@@ -567,6 +568,32 @@ def test_cancel_from_another_thread():
     with scripted(serve) as port, requestor(port) as pacs:
         threading.Thread(target=cancel_then, args=(pacs,)).start()
         assert [p.status for p in pacs.move("US", Level.STUDY, STUDY)] == [0xFF00, 0xFE00]
+
+
+def test_a_cancel_while_the_request_is_sent(monkeypatch):
+    """Whoever cancels what the peer has, and we have not noted yet, is not passed over."""
+    cancelling: list[threading.Thread] = []
+    begin = Association.begin
+
+    def slowly(association, *request):
+        message_id = begin(association, *request)
+        cancelling.append(threading.Thread(target=pacs.cancel))
+        cancelling[0].start()
+        cancelling[0].join(0.3)
+        return message_id
+
+    def serve(line):
+        line.accept()
+        context, command, _ = line.hear_request()
+        _, cancel, _ = line.hear_request()
+        assert cancel.field == 0x0FFF
+        line.respond(context, command, 0xFE00, n1020=5, n1021=0)
+        line.hear()
+
+    monkeypatch.setattr(Association, "begin", slowly)
+    with scripted(serve) as port, requestor(port) as pacs:
+        assert [p.status for p in pacs.move("US", Level.STUDY, STUDY)] == [0xFE00]
+        cancelling[0].join()
 
 
 def test_a_cancel_that_is_ignored():

@@ -6,6 +6,7 @@ Every failure is a `NodeError` whose `words` say in Chinese which side is wrong 
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -109,6 +110,8 @@ class Requestor:
         self._check = check
         self._association: Association | None = None
         self._running: tuple[Association, int, str] | None = None
+        self._beginning = threading.Lock()
+        """Held while a request is sent: whoever cancels meanwhile cancels that."""
 
     def __enter__(self) -> Self:
         return self
@@ -203,7 +206,8 @@ class Requestor:
         """Ask the peer to end the operation under way; its iterator then ends without an error. Raises
         NodeError.
         """
-        running = self._running
+        with self._beginning:
+            running = self._running
         if running is not None:
             association, message_id, abstract_syntax = running
             association.cancel(message_id, abstract_syntax)
@@ -321,8 +325,9 @@ class Requestor:
         destination: str = "",
         sink_for: SinkFor | None = None,
     ) -> Generator[Message, None, None]:
-        message_id = association.begin(field, abstract_syntax, dataset, destination)
-        self._running = association, message_id, abstract_syntax
+        with self._beginning:
+            message_id = association.begin(field, abstract_syntax, dataset, destination)
+            self._running = association, message_id, abstract_syntax
         try:
             yield from association.messages(message_id, abstract_syntax, sink_for)
         finally:
