@@ -98,6 +98,7 @@ def test_endless_slow_and_silent_answers_are_bounded(server, tmp_path):
         [registered(server, options=options)],
         {way: server.url(f"{way}/f") for way in ways},
         max_bytes=20_000_000,
+        connect_seconds=2,
         idle_seconds=1,
         tries=1,
     )

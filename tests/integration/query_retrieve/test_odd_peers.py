@@ -299,10 +299,10 @@ def test_a_pacs_that_answers_for_ever_is_stopped():
             yield 0xFF00, dataset
         yield 0xFE00, None
 
-    with pynetdicom_pacs([(evt.EVT_C_FIND, endless)]) as port, requestor(port) as pacs:
+    with pynetdicom_pacs([(evt.EVT_C_FIND, endless)]) as port, requestor(port, cancel=2) as pacs:
         with pytest.raises(TooManyMatches, match="忽略了查询条件"):
             list(pacs.find(Level.STUDY, STUDY, limit=50))
-        assert pacs.echo() < 60, "cancelled, and the association still good"
+        assert pacs.echo() < 60, "cancelled, or where it does not listen while it talks, associated anew"
 
 
 def test_a_consumer_that_stops_early_cancels():
