@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 _READINGS = 10
+"""So often is a pair of readings tried that lie close together."""
 SLEW = 0.001
 """Share by which the wall clock may be drawn to the right time (NTP draws by half of that at most)."""
 

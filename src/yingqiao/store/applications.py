@@ -74,7 +74,7 @@ class AppRegistry:
 
     @property
     def as_of(self) -> float | None:
-        """What was committed before this moment (Unix seconds) is known; None before the first reading."""
+        """What was committed before this moment (Unix seconds) is known; None where nobody follows."""
         return self._followed.as_of
 
     def get(self, app_id: str) -> Application | None:

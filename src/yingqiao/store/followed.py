@@ -42,8 +42,10 @@ class Followed:
 
     @property
     def as_of(self) -> float | None:
-        """What was committed before this moment (Unix seconds) is at hand; None before the first reading."""
-        return self._begun_at
+        """What was committed before this moment (Unix seconds) is at hand; None where nobody follows: it is read when it
+        is needed there.
+        """
+        return self._begun_at if self._thread is not None else None
 
     def look(self) -> None:
         """What is at hand is at most FRESH_S and a reading old: once started, the thread sees to that; in commands it

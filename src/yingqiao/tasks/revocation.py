@@ -81,9 +81,8 @@ class ListPublisher:
             if self._left(one) < _LATE_MS:
                 _log.error("crl.late", authority=one.id, seconds_left=self._left(one) // 1000)
         for one in imported:
-            if (
-                self._left(one) < 0
-            ):  # no sooner: how long before the end a new list is due is that CA's to say
+            # no sooner: how long before the end a new list is due is that CA's to say
+            if self._left(one) < 0:
                 _log.error("crl.import_overdue", authority=one.id, seconds_left=self._left(one) // 1000)
 
     def _left(self, one: Standing) -> int:

@@ -212,10 +212,10 @@ def test_bombs_are_stopped_soon_and_in_little_memory(tmp_path):
     }
     tracemalloc.start()
     for name, bomb in bombs.items():
-        started = time.monotonic()
+        started = time.process_time()
         with pytest.raises(FetchError):
             list(instances(memoryview(bomb), folder=tmp_path))
-        assert time.monotonic() - started < 120, name
+        assert time.process_time() - started < 20, name
     assert tracemalloc.get_traced_memory()[1] < 200 << 20
     tracemalloc.stop()
     assert list(tmp_path.iterdir()) == []

@@ -135,6 +135,6 @@ def test_a_large_day(peer):
         async with AsyncGateway(peer.url, CODE, KEY) as gateway:
             return await gateway.reconcile(DAY, [DayTotals("CT", ids)])
 
-    began = time.monotonic()
+    began = time.process_time()
     assert asyncio.run(ask()).missing == tuple(ids)
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 5

@@ -124,9 +124,9 @@ def test_a_hundred_thousand_references_are_read_and_one_more_is_not() -> None:
     many = [Reference(CT, f"1.2.840.113619.2.55.3.604688119.868.1449475345.{n}") for n in range(100_001)]
     raw = write_request("1.2.9", many[:-1], EXPLICIT_LE)
     assert len(raw) < datasets.MAX_BYTES
-    began = time.monotonic()
+    began = time.process_time()
     assert len(read_request(raw, EXPLICIT_LE).references) == 100_000
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 20
     with pytest.raises(BadRequest) as refused:
         read_request(write_request("1.2.9", many, EXPLICIT_LE), EXPLICIT_LE)
     assert refused.value.status == 0x0213
