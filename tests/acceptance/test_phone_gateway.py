@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.helpers.coss import call, job
 from tests.helpers.phone_screens import (
@@ -204,6 +204,53 @@ def test_refused_with_a_reason_and_signed_in_a_batch(
     expect(phone.get_by_text("已拒签")).to_be_visible()
     phone.get_by_text("第 0 份报告").click()
     expect(phone.get_by_text("拒签原因：与影像不符，请重写")).to_be_visible()
+
+
+def test_all_chosen_are_those_the_list_still_shows(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """A document that left the list after 全选 is not signed with the rest, and not counted."""
+    activate_by_code(phone, shared_gateway.url, service.activation())
+    number, _ = service.push("留下的报告", authorizedUserId="U7")
+    gone, _ = service.push("即将过期的报告", authorizedUserId="U7", expiryDate="1")
+    phone.get_by_role("button", name="待办列表").click()
+    phone.get_by_role("button", name="批量签署").click()
+    phone.get_by_text("全选").click()
+    expect(phone.get_by_role("button", name="签名（2）")).to_be_visible()
+    service.world.now += 61_000
+    back = "document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))"
+    phone.evaluate(back)  # from another app: the list is read again
+    expect(phone.get_by_role("button", name="签名（1）")).to_be_visible()
+    expect(phone.locator(".bar input")).to_be_checked()
+    phone.get_by_role("button", name="签名（1）").click()
+    give_pin(phone)
+    expect(phone.get_by_text("已签名")).to_be_visible()
+    assert service.result(number)["result"] == "true"
+    assert service.result(gone)["jobStatus"] == "EXPIRE"
+
+
+def test_what_was_refused_is_not_offered_again(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """Back from a document, the list is read anew: it waits rather than show what it knew before."""
+    activate_by_code(phone, shared_gateway.url, service.activation())
+    service.push("不该签的报告", authorizedUserId="U7")
+    service.push("另一份报告", authorizedUserId="U7")
+    phone.get_by_role("button", name="待办列表").click()
+    phone.get_by_text("不该签的报告").click()
+    phone.get_by_role("button", name="拒签").click()
+    phone.locator("textarea").fill("与影像不符，请重写")
+    phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
+    expect(phone.get_by_text("已拒签")).to_be_visible()
+    held: list[Route] = []
+    phone.route("**/coss/phone/v1/jobs", lambda route: held.append(route))
+    phone.get_by_role("button", name="返回列表").click()
+    expect(phone.get_by_text("正在读取")).to_be_visible()
+    expect(phone.get_by_text("不该签的报告")).to_have_count(0)
+    for one in held:
+        one.continue_()
+    expect(phone.get_by_text("另一份报告")).to_be_visible()
+    expect(phone.get_by_text("不该签的报告")).to_have_count(0)
 
 
 def test_automatic_signing_within_its_limits(

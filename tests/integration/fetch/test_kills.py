@@ -27,7 +27,9 @@ _PROGRAM = """
         def finished(self, request, file):
             with file.view() as view:
                 assert hashlib.sha256(view).digest() == file.digest()
-            (folder / request.id).write_text(file.digest().hex() + (" resumed" if file.resumed else ""))
+            told = folder / f"{request.id}.new"  # what is told is told whole, whenever the kill comes
+            told.write_text(file.digest().hex() + (" resumed" if file.resumed else ""))
+            told.replace(folder / request.id)
             file.discard()
 
         def failed(self, request, error):

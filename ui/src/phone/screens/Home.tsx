@@ -1,5 +1,4 @@
 // Main page and 我的 (annex 7, rows 13 and 22).
-import { useQuery } from "@tanstack/react-query";
 import { Badge, Dialog, Grid, List } from "antd-mobile";
 import {
   ClockCircleOutline,
@@ -12,8 +11,8 @@ import {
 } from "antd-mobile-icons";
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
-import { call, type Job } from "../api.ts";
 import { useApp, useSession } from "../app.tsx";
+import { useJobs } from "../jobs.ts";
 import { Bottom } from "../parts/Bottom.tsx";
 import { Page } from "../parts/Page.tsx";
 import { SideBar } from "../parts/SideBar.tsx";
@@ -29,11 +28,7 @@ export function Home() {
   const { session, service } = useSession();
   const navigate = useNavigate();
   const switchUser = useSwitchUser();
-  const waiting = useQuery({
-    queryKey: ["jobs", session.token, "", "UNSIGN"],
-    queryFn: () => call<{ jobs: Job[] }>(session.service, "jobs", { token: session.token, state: "UNSIGN" }),
-  });
-  const count = waiting.data?.jobs.length ?? 0;
+  const count = useJobs().data?.jobs.length ?? 0;
   const entries: Entry[] = [
     { words: "待办列表", icon: <FillinOutline />, to: "/jobs", badge: count === 0 ? null : count },
     { words: "数字证书", icon: <TeamOutline />, to: "/certificates" },

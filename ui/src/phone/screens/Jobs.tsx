@@ -1,10 +1,11 @@
 // To-do list, search, batch signing with a result for each document (annex 7, rows 14 and 16).
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Button, Checkbox, Empty, List, PullToRefresh, SearchBar, Tabs, Tag } from "antd-mobile";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { call, wordsOf, type Job } from "../api.ts";
 import { isWrongPin, useApp, useSession } from "../app.tsx";
+import { useJobs } from "../jobs.ts";
 import { Loaded, Page, timeWords } from "../parts/Page.tsx";
 import { signJob } from "../signing.ts";
 
@@ -21,10 +22,7 @@ export function Jobs() {
   const [problem, setProblem] = useState("");
   const client = useQueryClient();
   const { service, token } = session;
-  const query = useQuery({
-    queryKey: ["jobs", token, search, state],
-    queryFn: () => call<{ jobs: Job[] }>(service, "jobs", { token, state, ...(search === "" ? {} : { search }) }),
-  });
+  const query = useJobs(state, search);
   const tell = (id: string, outcome: Outcome) => setOutcomes((before) => ({ ...before, [id]: outcome }));
 
   const signAll = (ids: string[]) =>
@@ -51,12 +49,14 @@ export function Jobs() {
       setBusy(false);
     }
   };
-  const refresh = () => {
+  const refresh = async () => {
+    await client.invalidateQueries({ queryKey: ["jobs"] });
     setOutcomes({});
-    return client.invalidateQueries({ queryKey: ["jobs"] });
   };
   const jobs = query.data?.jobs ?? [];
   const open = jobs.filter((job) => job.state === "UNSIGN" && !outcomes[job.id]?.done);
+  // The list may have been read again since: only what is shown is signed.
+  const selected = open.map((job) => job.id).filter((id) => chosen?.includes(id));
   return (
     <Page
       title="待办列表"
@@ -72,13 +72,13 @@ export function Jobs() {
         chosen !== null && (
           <div className="bar">
             <Checkbox
-              checked={chosen.length === open.length}
+              checked={selected.length > 0 && selected.length === open.length}
               onChange={(all) => setChosen(all ? open.map((job) => job.id) : [])}
             >
               全选
             </Checkbox>
-            <Button color="primary" loading={busy} disabled={chosen.length === 0} onClick={() => void sign(chosen)}>
-              签名（{chosen.length}）
+            <Button color="primary" loading={busy} disabled={selected.length === 0} onClick={() => void sign(selected)}>
+              签名（{selected.length}）
             </Button>
           </div>
         )
@@ -102,7 +102,7 @@ export function Jobs() {
         {() => (
           <PullToRefresh onRefresh={refresh}>
             {jobs.length === 0 && <Empty description={search === "" ? "没有文件" : "没有找到"} />}
-            <Checkbox.Group value={chosen ?? []} onChange={(value) => setChosen(value.map(String))}>
+            <Checkbox.Group value={selected} onChange={(value) => setChosen(value.map(String))}>
               <List>
                 {jobs.map((job) => (
                   <Row key={job.id} job={job} outcome={outcomes[job.id]} choosing={chosen !== null} busy={busy} onSign={(id) => void sign([id])} />
