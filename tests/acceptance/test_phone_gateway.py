@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
+from tests.helpers.connector import until
 from tests.helpers.coss import call, job
 from tests.helpers.phone_screens import (
     PIN,
@@ -35,7 +37,7 @@ from tests.helpers.phone_screens import (
 )
 from tests.helpers.phone_service import serve
 from tests.integration.signing.test_phone import DAY, World
-from tests.peers.browser import said
+from tests.peers.browser import Held, said
 from tests.peers.gateway import RunningGateway
 from yingqiao.gm import certificates, sm2
 from yingqiao.gm.issuing import Profile
@@ -44,6 +46,31 @@ from yingqiao.signing.enrolment.case import CaseState
 from yingqiao.store.database import open_database
 
 MOBILE = "13800138000"
+HOLD_READING = """(name) => {
+  const getAll = IDBObjectStore.prototype.getAll;
+  window.letGo = false;
+  IDBObjectStore.prototype.getAll = function (...given) {
+    const again = () => {
+      if (!window.letGo) this.count().onsuccess = again;
+    };
+    if (this.name === name) again();
+    return getAll.apply(this, given);
+  };
+}"""
+"""What the phone keeps there is not read before `letGo`, as on a slow phone."""
+KEYS = """() => new Promise((found) => {
+  const asked = indexedDB.open("yingqiao-phone");
+  asked.onsuccess = () => {
+    const request = asked.result.transaction("keys").objectStore("keys").getAllKeys();
+    request.onsuccess = () => found(request.result);
+  };
+})"""
+TWO_FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
+
+
+def holding(phone: Page, name: str) -> Held:
+    """From now on such calls of the service wait."""
+    return Held(phone, f"**/coss/phone/v1/{name}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +175,7 @@ def test_an_expired_certificate_is_updated_within_a_month(
     expect(phone.get_by_text("证书已过期", exact=True)).to_be_visible()
     shot(phone, "43-renewable")
     phone.get_by_text("取消", exact=True).click()
-    expect(phone.get_by_text("请选择证书")).to_be_visible()
+    expect(phone.locator(".adm-dialog")).to_have_count(0)  # the next one has the same words
     phone.locator("input[aria-label=证书密码]").fill(PIN)
     phone.get_by_role("button", name="进入").click()
     phone.get_by_text("更新证书", exact=True).click()
@@ -165,9 +192,10 @@ def test_an_expired_certificate_is_updated_within_a_month(
     phone.goto(f"{shared_gateway.url}/phone/#/login")
     phone.locator("input[aria-label=证书密码]").fill(PIN)
     phone.get_by_role("button", name="进入").click()
-    expect(phone.get_by_text("请重新下载证书", exact=False).last).to_be_visible()
+    dialog = phone.locator(".adm-dialog")
+    expect(dialog.get_by_text("请重新下载证书", exact=False)).to_be_visible()
     shot(phone, "44-expired")
-    phone.get_by_text("下载证书", exact=True).last.click()
+    dialog.get_by_text("下载证书", exact=True).click()
     expect(phone.get_by_placeholder("XXXX-XXXX-XXXX")).to_be_visible()
 
 
@@ -242,15 +270,96 @@ def test_what_was_refused_is_not_offered_again(
     phone.locator("textarea").fill("与影像不符，请重写")
     phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
     expect(phone.get_by_text("已拒签")).to_be_visible()
-    held: list[Route] = []
-    phone.route("**/coss/phone/v1/jobs", lambda route: held.append(route))
+    held = holding(phone, "jobs")
     phone.get_by_role("button", name="返回列表").click()
     expect(phone.get_by_text("正在读取")).to_be_visible()
     expect(phone.get_by_text("不该签的报告")).to_have_count(0)
-    for one in held:
-        one.continue_()
+    held.let_go()
     expect(phone.get_by_text("另一份报告")).to_be_visible()
     expect(phone.get_by_text("不该签的报告")).to_have_count(0)
+
+
+def test_a_refused_document_opened_again_is_not_offered(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """What the page knew of it before the refusal had buttons to sign it."""
+    activate_by_code(phone, shared_gateway.url, service.activation())
+    service.push("不该签的报告", authorizedUserId="U7")
+    phone.get_by_role("button", name="待办列表").click()
+    phone.get_by_text("不该签的报告").click()
+    phone.get_by_role("button", name="拒签").click()
+    phone.locator("textarea").fill("与影像不符，请重写")
+    phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
+    expect(phone.get_by_text("已拒签")).to_be_visible()
+    phone.get_by_role("button", name="返回列表").click()
+    phone.get_by_role("tab", name="已签").click()
+    held = holding(phone, "job")
+    phone.get_by_text("不该签的报告").click()
+    expect(phone.get_by_text("正在读取")).to_be_visible()
+    expect(phone.get_by_role("button", name="签名", exact=True)).to_have_count(0)
+    held.let_go()
+    expect(phone.get_by_text("拒签原因：与影像不符，请重写")).to_be_visible()
+    expect(phone.get_by_role("button", name="签名", exact=True)).to_have_count(0)
+
+
+def test_the_list_is_read_anew_from_the_main_page(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """The number on the main page was of then: 全选 is of all that wait now."""
+    code = service.activation()
+    service.push("先来的报告", authorizedUserId="U7")
+    activate_by_code(phone, shared_gateway.url, code)
+    expect(phone.get_by_text("有 1 份文件等待签名")).to_be_visible()
+    service.push("后来的报告", authorizedUserId="U7")
+    held = holding(phone, "jobs")
+    phone.get_by_role("button", name="待办列表").click()
+    expect(phone.get_by_text("正在读取")).to_be_visible()
+    expect(phone.get_by_text("先来的报告")).to_have_count(0)
+    held.let_go()
+    phone.get_by_role("button", name="批量签署").click()
+    phone.get_by_text("全选").click()
+    expect(phone.get_by_role("button", name="签名（2）")).to_be_visible()
+
+
+def test_the_new_certificate_is_told_once_it_is_there(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """Told sooner, a password begun for the old one was lost when the new one took its place."""
+    activate_by_code(phone, shared_gateway.url, service.activation())
+    service.world.now = service.ends() - 20 * DAY
+    phone.reload()
+    phone.locator("input[aria-label=证书密码]").fill(PIN)
+    phone.get_by_role("button", name="进入").click()
+    expect(phone.get_by_text("证书即将到期")).to_be_visible()
+    phone.evaluate(HOLD_READING, "services")  # what is kept cannot be read again
+    before = phone.evaluate(KEYS)
+    phone.get_by_text("更新证书", exact=True).click()
+    assert until(lambda: len(now := phone.evaluate(KEYS)) == 1 and now != before)
+    phone.evaluate(TWO_FRAMES)
+    expect(phone.locator("html")).not_to_have_attribute("data-said", re.compile("证书已更新"))
+    phone.evaluate("window.letGo = true")
+    said(phone, "证书已更新")
+    log_in(phone)
+
+
+def test_nobody_comes_in_while_the_service_moves(
+    shared_gateway: RunningGateway, phone: Page, service: Service
+) -> None:
+    """With what the key said before it moved, the login would be at the old address."""
+    activate_by_code(phone, shared_gateway.url, service.activation())
+    log_out(phone)
+    with serve(service.world.post) as moved:
+        service.world.origin = moved
+        phone.get_by_role("button", name="刷新服务").click()
+        expect(phone.get_by_text("服务地址已变更")).to_be_visible()
+        phone.evaluate(HOLD_READING, "services")
+        phone.get_by_text("使用新地址").click()
+        phone.locator("input[aria-label=证书密码]").fill(PIN)
+        expect(phone.get_by_role("button", name="进入")).to_be_disabled()
+        phone.evaluate("window.letGo = true")
+        log_in(phone)
+        phone.goto(f"{shared_gateway.url}/phone/#/service/detail")
+        expect(phone.get_by_text(moved)).to_be_visible()
 
 
 def test_automatic_signing_within_its_limits(

@@ -154,6 +154,7 @@ def test_the_seal_on_the_screen(wide: Page, pacs: Pacs, client: SealDesk, tmp_pa
     button(frame, "查找").click()
     frame.get_by_role("button", name="在选中的 1 处放置").click()
     enter_pin(frame)
+    expect(frame.get_by_role("dialog")).to_have_count(0)  # nor its shadow over the page
     for zoom in (1, 2):
         expect(frame.locator(".earlier")).to_have_count(1)
         drawn(frame, zoom=str(zoom))
@@ -239,6 +240,7 @@ def test_turned_and_mixed_pages(wide: Page, pacs: Pacs, client: SealDesk, tmp_pa
         frame.get_by_role("button", name=f"放到第 {number} 页中央").click()
     enter_pin(frame)
     said(frame, "已盖章，请核对后保存")
+    expect(frame.get_by_role("dialog")).to_have_count(0)
     wide.mouse.move(5, 5)
     for number in range(1, 5):
         frame.locator(".thumbnail").nth(number - 1).click()
@@ -248,6 +250,17 @@ def test_turned_and_mixed_pages(wide: Page, pacs: Pacs, client: SealDesk, tmp_pa
             "RGB"
         )
         check_centred(image, 0.75)
+
+
+def test_what_is_out_of_sight_is_not_drawn(wide: Page, pacs: Pacs, client: SealDesk):
+    """Nor does its canvas say so: whoever comes back to it waits until it is."""
+    frame = embed(wide, pacs, client)
+    drawn(frame)
+    frame.locator(".thumbnail").nth(2).click()
+    drawn(frame, 3)
+    drawn(frame, 1, "")
+    frame.locator(".thumbnail").nth(0).click()
+    drawn(frame)
 
 
 def check_centred(image: Image.Image, zoom: float) -> None:

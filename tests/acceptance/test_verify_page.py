@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +13,19 @@ from tests.helpers import pki
 from tests.helpers.connector import until
 from tests.helpers.sealed_files import sealed_pdf, trust_files
 from tests.helpers.trust import crl_of, pem
+from tests.peers.browser import Held
 from tests.peers.gateway import RunningGateway
 from yingqiao.gm import sm2
 
 W = pki.world()
 CONTENT = "影像诊断：未见异常。"
+HELD_FILES = """const read = FileReader.prototype.readAsDataURL;
+window.held = [];
+FileReader.prototype.readAsDataURL = function (file) {
+  if (window.holding) window.held.push(() => read.call(this, file));
+  else read.call(this, file);
+};"""
+"""While `holding`, files are not read: as from a slow disk."""
 
 
 def test_a_signature_is_judged_for_people(shared_gateway: RunningGateway, desk: Page, tmp_path: Path) -> None:
@@ -88,6 +97,35 @@ def test_the_seals_of_a_pdf_are_shown_to_people(
     expect(desk.get_by_text("重新索取原文件", exact=False).first).to_be_visible()
     expect(desk.get_by_text("文件内容在盖章后被改动").first).to_be_visible()
     desk.screenshot(path=tmp_path / "altered.png", full_page=True)
+
+
+def test_a_verdict_goes_with_what_it_is_of(
+    shared_gateway: RunningGateway, desk: Page, tmp_path: Path
+) -> None:
+    """Another file chosen: no verdict stands beside its name, nothing is judged before it is read, a late answer is nobody's."""
+    (tmp_path / "报告.pdf").write_bytes(sealed_pdf())
+    (tmp_path / "另一份.pdf").write_bytes(sealed_pdf())
+    desk.add_init_script(HELD_FILES)
+    desk.goto(f"{shared_gateway.url}/verify/#seal")
+    file, button = desk.locator("input[type=file]").first, desk.get_by_role("button", name="开始验证")
+    desk.get_by_label("访问令牌").fill(shared_gateway.token)
+    file.set_input_files(tmp_path / "报告.pdf")
+    button.click()
+    expect(desk.get_by_text("签章验证报告")).to_be_visible()
+    desk.evaluate("window.holding = true")
+    file.set_input_files(tmp_path / "另一份.pdf")
+    expect(desk.get_by_text("签章验证报告")).to_have_count(0)
+    expect(desk.get_by_text("报告.pdf")).to_have_count(0)
+    expect(button).to_be_disabled()
+    desk.evaluate("window.holding = false; window.held.forEach((read) => read())")
+    expect(desk.get_by_text("另一份.pdf")).to_be_visible()
+    held = Held(desk, "**/api/verify/seal")
+    button.click()
+    expect(button).to_have_class(re.compile("loading"))
+    desk.get_by_label("移除盖章的文件").click()
+    held.let_go()
+    expect(button).not_to_have_class(re.compile("loading"))
+    expect(desk.get_by_text("签章验证报告")).to_have_count(0)
 
 
 def test_the_page_fits_a_phone(shared_gateway: RunningGateway, phone: Page) -> None:

@@ -16,6 +16,7 @@ from playwright.sync_api import (
     FrameLocator,
     Locator,
     Page,
+    Route,
     expect,
     sync_playwright,
 )
@@ -83,13 +84,19 @@ def said(place: Page | FrameLocator, words: str) -> None:
     expect(place.locator("html")).to_have_attribute("data-said", re.compile(re.escape(words)))
 
 
+_TWO_FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
+
 def resting(one: Locator) -> FloatRect:
-    """Where it lies (pixels), once it lies still: what is drawn around it may still move it."""
+    """Where it lies (pixels), once it lies still: what is drawn around it may still move it, but only where a frame comes
+    in between.
+    """
     before: FloatRect | None = None
     found: list[FloatRect] = []
 
     def is_still() -> bool:
         nonlocal before
+        one.evaluate(_TWO_FRAMES)
         now = one.bounding_box()
         still = now is not None and now == before
         before = now
@@ -101,6 +108,27 @@ def resting(one: Locator) -> FloatRect:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return found[0]
+
+
+class Held:
+    """Requests of a page that wait, as on a slow network, until they are let go."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._waiting: list[Route] = []
+        self._free = False
+        page.route(pattern, self._take)
+
+    def _take(self, route: Route) -> None:
+        if self._free:  # asked before, and heard of only now
+            route.continue_()
+        else:
+            self._waiting.append(route)
+
+    def let_go(self) -> None:
+        """These, and those to come."""
+        self._free = True
+        for one in self._waiting:
+            one.continue_()
 
 
 def watched_page(context: BrowserContext) -> Iterator[Page]:

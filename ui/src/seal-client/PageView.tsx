@@ -1,5 +1,5 @@
 // One page: drawn when it comes near the window, with what lies on it: earlier seals, found words, seals to be put.
-import { memo, useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import { memo, useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { drawPage, PIXELS_PER_MM, type PDFDocumentProxy, type RenderTask } from "@/common/pdf";
 import type { Piece, Point, Rect, SealInfo, Signature } from "./api";
 import type { Placed, Size } from "./placing";
@@ -98,10 +98,13 @@ function useNear(of: React.RefObject<HTMLElement | null>): boolean {
   return near;
 }
 
-/** A canvas with the page on it, emptied when it is far: five hundred pages do not fit into memory. */
+/**
+ * A canvas with the page on it, emptied when it is far: five hundred pages do not fit into memory. Its `data-drawn` is the
+ * zoom of what is on it, and nothing from the moment that something else should be: hence effects of the layout.
+ */
 export function useDrawn(pdf: PDFDocumentProxy, number: number, zoom: number, near: boolean) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const on = canvas.current;
     if (!near || on === null) return;
     let task: RenderTask | null = null;
@@ -127,8 +130,11 @@ export function useDrawn(pdf: PDFDocumentProxy, number: number, zoom: number, ne
       task?.cancel();
     };
   }, [pdf, number, zoom, near]);
-  useEffect(() => {
-    if (!near && canvas.current !== null) canvas.current.width = canvas.current.height = 0;
+  useLayoutEffect(() => {
+    const on = canvas.current;
+    if (near || on === null) return;
+    on.width = on.height = 0;
+    on.dataset.drawn = "";
   }, [near]);
   return canvas;
 }

@@ -1,12 +1,13 @@
 // One thing to hand over: drop a file, choose one, or paste text.
 import { Button, Flex, Form, Input, Tag, Upload } from "antd";
-import { NOTHING, readFile, type Given } from "./ask";
+import { NOTHING, type Given } from "./ask";
 
 interface Props {
   label: string;
   hint: string;
   value: Given;
   onChange: (given: Given) => void;
+  onFile: (file: File) => void;
   onError: (words: string) => void;
   /** MiB. */
   largest?: number;
@@ -14,10 +15,10 @@ interface Props {
 
 const MIB = 1024 * 1024;
 
-export function GivenInput({ label, hint, value, onChange, onError, largest = 16 }: Props) {
+export function GivenInput({ label, hint, value, onChange, onFile, onError, largest = 16 }: Props) {
   const take = (file: File) => {
     if (file.size > largest * MIB) onError(`${file.name} 超过 ${largest} MiB`);
-    else readFile(file).then(onChange, (error: Error) => onError(error.message));
+    else onFile(file);
     return false;
   };
   return (

@@ -1,7 +1,7 @@
 // /verify/: a signature, a time stamp, a certificate or the seals of a file judged for people.
 import { Alert, Button, Card, Flex, Form, Input, Tabs, Typography } from "antd";
-import { useState } from "react";
-import { NOTHING, Refused, ask, bodyOf, type Given, type Kind, type SealsFound, type Verdict } from "./ask";
+import { useRef, useState } from "react";
+import { NOTHING, Refused, ask, bodyOf, readFile, type Given, type Kind, type SealsFound, type Verdict } from "./ask";
 import { GivenInput } from "./GivenInput";
 import { SealsView } from "./SealsView";
 import { VerdictView } from "./VerdictView";
@@ -36,6 +36,7 @@ const KINDS: { key: Kind; label: string; fields: Field[] }[] = [
 const LARGEST_SEALED = 32;
 const FIRST: Kind = window.location.hash === "#seal" ? "seal" : "signature";
 const KEPT = "yingqiao.api-token";
+const wordsOf = (error: unknown) => (error instanceof Refused ? error.message : "网页内部错误");
 
 export function Verify() {
   const [kind, setKind] = useState<Kind>(FIRST);
@@ -47,22 +48,54 @@ export function Verify() {
   const [verdict, setVerdict] = useState<Verdict | null>(null);
   const [seals, setSeals] = useState<SealsFound | null>(null);
 
+  const [reading, setReading] = useState(0);
+  const asked = useRef(0);
+  const files = useRef<Record<string, File | null>>({});
+
+  /** A verdict is of what was given then: it goes with that, also one that is still to come. */
   const forget = () => {
+    asked.current += 1;
     setProblem("");
     setVerdict(null);
     setSeals(null);
   };
 
+  const give = (name: string, one: Given, file: File | null = null) => {
+    files.current[name] = file;
+    setGiven((before) => ({ ...before, [name]: one }));
+    forget();
+  };
+  /** What the file takes the place of is gone at once, and nothing is judged before the file is read. */
+  const read = async (name: string, file: File) => {
+    setReading((before) => before + 1);
+    give(name, NOTHING, file);
+    const isWanted = () => files.current[name] === file;
+    try {
+      const found = await readFile(file);
+      if (isWanted()) give(name, found);
+    } catch (error) {
+      if (isWanted()) setProblem(wordsOf(error));
+    } finally {
+      setReading((before) => before - 1);
+    }
+  };
+
   const verify = async () => {
     setBusy(true);
     forget();
+    const turn = asked.current;
     try {
       sessionStorage.setItem(KEPT, token);
       const body = bodyOf(kind, given, at.trim());
-      if (kind === "seal") setSeals(await ask<SealsFound>(kind, body, token.trim()));
-      else setVerdict(await ask(kind, body, token.trim()));
+      if (kind === "seal") {
+        const found = await ask<SealsFound>(kind, body, token.trim());
+        if (turn === asked.current) setSeals(found);
+      } else {
+        const found = await ask(kind, body, token.trim());
+        if (turn === asked.current) setVerdict(found);
+      }
     } catch (error) {
-      setProblem(error instanceof Refused ? error.message : "网页内部错误");
+      if (turn === asked.current) setProblem(wordsOf(error));
     } finally {
       setBusy(false);
     }
@@ -88,7 +121,8 @@ export function Verify() {
               label={field.label}
               hint={field.hint}
               value={given[field.name] ?? NOTHING}
-              onChange={(one) => setGiven((before) => ({ ...before, [field.name]: one }))}
+              onChange={(one) => give(field.name, one)}
+              onFile={(file) => void read(field.name, file)}
               onError={setProblem}
               largest={kind === "seal" ? LARGEST_SEALED : 16}
             />
@@ -112,7 +146,7 @@ export function Verify() {
               />
             </Form.Item>
           </Flex>
-          <Button type="primary" htmlType="submit" loading={busy}>
+          <Button type="primary" htmlType="submit" loading={busy} disabled={reading > 0}>
             开始验证
           </Button>
         </Form>

@@ -37,14 +37,16 @@ function Held({ held }: { held: HeldCertificate }) {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const isThis = held.id === key.certificateId;
+  const out = async () => {
+    await leave();
+    await reload();
+  };
   const renew = async () => {
     setBusy(true);
     setProblem("");
     try {
-      const done = await withPin(key, (pin) => update(key, pin, session.token).then(() => true));
+      const done = await withPin(key, (pin) => update(key, pin, session.token, out).then(() => true));
       if (done === null) return;
-      await leave();
-      await reload();
       await navigate("/login", { replace: true });
     } catch (error) {
       setProblem(wordsOf(error));

@@ -22,6 +22,7 @@ export function Detail() {
       if (o !== null) await call(service, "ticket", { o, token }); // a job for whoever scans it becomes this doctor's
       return call<Job>(service, "job", { token, id });
     },
+    gcTime: 0, // who comes back reads anew: what was signed or refused meanwhile must not be offered again
   });
   return (
     <Page title="签名详情" back="/jobs">

@@ -12,7 +12,7 @@ import {
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 import { useApp, useSession } from "../app.tsx";
-import { useJobs } from "../jobs.ts";
+import { useWaiting } from "../jobs.ts";
 import { Bottom } from "../parts/Bottom.tsx";
 import { Page } from "../parts/Page.tsx";
 import { SideBar } from "../parts/SideBar.tsx";
@@ -28,7 +28,7 @@ export function Home() {
   const { session, service } = useSession();
   const navigate = useNavigate();
   const switchUser = useSwitchUser();
-  const count = useJobs().data?.jobs.length ?? 0;
+  const count = useWaiting();
   const entries: Entry[] = [
     { words: "待办列表", icon: <FillinOutline />, to: "/jobs", badge: count === 0 ? null : count },
     { words: "数字证书", icon: <TeamOutline />, to: "/certificates" },

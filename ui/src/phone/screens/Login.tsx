@@ -16,16 +16,21 @@ export function Login() {
   const navigate = useNavigate();
   const mine = keys.filter((key) => key.service === current?.url);
   const [chosen, setChosen] = useState("");
+  const [moving, setMoving] = useState(false);
   const key = mine.find((one) => one.keyId === chosen) ?? mine[0];
   const refresh = async () => {
     if (current === null) return;
     try {
       const { service, moved } = await refreshed(current.url);
-      if (moved !== null && (await agreeTo(current.url, moved.url))) await moveService(current.url, moved);
-      else await addService(service);
+      if (moved !== null && (await agreeTo(current.url, moved.url))) {
+        setMoving(true);
+        await moveService(current.url, moved);
+      } else await addService(service);
       Toast.show({ icon: "success", content: "服务信息已更新" });
     } catch (error) {
       Toast.show({ content: wordsOf(error) });
+    } finally {
+      setMoving(false);
     }
   };
   return (
@@ -41,7 +46,7 @@ export function Login() {
           ))}
         </CheckList>
       )}
-      {key !== undefined && <Enter key={key.keyId} owner={key} />}
+      {key !== undefined && <Enter key={key.keyId} owner={key} moving={moving} />}
       <div className="stack">
         <Button block onClick={() => void navigate(current?.phoneDownload ? "/phone" : "/activate")}>
           下载证书
@@ -59,7 +64,8 @@ export function Login() {
   );
 }
 
-function Enter({ owner }: { owner: Key }) {
+/** `moving`: the key is on its way to its service's new address, and `owner` still says the old one. */
+function Enter({ owner, moving }: { owner: Key; moving: boolean }) {
   const [params] = useSearchParams();
   const [pin, setPin] = useState("");
   const [busy, setBusy] = useState(false);
@@ -69,10 +75,7 @@ function Enter({ owner }: { owner: Key }) {
   const stored = owner.remembered !== null || owner.biometric !== null;
   const log = async (typed: string) => {
     const found = await logIn(owner, typed);
-    if (!(await offerUpdate(owner, typed, found))) {
-      setPin("");
-      return reload();
-    }
+    if (!(await offerUpdate(owner, typed, found, reload))) return setPin("");
     if (owner.remembered === null && owner.biometric === null && (await askRemember())) await rememberPin(owner, typed);
     await reload();
     enter({ service: owner.service, keyId: owner.keyId, ...found });
@@ -101,7 +104,7 @@ function Enter({ owner }: { owner: Key }) {
     <div className="stack">
       <PinInput label="证书密码" value={pin} onChange={setPin} />
       {problem !== "" && <p className="problem">{problem}</p>}
-      <Button block color="primary" size="large" loading={busy} disabled={pin.length !== 6 && !stored} onClick={() => void go(pin)}>
+      <Button block color="primary" size="large" loading={busy} disabled={moving || (pin.length !== 6 && !stored)} onClick={() => void go(pin)}>
         {problem !== "" ? "重试" : stored && pin === "" ? "免密进入" : "进入"}
       </Button>
     </div>
