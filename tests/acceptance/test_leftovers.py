@@ -35,7 +35,9 @@ def places(gateway: RunningGateway, count: int) -> dict[str, str]:
 
     deadline = time.monotonic() + 180
     while True:
-        with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as database:
+        with sqlite3.connect(
+            f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=120
+        ) as database:
             found = dict(database.execute("SELECT sop_uid, segment FROM instances"))
         if len(found) >= count:
             return found

@@ -50,7 +50,7 @@ class Ris:
                     db.execute(f"CREATE INDEX {table}_{column} ON {table} ({column})")
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.file, timeout=30)
+        db = sqlite3.connect(self.file, timeout=120)
         db.execute("PRAGMA journal_mode = WAL")
         return db
 
@@ -198,7 +198,7 @@ def submissions(
     gateway: RunningGateway, interface: str = "", outcome: str = "", code: str = "%"
 ) -> list[tuple[str, str, str, str]]:
     """Interface, exam key, report key, outcome of every submission of a hospital in the order of their coming."""
-    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=120) as db:
         wanted = "SELECT interface, exam_key, report_key, outcome FROM submissions WHERE hospital_code LIKE ?"
         rows = db.execute(f"{wanted} ORDER BY id", (code,))
         return [
@@ -210,7 +210,7 @@ def submissions(
 
 def held(gateway: RunningGateway, code: str = "%") -> tuple[set[str], set[str]]:
     """Keys of the exams and reports the gateway holds of a hospital."""
-    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=120) as db:
         of = "WHERE hospital_code LIKE ?"
         exams = {row[0] for row in db.execute(f"SELECT ris_study_id FROM exams {of}", (code,))}
         reports = {row[0] for row in db.execute(f"SELECT record_num FROM reports {of}", (code,))}

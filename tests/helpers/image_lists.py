@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -131,10 +131,17 @@ class SlowServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _SlowHandler)
         self.folder, self.delay, self.asked = folder, delay, 0
         self.hold_after, self.gate = hold_after, Event()
+        self._counting = Lock()
 
     @property
     def port(self) -> int:
         return self.server_port
+
+    def count(self) -> int:
+        """Of the request that came now: who comes later does not make it later."""
+        with self._counting:
+            self.asked += 1
+            return self.asked
 
 
 class _SlowHandler(BaseHTTPRequestHandler):
@@ -142,9 +149,9 @@ class _SlowHandler(BaseHTTPRequestHandler):
     server: SlowServer
 
     def do_GET(self) -> None:
-        self.server.asked += 1
+        number = self.server.count()
         time.sleep(self.server.delay)
-        if self.server.asked > self.server.hold_after:
+        if number > self.server.hold_after:
             self.server.gate.wait()
         body = (self.server.folder / self.path[1:]).read_bytes()
         with suppress(OSError):

@@ -99,7 +99,7 @@ class Site:
         self.run()
 
     def truth(self) -> Truth:
-        with sqlite3.connect(self.folder / TRUTH) as db:
+        with sqlite3.connect(self.folder / TRUTH, timeout=120) as db:
             exams = db.execute(
                 "SELECT ris_study_id, study_uid, modality, patient_name, fault FROM exams"
             ).fetchall()
@@ -209,7 +209,9 @@ class Province:
 
     def ask(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """Of the gateway's own database, read only."""
-        with sqlite3.connect(f"file:{self.gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=30) as db:
+        with sqlite3.connect(
+            f"file:{self.gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=120
+        ) as db:
             return db.execute(query, values).fetchall()
 
     def balance(self, site: Site) -> dict[str, Any]:

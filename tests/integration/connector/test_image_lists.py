@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.connector import BEIJING, until
+from tests.helpers.days import wait_for_a_day_that_lasts
 from tests.integration.connector.conftest import HospitalMaker
 from tests.peers.gateway import RunningGateway
 from tests.peers.nginx import nginx
@@ -22,7 +23,7 @@ from yingqiao.hospital.spool.store import open_spool
 
 
 def arrived(gateway: RunningGateway) -> set[str]:
-    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=120) as db:
         return {row[0] for row in db.execute("SELECT sop_uid FROM instances")}
 
 
@@ -35,6 +36,7 @@ def test_a_pacs_is_listed_and_refused_addresses_are_told(
     """
     files = tmp_path / "files"
     files.mkdir()
+    wait_for_a_day_that_lasts()
     today = f"{datetime.now(BEIJING):%Y%m%d}"
     born = {"PatientBirthDate": "19800101", "PatientSex": "F"}
     recent = study("1.2.3", 1, 2, StudyDate=today, **born)

@@ -120,6 +120,8 @@ def test_totals_are_sent_and_what_is_missing_goes_again(
         for _, exam_key, report_key, _ in submissions(gateway, code=hospital.code)[before:]
     ]
     assert set(again) == {"E00003", "R00003", "M1"}
+    # what the gateway has, the connector may not have noted yet, and would send once more
+    assert until(lambda: (s := hospital.status()) and not s.waiting_live + s.waiting_backfill)
     hospital.stop()
     let_contents_go(hospital)
     hospital.ris.remove("exam", "M1")

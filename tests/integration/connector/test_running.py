@@ -132,7 +132,7 @@ def test_backfill_interrupted_again_and_again(shared_gateway: RunningGateway, ma
         hospital.stop(signal.SIGKILL)
         hospital.ris.add_exams(1 + kill)
         hospital.start()
-    assert until(lambda: all_there(gateway, hospital, 104), 60), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 104)), hospital.log[-3000:]
     assert until(lambda: (s := hospital.status()) and s.backfill and s.backfill.done == s.backfill.planned)
     assert accepted(gateway, code=hospital.code) < 3 * 104  # what was under way at each kill goes again
 
@@ -153,7 +153,7 @@ def test_a_full_spool_stops_reading_and_goes_on(make_gateway: GatewayMaker, make
     hospital.write(spool=limit | {"max_bytes": 64 << 20})
     gateway.start()
     hospital.start()
-    assert until(lambda: all_there(gateway, hospital, 600), 60), hospital.log[-3000:]
+    assert until(lambda: all_there(gateway, hospital, 600)), hospital.log[-3000:]
 
 
 def test_check_says_what_is_wrong(make_hospital: HospitalMaker):

@@ -1,5 +1,6 @@
 """A fetcher killed at any moment loses nothing and mixes nothing: what it left is continued or started again."""
 
+import functools
 import hashlib
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -46,8 +48,8 @@ _PROGRAM = """
 """
 
 
-def _slowly(server, connection, path, headers):
-    """Honest, in pieces, so that a kill finds it at work."""
+def _slowly(server, connection, path, headers, *, killed_once):
+    """Honest, in pieces, so that a kill finds it at work; the first program gets no more than a half of anything."""
     data = DATA[int(path[-5]) :]
     start = wanted(headers)
     head = f'Content-Length: {len(data) - start}\r\nETag: "one"\r\n'
@@ -55,6 +57,8 @@ def _slowly(server, connection, path, headers):
     head += f"Content-Range: bytes {start}-{len(data) - 1}/{len(data)}\r\n" if start else ""
     connection.sendall(f"HTTP/1.1 {status}\r\n{head}\r\n".encode())
     for at in range(start, len(data), 200_000):
+        if at >= len(data) // 2:
+            killed_once.wait(120)
         connection.sendall(data[at : at + 200_000])
         time.sleep(0.01)
 
@@ -68,7 +72,8 @@ def begun(parts):
 def test_killed_again_and_again_every_file_arrives_right(tmp_path, kills):
     chance = random.Random(kills)
     with hostile() as server:
-        server.ways["slow"] = _slowly
+        killed_once = threading.Event()
+        server.ways["slow"] = functools.partial(_slowly, killed_once=killed_once)
         command = [sys.executable, "-c", textwrap.dedent(_PROGRAM), str(tmp_path), str(server.port)]
         for turn in range(kills):
             before = len(server.asked)
@@ -80,6 +85,7 @@ def test_killed_again_and_again_every_file_arrives_right(tmp_path, kills):
             time.sleep(chance.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
             process.wait()
+            killed_once.set()
         subprocess.run(command, check=True, timeout=280)
         asked = len(server.asked)
     for n in range(4):

@@ -372,14 +372,14 @@ def test_a_mounted_share_with_names_in_gbk(tmp_path):
     assert fetch(tmp_path, [host], {"f": f"{tmp_path}/图.dcm"}).bodies["f"] == DATA
 
 
-def test_nothing_outside_a_share_and_nothing_special(root, tmp_path):
+def test_nothing_outside_a_share_and_nothing_special(root, tmp_path, monkeypatch):
     (tmp_path / "secret").write_bytes(b"secret")
     (root / "link.dcm").symlink_to(tmp_path / "secret")
     (root / "folder").symlink_to(tmp_path)
     (root / "hard").mkdir()
     os.mkfifo(root / "fifo")
     with socket.socket(socket.AF_UNIX) as listener:
-        os.chdir(root)  # a socket's name is short
+        monkeypatch.chdir(root)  # a socket's name is short; whoever comes after is where he was
         listener.bind("socket")
     names = ("link.dcm", "folder/secret", "fifo", "socket", "hard", "none.dcm", "../secret", "%2e%2e/secret")
     host = AllowedHost("file", "", root=str(root))

@@ -219,13 +219,18 @@ def test_a_consumer_that_stops_early_ends_the_association(gateway):
 
 
 def test_a_slow_peer_is_waited_for_between_instances(gateway):
-    """Silence between sub-operations counts as between responses, not as a stalled message."""
+    """Silence between sub-operations counts as between responses, not as a stalled message. The instance itself is
+    said in one piece: half of it for half a second, on a busy machine, would be such a message.
+    """
+    field = dimse.CommandField.C_STORE_RQ
+    command = dimse.encode_request(field, 1, CT, "1.2.1", True)
 
     def serve(line):
         context = context_of(line.accept())
         get_context, request, _ = line.hear_request()
         time.sleep(1.2)
-        say_store(line, context, 1)
+        data = pdu.encode(pdu.PData((pdu.Pdv(context, False, True, DATASET),)))
+        line.socket.sendall(pdu.encode_message(context, command) + data)
         line.hear_request()
         line.respond(get_context, request, 0, n1021=1)
         line.hear()

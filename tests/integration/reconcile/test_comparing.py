@@ -196,7 +196,8 @@ def test_a_service_is_changed_and_removed(gateway: Gateway) -> None:
 
 def test_nightly_comparisons_are_asked_for_once_a_day(gateway: Gateway, query_server: QueryServer) -> None:
     register(gateway, query_server.url, nightly="00:00", days=3)
-    balancing = Balancing(gateway.database, ReconcileSettings())
+    noon = 1_795_752_000_000  # 2026-11-27 in Beijing: midnight does not come between
+    balancing = Balancing(gateway.database, ReconcileSettings(), clock=lambda: noon)
     balancing.ask_nightly()
     balancing.ask_nightly()
     with gateway.database.read() as connection:

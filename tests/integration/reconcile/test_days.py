@@ -151,7 +151,7 @@ def test_extras_and_a_silent_hospital(gateway: Gateway) -> None:
 
 def test_today_and_strangers_are_not_closed(gateway: Gateway) -> None:
     with pytest.raises(HospitalError, match="没有过完"):
-        close_day(gateway.database, CODE, day_of_ms(int(time.time() * 1000)))
+        close_day(gateway.database, CODE, day_of_ms(LATER), LATER)
     with pytest.raises(HospitalError, match="没有医疗机构"):
         close_day(gateway.database, "nobody", DAY, LATER)
 
