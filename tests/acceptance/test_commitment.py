@@ -15,6 +15,7 @@ from pynetdicom import AE
 
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
 from tests.peers.orthanc import Orthanc
+from tests.peers.pynetdicom import associate
 from tests.peers.requester import Requester
 
 pytestmark = pytest.mark.peer
@@ -27,7 +28,7 @@ def send(gateway: RunningGateway, count: int = 2) -> list[tuple[str, str]]:
     dataset = pydicom.dcmread(FILES / "CT_small.dcm")
     ae = AE(ae_title="CT1")
     ae.add_requested_context(CT, dataset.file_meta.TransferSyntaxUID)
-    association = ae.associate("127.0.0.1", gateway.dicom_port)
+    association = associate(ae, gateway.dicom_port)
     sent = []
     for _ in range(count):
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()

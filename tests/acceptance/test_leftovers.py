@@ -13,6 +13,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 
 from tests.peers.gateway import GatewayMaker, RunningGateway
+from tests.peers.pynetdicom import associate
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -23,7 +24,7 @@ def store(gateway: RunningGateway) -> tuple[int, str, str]:
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     ae = AE()
     ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    association = ae.associate("127.0.0.1", gateway.dicom_port)
+    association = associate(ae, gateway.dicom_port)
     answer = association.send_c_store(dataset)
     association.release()
     return answer.Status, str(answer.get("ErrorComment", "")), str(dataset.SOPInstanceUID)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam
 from tests.peers.gateway import GatewayMaker, RunningGateway
+from tests.peers.pynetdicom import associate
 from tests.peers.query_server import QueryServer
 
 PATH = "/statisticalData/upload"
@@ -207,7 +208,7 @@ def store_one(gateway: RunningGateway, sop_uid: str) -> None:
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     entity = AE("CT1")
     entity.add_requested_context("1.2.840.10008.5.1.4.1.1.2", ExplicitVRLittleEndian)
-    association = entity.associate("127.0.0.1", gateway.dicom_port, ae_title="YINGQIAO")
+    association = associate(entity, gateway.dicom_port, ae_title="YINGQIAO")
     assert association.send_c_store(dataset).Status == 0
     association.release()
 

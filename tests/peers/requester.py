@@ -16,6 +16,8 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModelInstance,  # type: ignore[attr-defined]
 )
 
+from tests.peers.pynetdicom import associate
+
 Reference = tuple[str, str]
 _PROCESSING_FAILURE = 0x0110
 
@@ -46,8 +48,8 @@ class Requester:
         hear = self._hear if stay else lambda _: (_PROCESSING_FAILURE, None)
         ae = AE(ae_title=self.aet)
         ae.add_requested_context(StorageCommitmentPushModel)
-        association = ae.associate(
-            "127.0.0.1",
+        association = associate(
+            ae,
             port,
             ae_title=called,
             evt_handlers=[(evt.EVT_N_EVENT_REPORT, hear), (evt.EVT_PDU_SENT, self._sent)],

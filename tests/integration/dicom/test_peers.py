@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 from pynetdicom.sop_class import CTImageStorage, Verification
+
+from tests.peers.pynetdicom import associate
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 pytestmark = pytest.mark.peer
@@ -61,7 +64,7 @@ def test_orthanc_sends_to_us(receiver, orthanc):
 def _associate(gateway, contexts, **options):
     ae = AE(ae_title="PYNET")
     ae.requested_contexts = contexts
-    association = ae.associate("127.0.0.1", gateway.port, **options)
+    association = associate(ae, gateway.port, **options)
     assert association.is_established
     return association
 
@@ -79,6 +82,30 @@ def test_pynetdicom_stores_and_releases(receiver):
     association.release()
     assert association.is_released
     assert {r.sop_uid for r in gateway.rows()} == {"1.2.3.0", "1.2.3.1", "1.2.3.2"}
+
+
+def test_pynetdicom_loses_no_answer(receiver, monkeypatch):
+    """Found: its reactor, held up behind the checkpoint, took the answer before the sender came for it."""
+    gateway = receiver()
+    association = _associate(gateway, [build_context(Verification)])
+    association.dimse_timeout = 10
+    checkpoint, dimse = association._reactor_checkpoint, association.dimse
+    wait, get_msg, passed = checkpoint.wait, dimse.get_msg, threading.Event()
+
+    def held_up():
+        wait()
+        passed.set()
+        time.sleep(0.3)
+
+    def late(block=False):
+        time.sleep(1.0 if block else 0.0)
+        return get_msg(block)
+
+    monkeypatch.setattr(checkpoint, "wait", held_up)
+    monkeypatch.setattr(dimse, "get_msg", late)
+    assert passed.wait(60)
+    assert "Status" in association.send_c_echo()
+    association.release()
 
 
 def test_a_private_sop_class_is_taken(receiver):
