@@ -11,11 +11,10 @@ import httpx
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
-from pynetdicom import AE
 
 from tests.peers.gateway import GatewayMaker, RunningGateway, free_port
 from tests.peers.orthanc import Orthanc
-from tests.peers.pynetdicom import associate
+from tests.peers.pynetdicom import Entity
 from tests.peers.requester import Requester
 
 pytestmark = pytest.mark.peer
@@ -26,9 +25,9 @@ CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 def send(gateway: RunningGateway, count: int = 2) -> list[tuple[str, str]]:
     """C-STORE so many CT images of one series; their references."""
     dataset = pydicom.dcmread(FILES / "CT_small.dcm")
-    ae = AE(ae_title="CT1")
+    ae = Entity(ae_title="CT1")
     ae.add_requested_context(CT, dataset.file_meta.TransferSyntaxUID)
-    association = associate(ae, gateway.dicom_port)
+    association = ae.associate("127.0.0.1", gateway.dicom_port)
     sent = []
     for _ in range(count):
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()

@@ -10,10 +10,9 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
-from pynetdicom import AE
 
 from tests.peers.gateway import GatewayMaker, RunningGateway
-from tests.peers.pynetdicom import associate
+from tests.peers.pynetdicom import Entity
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -22,9 +21,9 @@ def store(gateway: RunningGateway) -> tuple[int, str, str]:
     """Status, comment and SOP Instance UID of one CT image sent."""
     dataset = pydicom.dcmread(FILES / "CT_small.dcm")
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    ae = AE()
+    ae = Entity()
     ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    association = associate(ae, gateway.dicom_port)
+    association = ae.associate("127.0.0.1", gateway.dicom_port)
     answer = association.send_c_store(dataset)
     association.release()
     return answer.Status, str(answer.get("ErrorComment", "")), str(dataset.SOPInstanceUID)

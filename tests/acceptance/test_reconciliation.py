@@ -14,7 +14,7 @@ import pytest
 
 from tests.acceptance.senders import HOSPITAL, KEY_HEX, envelope, exam
 from tests.peers.gateway import GatewayMaker, RunningGateway
-from tests.peers.pynetdicom import associate
+from tests.peers.pynetdicom import Entity
 from tests.peers.query_server import QueryServer
 
 PATH = "/statisticalData/upload"
@@ -198,7 +198,6 @@ def test_receipts_of_records_and_images(make_gateway: GatewayMaker) -> None:
 def store_one(gateway: RunningGateway, sop_uid: str) -> None:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
-    from pynetdicom import AE
 
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", sop_uid
@@ -206,9 +205,9 @@ def store_one(gateway: RunningGateway, sop_uid: str) -> None:
     dataset.PatientID, dataset.PatientName = "P1", "PATIENT^ONE"
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    entity = AE("CT1")
+    entity = Entity("CT1")
     entity.add_requested_context("1.2.840.10008.5.1.4.1.1.2", ExplicitVRLittleEndian)
-    association = associate(entity, gateway.dicom_port, ae_title="YINGQIAO")
+    association = entity.associate("127.0.0.1", gateway.dicom_port, ae_title="YINGQIAO")
     assert association.send_c_store(dataset).Status == 0
     association.release()
 

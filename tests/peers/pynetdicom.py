@@ -45,8 +45,10 @@ class Checkpoint:
             self._is_there = False
 
 
-def associate(entity: AE, port: int, **options: Any) -> Association:
-    """An association with a node of this machine; `options` as `AE.associate` has them."""
-    association = entity.associate("127.0.0.1", port, **options)
-    association._reactor_checkpoint = Checkpoint(association)
-    return association
+class Entity(AE):
+    """An AE whose associations, those of its C-MOVE's sub-operations too, pause at a `Checkpoint`."""
+
+    def associate(self, *details: Any, **options: Any) -> Association:
+        association = super().associate(*details, **options)
+        association._reactor_checkpoint = Checkpoint(association)
+        return association

@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModelInstance,  # type: ignore[attr-defined]
 )
 
-from tests.peers.pynetdicom import associate
+from tests.peers.pynetdicom import Entity
 
 Reference = tuple[str, str]
 _PROCESSING_FAILURE = 0x0110
@@ -46,10 +46,10 @@ class Requester:
         Who does not stay hears nothing on this association: on a slow machine it may be told before it has gone.
         """
         hear = self._hear if stay else lambda _: (_PROCESSING_FAILURE, None)
-        ae = AE(ae_title=self.aet)
+        ae = Entity(ae_title=self.aet)
         ae.add_requested_context(StorageCommitmentPushModel)
-        association = associate(
-            ae,
+        association = ae.associate(
+            "127.0.0.1",
             port,
             ae_title=called,
             evt_handlers=[(evt.EVT_N_EVENT_REPORT, hear), (evt.EVT_PDU_SENT, self._sent)],

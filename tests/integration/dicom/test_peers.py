@@ -10,10 +10,10 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 from pynetdicom.sop_class import CTImageStorage, Verification
 
-from tests.peers.pynetdicom import associate
+from tests.peers.pynetdicom import Entity
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 pytestmark = pytest.mark.peer
@@ -62,9 +62,9 @@ def test_orthanc_sends_to_us(receiver, orthanc):
 
 
 def _associate(gateway, contexts, **options):
-    ae = AE(ae_title="PYNET")
+    ae = Entity(ae_title="PYNET")
     ae.requested_contexts = contexts
-    association = associate(ae, gateway.port, **options)
+    association = ae.associate("127.0.0.1", gateway.port, **options)
     assert association.is_established
     return association
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.sop_class import (
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
+
+from tests.peers.pynetdicom import Entity
 
 
 class ScriptedPacs:
@@ -29,7 +31,7 @@ class ScriptedPacs:
         self.moves = 0
         self.stuck = threading.Event()
         """Set: a C-MOVE is never answered."""
-        ae = AE("SCRIPTED")
+        ae = Entity("SCRIPTED")
         for context in (
             Verification,
             StudyRootQueryRetrieveInformationModelFind,
