@@ -80,6 +80,7 @@ class MariadbServer:
         return [
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            _own_place(self.folder),
             f"--socket={self.folder / 's'}",
             f"--pid-file={self.folder / 'pid'}",
             f"--port={self.port}",
@@ -89,6 +90,13 @@ class MariadbServer:
             "--innodb-flush-log-at-trx-commit=0",
             "--skip-log-bin",
         ]
+
+
+def _own_place(folder: Path) -> str:
+    """For temporary tables: a server that starts deletes those it finds, also another's that starts beside it."""
+    place = folder / "tmp"
+    place.mkdir(exist_ok=True)
+    return f"--tmpdir={place}"
 
 
 def _user() -> str:
@@ -110,6 +118,7 @@ def start_mariadb(folder: Path) -> MariadbServer:
         install,
         "--no-defaults",
         f"--datadir={folder / 'data'}",
+        _own_place(folder),
         "--auth-root-authentication-method=socket",
     ]
     command += [f"--user={_user()}", f"--auth-root-socket-user={_user()}", "--skip-test-db"]
