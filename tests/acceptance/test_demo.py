@@ -2,10 +2,15 @@
 number."""
 
 import fcntl
+import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+import httpx
+
+from tests.helpers.ports import free_port
+from yingqiao.hospital import demo
 
 YINGQIAO = str(Path(sys.executable).with_name("yingqiao"))
 
@@ -26,15 +31,24 @@ def test_a_demonstration_that_is_stopped_takes_its_gateway_along(tmp_path):
     data = tmp_path / "demo"
     words = ["hospital", "demo", "--data", str(data), "--exams", "200"]
     with subprocess.Popen([YINGQIAO, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        until = time.monotonic() + 180
-        while not (data / "landing").exists():
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        time.sleep(1)
+        assert running.stdout is not None
+        # begun to push: as many examinations as there may be, which lasts
+        assert any(line.startswith(b"3. ") for line in running.stdout)
         running.terminate()
         running.communicate(timeout=180)
     assert running.returncode == 1
     _free(data)
+
+
+def test_a_port_that_somebody_takes_meanwhile(tmp_path, monkeypatch):
+    """Between being found free and the gateway's start: it starts on others."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        ports = iter([[taken.getsockname()[1], free_port()], [free_port(), free_port()]])
+        monkeypatch.setattr(demo, "_free_ports", lambda _: next(ports))
+        with demo.gateway(tmp_path, keep=False) as running:
+            assert httpx.get(f"{running.url}/health/live").status_code == 200
+    _free(tmp_path)
 
 
 def _free(data: Path) -> None:

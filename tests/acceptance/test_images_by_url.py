@@ -7,7 +7,9 @@ import random
 import resource
 import signal
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -159,20 +161,23 @@ def test_a_dead_host_does_not_keep_a_lists_other_host_waiting(gateway: RunningGa
 
 def test_a_host_that_accepts_and_never_answers_leaves_others_alone(gateway: RunningGateway, tmp_path: Path):
     """Its list is asked for first and hangs; another list's files on a healthy host come before the silent
-    one is given up (60 s), and so do those of a list on both."""
+    one is given up (here 600 s, longer than anything is waited for), and so do those of a list on both."""
     names = write_series(tmp_path / "web", 300)
     with socket.create_server(("127.0.0.1", 0)) as dead, nginx(tmp_path / "web", tmp_path / "nginx") as port:
         silent = dead.getsockname()[1]
         allow(gateway, f"http://127.0.0.1:{port}")
         allow(gateway, f"http://127.0.0.1:{silent}")
+        with closing(sqlite3.connect(gateway.data / "yingqiao.sqlite", timeout=120)) as database, database:
+            told_to_wait = "UPDATE fetch_hosts SET options = ? WHERE port = ?"
+            assert database.execute(told_to_wait, ('{"idle_seconds":600}', silent)).rowcount == 1
         for number in range(4):
             gateway.push("/images/list", series_list(urls_of(silent, names), SERIESIUID=f"1.2.3.9.{number}"))
         wait_until(lambda: the_list(gateway)["work"][0]["state"] == "running")
         gateway.push("/images/list", series_list(urls_of(port, names[:200])))
         both = urls_of(silent, names[:50]) + urls_of(port, names[200:])
         gateway.push("/images/list", series_list(both, SERIESIUID="1.2.3.2"))
-        wait_done(gateway, 200, 5, seconds=50)
-        wait_done(gateway, 100, 6, seconds=50)
+        wait_done(gateway, 200, 5)
+        wait_done(gateway, 100, 6)
         assert summary(gateway, 1)["done"] == 0
         assert summary(gateway, 6)["waiting"] == 50
         wait_indexed(gateway, 300)

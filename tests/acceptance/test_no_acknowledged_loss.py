@@ -13,6 +13,7 @@ import time
 
 from tests.acceptance.account import check_everything
 from tests.acceptance.load import Load
+from tests.helpers.connector import until
 from tests.peers.gateway import GatewayMaker
 
 KILLS = int(os.environ.get("YINGQIAO_KILLS", "4"))
@@ -21,10 +22,13 @@ KILLS = int(os.environ.get("YINGQIAO_KILLS", "4"))
 def test_killed_at_random_nothing_acknowledged_is_lost(make_gateway: GatewayMaker) -> None:
     gateway = make_gateway(start=False)
     load = Load(gateway)
+    acknowledged = load.pushed.exams, load.pushed.instances
     for round_ in range(KILLS):
         gateway.start()
         load.begin(f"R{round_}")
         time.sleep(random.uniform(0.05, 0.8))
+        # on a machine that stood still nothing may have been acknowledged yet: such a kill would prove nothing
+        assert until(lambda kills=round_ + 1: min(map(len, acknowledged)) > kills)
         gateway.stop(signal.SIGKILL)
         load.end()
     gateway.start()

@@ -228,7 +228,7 @@ def _children(gateway: RunningGateway) -> list[int]:
 def _alive(pid: int) -> bool:
     try:
         return " Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second: gone between opening and reading
         return False
 
 

@@ -114,7 +114,8 @@ def test_an_audited_report_brings_its_images_without_anyone_asking(
 
 
 def test_a_study_that_grew_is_brought_later(make_gateway: GatewayMaker, make_orthanc: MakeOrthanc) -> None:
-    gateway, pacs = make_gateway(**SHORT), make_orthanc()
+    """At the first look; at the second, where the study grows so slowly that the first comes too early."""
+    gateway, pacs = make_gateway(**SHORT | {"PULL_SECOND_LOOK_SECONDS": "60"}), make_orthanc()
     pacs.knows("YINGQIAO", gateway.dicom_port)
     whole = images(1, 2, 5)
     pacs.keep(whole[:5])

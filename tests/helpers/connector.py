@@ -112,7 +112,9 @@ class Hospital:
 
     @property
     def log(self) -> str:
-        return (self.folder / "connector.log").read_text("utf-8")
+        """Its whole lines: of one that is being written, half a character may be there."""
+        raw = (self.folder / "connector.log").read_bytes()
+        return raw[: raw.rfind(b"\n") + 1].decode()
 
     def write(self, **changed: Mapping[str, Any]) -> None:
         """hospital.toml from the settings, those of `changed` over them."""

@@ -37,7 +37,11 @@ class OddDevice:
         return time.monotonic() + self.now
 
     def behave(self, mode: str) -> None:
-        (self.folder / "mode").write_text(mode)
+        whole = self.folder / "mode.new"
+        whole.write_text(mode)
+        whole.replace(
+            self.folder / "mode"
+        )  # the program may read at any moment, and empty means well behaved
         # only where it never answers is the wait for it to end soon
         self.device._seconds = 1.0 if mode == "hang" else self._seconds
 

@@ -55,7 +55,9 @@ class RunningGateway:
 
     @property
     def log(self) -> str:
-        return self.log_file.read_text("utf-8")
+        """Its whole lines: of one that is being written, half a character may be there."""
+        raw = self.log_file.read_bytes()
+        return raw[: raw.rfind(b"\n") + 1].decode()
 
     @property
     def token(self) -> str:

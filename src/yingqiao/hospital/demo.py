@@ -30,11 +30,14 @@ GATEWAY_AET = "YINGQIAO"
 READY_SECONDS = 120
 SETTLE_SECONDS = 120
 STOP_SECONDS = 60
+LAUNCHES = 5
+"""A free port may be somebody else's by the time the gateway binds it: then on others."""
 LIST_LIMIT = 1000
 LISTS = "images-list"
 FOLLOWED_SECONDS = 1.0
 """The running gateway knows by then what was registered."""
 _STATE_NAMES = {str(state): name for state, name in STATE_NAMES.items()} | {"": "关联中"}
+_PORT_TAKEN = "端口已被占用"
 _MARK = ".yingqiao-demo"
 _PREVIOUS = ".previous"
 
@@ -140,6 +143,22 @@ def fresh_folder(data: Path) -> None:
 @contextmanager
 def gateway(data: Path, *, keep: bool) -> Iterator[Running]:
     """A gateway on free ports of this machine, ready; stopped in the end unless `keep`. Raises DemoError."""
+    running = _launch(data)
+    left = False
+    try:
+        for _ in range(LAUNCHES - 1):
+            if not _lost_its_port(running):
+                break
+            running = _launch(data)
+        _wait_ready(running)
+        yield running
+        left = keep
+    finally:
+        if not left:
+            _stop(running.process)
+
+
+def _launch(data: Path) -> Running:
     http, dicom = _free_ports(2)
     node = DicomNode(GATEWAY_AET, "127.0.0.1", dicom)
     log = data / "gateway.log"
@@ -152,15 +171,18 @@ def gateway(data: Path, *, keep: bool) -> Iterator[Running]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    running = Running(data, f"http://127.0.0.1:{http}", node, process, log)
-    left = False
+    return Running(data, f"http://127.0.0.1:{http}", node, process, log)
+
+
+def _lost_its_port(running: Running) -> bool:
+    """Whether it ended for that, before it was ready. Raises DemoError when it never is."""
     try:
         _wait_ready(running)
-        yield running
-        left = keep
-    finally:
-        if not left:
-            _stop(process)
+    except DemoError:
+        if running.process.poll() is not None and _PORT_TAKEN in _tail(running.log):
+            return True
+        raise
+    return False
 
 
 def _free_ports(count: int) -> list[int]:

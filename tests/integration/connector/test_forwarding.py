@@ -20,7 +20,7 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 
 def arrived(gateway: RunningGateway) -> dict[str, str]:
     """SOP instance UID → SHA-256 of its dataset as the gateway keeps it."""
-    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True) as db:
+    with sqlite3.connect(f"file:{gateway.data}/yingqiao.sqlite?mode=ro", uri=True, timeout=120) as db:
         rows = db.execute("SELECT sop_uid, digest FROM instances")
         return {uid: digest.hex() for uid, digest in rows}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -173,16 +174,19 @@ def test_a_hospital_with_little_does_not_wait_behind_one_with_much(
     database: Database, make_engine: EngineMaker
 ) -> None:
     seen: list[str] = []
+    pair = threading.Barrier(2)
     ask(database, *(f"A{i}" for i in range(60)), hospital_code="A", destination="A/http://a:80")
     ask(database, *(f"B{i}" for i in range(6)), hospital_code="B", destination="B/http://b:80")
     rule = EngineRule(places=2, per_hospital=2, retry=QUICK, poll_s=0.2)
 
     def handler(task: Task) -> None:
         seen.append(task.key[0])
-        time.sleep(0.01)
+        with suppress(threading.BrokenBarrierError):
+            pair.wait(60)  # by twos: where one thread stands still the other takes no more meanwhile
 
     make_engine({"test": handler}, rule)
     wait_until(lambda: seen.count("B") == 6)
+    pair.abort()
     last = [place for place, name in enumerate(seen) if name == "B"][5]
     assert seen[:last].count("A") <= 12
 
