@@ -37,7 +37,7 @@ from tests.helpers.phone_screens import (
 )
 from tests.helpers.phone_service import serve
 from tests.integration.signing.test_phone import DAY, World
-from tests.peers.browser import Held, said
+from tests.peers.browser import TWO_FRAMES, Held, said
 from tests.peers.gateway import RunningGateway
 from yingqiao.gm import certificates, sm2
 from yingqiao.gm.issuing import Profile
@@ -65,12 +65,20 @@ KEYS = """() => new Promise((found) => {
     request.onsuccess = () => found(request.result);
   };
 })"""
-TWO_FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
 
 
 def holding(phone: Page, name: str) -> Held:
     """From now on such calls of the service wait."""
     return Held(phone, f"**/coss/phone/v1/{name}")
+
+
+def refuse(phone: Page, title: str) -> None:
+    """Out of the list, with a reason."""
+    phone.get_by_text(title).click()
+    phone.get_by_role("button", name="拒签").click()
+    phone.locator("textarea").fill("与影像不符，请重写")
+    phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
+    expect(phone.get_by_text("已拒签")).to_be_visible()
 
 
 @dataclass(frozen=True)
@@ -207,11 +215,7 @@ def test_refused_with_a_reason_and_signed_in_a_batch(
     numbers = [service.push(f"第 {one} 份报告", authorizedUserId="U7")[0] for one in range(3)]
     soon, _ = service.push("即将过期的报告", authorizedUserId="U7", expiryDate="1")
     phone.get_by_role("button", name="待办列表").click()
-    phone.get_by_text("第 0 份报告").click()
-    phone.get_by_role("button", name="拒签").click()
-    phone.locator("textarea").fill("与影像不符，请重写")
-    phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
-    expect(phone.get_by_text("已拒签")).to_be_visible()
+    refuse(phone, "第 0 份报告")
     assert (service.result(numbers[0])["jobStatus"], service.result(numbers[0])["result"]) == (
         "FINISH",
         "false",
@@ -265,11 +269,7 @@ def test_what_was_refused_is_not_offered_again(
     service.push("不该签的报告", authorizedUserId="U7")
     service.push("另一份报告", authorizedUserId="U7")
     phone.get_by_role("button", name="待办列表").click()
-    phone.get_by_text("不该签的报告").click()
-    phone.get_by_role("button", name="拒签").click()
-    phone.locator("textarea").fill("与影像不符，请重写")
-    phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
-    expect(phone.get_by_text("已拒签")).to_be_visible()
+    refuse(phone, "不该签的报告")
     held = holding(phone, "jobs")
     phone.get_by_role("button", name="返回列表").click()
     expect(phone.get_by_text("正在读取")).to_be_visible()
@@ -286,11 +286,7 @@ def test_a_refused_document_opened_again_is_not_offered(
     activate_by_code(phone, shared_gateway.url, service.activation())
     service.push("不该签的报告", authorizedUserId="U7")
     phone.get_by_role("button", name="待办列表").click()
-    phone.get_by_text("不该签的报告").click()
-    phone.get_by_role("button", name="拒签").click()
-    phone.locator("textarea").fill("与影像不符，请重写")
-    phone.locator(".adm-dialog").get_by_text("拒签", exact=True).last.click()
-    expect(phone.get_by_text("已拒签")).to_be_visible()
+    refuse(phone, "不该签的报告")
     phone.get_by_role("button", name="返回列表").click()
     phone.get_by_role("tab", name="已签").click()
     held = holding(phone, "job")

@@ -39,9 +39,8 @@ class OddDevice:
     def behave(self, mode: str) -> None:
         whole = self.folder / "mode.new"
         whole.write_text(mode)
-        whole.replace(
-            self.folder / "mode"
-        )  # the program may read at any moment, and empty means well behaved
+        # the program may read at any moment, and empty means well behaved
+        whole.replace(self.folder / "mode")
         # only where it never answers is the wait for it to end soon
         self.device._seconds = 1.0 if mode == "hang" else self._seconds
 

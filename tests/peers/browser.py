@@ -84,7 +84,7 @@ def said(place: Page | FrameLocator, words: str) -> None:
     expect(place.locator("html")).to_have_attribute("data-said", re.compile(re.escape(words)))
 
 
-_TWO_FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+TWO_FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
 
 
 def resting(one: Locator) -> FloatRect:
@@ -96,7 +96,7 @@ def resting(one: Locator) -> FloatRect:
 
     def is_still() -> bool:
         nonlocal before
-        one.evaluate(_TWO_FRAMES)
+        one.evaluate(TWO_FRAMES)
         now = one.bounding_box()
         still = now is not None and now == before
         before = now

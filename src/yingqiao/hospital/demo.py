@@ -150,7 +150,8 @@ def gateway(data: Path, *, keep: bool) -> Iterator[Running]:
             if not _lost_its_port(running):
                 break
             running = _launch(data)
-        _wait_ready(running)
+        else:  # the last try: whatever keeps it from starting is told
+            _wait_ready(running)
         yield running
         left = keep
     finally:

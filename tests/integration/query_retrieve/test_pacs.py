@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def test_orthanc_says_who_it_is_and_echoes(pacs):
     assert all(
         peer.offers(uid) for uid in (Model.STUDY_ROOT.find, Model.STUDY_ROOT.move, Model.STUDY_ROOT.get)
     )
-    assert 0 < pacs.echo() < 60
+    began = time.monotonic()
+    assert 0 < pacs.echo() <= time.monotonic() - began
 
 
 @pytest.mark.parametrize("charset", ["", "GB18030", "ISO_IR 192", "GBK"])
@@ -219,7 +221,7 @@ def test_a_destination_orthanc_does_not_know(pacs):
     """Orthanc says C000 where the standard has A801: the words name the destination all the same."""
     with pytest.raises(FailedStatus, match="目的地"):
         list(pacs.move("NOWHERE", Level.STUDY, {"StudyInstanceUID": STUDY}))
-    assert pacs.echo() < 60
+    assert pacs.echo() > 0  # the association is still good
 
 
 def test_a_destination_where_nobody_listens(pacs, orthanc):

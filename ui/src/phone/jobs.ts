@@ -3,25 +3,22 @@ import { useQuery } from "@tanstack/react-query";
 import { call, type Job } from "./api.ts";
 import { useSession } from "./app.tsx";
 
-type Found = { jobs: Job[] };
-
-/** How many documents wait. Apart from the list: whoever opens that sees it read, and not what was known for this number. */
+/** How many documents wait to be signed. */
 export function useWaiting(): number {
-  const { service, token } = useSession().session;
-  const query = useQuery({
-    queryKey: ["jobs", "waiting", token],
-    queryFn: () => call<Found>(service, "jobs", { token, state: "UNSIGN" }),
-    gcTime: 0,
-  });
-  return query.data?.jobs.length ?? 0;
+  return useListed("number", "UNSIGN", "").data?.jobs.length ?? 0;
 }
 
-/** Documents of a state: those to be signed when none is named. Under the key "jobs", for who changes one. */
-export function useJobs(state = "UNSIGN", search = "") {
+/** Documents of a state, of which the title has `search` in it. */
+export function useJobs(state: string, search: string) {
+  return useListed("list", state, search);
+}
+
+/** Under the key "jobs", for who changes one. What was known for the number is not shown as the list. */
+function useListed(use: "number" | "list", state: string, search: string) {
   const { service, token } = useSession().session;
   return useQuery({
-    queryKey: ["jobs", token, search, state],
-    queryFn: () => call<Found>(service, "jobs", { token, state, ...(search === "" ? {} : { search }) }),
+    queryKey: ["jobs", use, token, search, state],
+    queryFn: () => call<{ jobs: Job[] }>(service, "jobs", { token, state, ...(search === "" ? {} : { search }) }),
     gcTime: 0, // who comes back reads anew: what was signed or refused meanwhile must not be offered again
   });
 }
